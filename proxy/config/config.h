@@ -1,0 +1,81 @@
+// The configuration as plain structs: what the YAML file says after defaults are filled in and everything was checked.
+// The policies of the data plane are the structs of their own folders; this file only gathers them. No YAML here.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "forward/policy.h"
+#include "gate/parameters.h"
+#include "route/policy.h"
+#include "upstream/policy.h"
+
+namespace tidegate::config {
+
+struct SocketAddress {
+  std::string host;          ///< IPv4 or IPv6 literal, without brackets
+  std::uint16_t port = 0;    ///< 0 = any free port, told at start
+};
+
+/// An address range of trusted_proxies.
+struct AddressRange {
+  std::string address;       ///< IPv4 or IPv6 literal
+  std::uint8_t prefix = 32;  ///< bits
+};
+
+struct Listener {
+  std::string name;          ///< default "listener-N"
+  SocketAddress address;
+  std::uint32_t connections = 20'000;  ///< accepted at a time, all workers together
+  forward::SessionPolicy session;
+};
+
+struct Route {
+  route::RoutePolicy policy;
+  gate::Parameters gate;
+  gate::ErrorRule errors;
+};
+
+struct State {
+  std::string path;          ///< the SQLite file, absolute or relative to the working directory
+};
+
+struct Admin {
+  SocketAddress address{"127.0.0.1", 9900};
+  std::string token_file;    ///< empty = no token; then only loopback addresses are allowed
+};
+
+struct AccessLog {
+  std::string path = "off";  ///< off | stdout | FILE
+  double sample = 1.0;       ///< 0..1
+};
+
+enum class LogLevel : std::uint8_t { Debug, Info, Warn, Error };
+
+struct Log {
+  AccessLog access;
+  LogLevel level = LogLevel::Info;
+};
+
+struct Drain {
+  Duration delay = std::chrono::seconds(0);     ///< readiness is false, listeners still accept
+  Duration timeout = std::chrono::seconds(30);  ///< exchanges in flight may finish
+};
+
+struct Config {
+  std::uint32_t workers = 0;                    ///< never 0 after validation: "auto" is resolved
+  std::vector<Listener> listeners;
+  std::vector<AddressRange> trusted_proxies;
+  std::vector<upstream::ClusterPolicy> clusters;
+  std::vector<Route> routes;                    ///< first match wins
+  State state;
+  Admin admin;
+  std::optional<SocketAddress> metrics;
+  Log log;
+  Drain drain;
+};
+
+}  // namespace tidegate::config

@@ -1,0 +1,20 @@
+// What a listener says about the client connections that it accepts: bounds and timeouts (PRODUCT §2 `limits`,
+// `timeouts`).
+#pragma once
+
+#include <cstdint>
+
+#include "base/clock.h"
+#include "http/limits.h"
+
+namespace tidegate::forward {
+
+struct SessionPolicy {
+  http::HeadLimits head;
+  std::uint64_t body_bytes = 0;                           ///< longest request body; 0 = no limit; more is 413
+  Duration header_timeout = std::chrono::seconds(10);     ///< whole head, from its first byte; 408
+  Duration idle_timeout = std::chrono::seconds(60);       ///< between requests
+  Duration body_idle_timeout = std::chrono::seconds(30);  ///< no progress of a body on the client's side
+};
+
+}  // namespace tidegate::forward

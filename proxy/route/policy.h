@@ -1,0 +1,78 @@
+// What the configuration says about a route, as plain values: the condition, the sides, retry, mirror, header edits.
+// The live part (weight, latch, mirror percent) is in route/live.h; the gate's parameters travel beside it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/side.h"
+#include "base/weight.h"
+
+namespace tidegate::route {
+
+struct PathMatch {
+  enum class Kind : std::uint8_t { Any, Exact, Prefix } kind = Kind::Any;
+  std::string value;  ///< Prefix matches whole segments: /api matches /api and /api/x, not /apis (Gateway API)
+};
+
+struct HeaderMatch {
+  std::string name;  ///< lower case
+  enum class Kind : std::uint8_t { Exact, Prefix, Present } kind = Kind::Exact;
+  std::string value;
+};
+
+/// Every part that is given must hold; an empty part holds always.
+struct MatchPolicy {
+  std::vector<std::string> hosts;    ///< lower case, without port; "*.example.org" matches any subdomain
+  PathMatch path;
+  std::vector<std::string> methods;
+  std::vector<HeaderMatch> headers;
+};
+
+struct RetryPolicy {
+  std::uint32_t retries = 1;  ///< 0 = off
+  bool on_connect = true;
+  bool on_reset = true;
+  bool on_timeout = false;
+  std::vector<std::uint16_t> on_statuses;  ///< any of 502, 503, 504
+  enum class Methods : std::uint8_t { Safe, Idempotent } methods = Methods::Safe;
+  double budget = 0.2;                     ///< share of the exchanges in flight that may be retries; at least 3 are allowed
+  bool other_side = true;                  ///< the retry goes to the other side
+};
+
+struct HeaderEdits {
+  std::vector<std::pair<std::string, std::string>> set;  ///< replaces every field of that name
+  std::vector<std::string> remove;                       ///< lower case
+};
+
+struct MirrorHost {
+  enum class Kind : std::uint8_t { Preserve, Suffix, Literal } kind = Kind::Preserve;
+  std::string value;
+};
+
+struct MirrorPolicy {
+  Weight percent;
+  std::vector<std::string> methods{"GET", "HEAD"};
+  double rate = 0;                           ///< copies a second, all workers together; 0 = no cap
+  std::uint32_t concurrency = 200;           ///< copies in flight, all workers together
+  std::uint64_t buffer = 64ull << 20;        ///< bytes held for all copies of the route, all workers together
+  Duration timeout = std::chrono::seconds(10);
+  MirrorHost host;
+};
+
+struct RoutePolicy {
+  std::string name;
+  MatchPolicy match;
+  PerSide<std::string> clusters{{"old", "new"}};
+  Weight weight;                              ///< the file's weight of new
+  Duration timeout{0};                        ///< whole exchange, retries included; 0 = no limit
+  RetryPolicy retry;
+  HeaderEdits request_headers;
+  std::optional<MirrorPolicy> mirror;
+};
+
+}  // namespace tidegate::route

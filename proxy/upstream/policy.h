@@ -1,0 +1,41 @@
+// What the configuration says about a cluster: its endpoints and how connections to them are kept. Plain values,
+// immutable once serving; pools copy what they need.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace tidegate::upstream {
+
+struct EndpointAddress {
+  std::string host;  ///< IPv4, IPv6 (without brackets) or a name
+  std::uint16_t port = 0;
+  std::string text;  ///< as written, for logs and metrics: "old-lb.example.com:443"
+};
+
+struct PoolPolicy {
+  std::uint32_t connections = 1024;             ///< a cluster, over all workers
+  std::uint32_t pending = 1024;                 ///< requests that wait for a connection, over all workers; more is 503
+  Duration idle_timeout = std::chrono::seconds(60);
+  std::uint32_t requests_per_connection = 0;    ///< 0 = no limit
+};
+
+struct ClusterTimeouts {
+  Duration connect = std::chrono::seconds(1);
+  Duration response_header = std::chrono::seconds(30);
+  Duration idle = std::chrono::seconds(60);     ///< no progress of a body in either direction
+};
+
+struct ClusterPolicy {
+  std::string name;
+  std::vector<EndpointAddress> endpoints;
+  std::optional<std::string> host;              ///< a literal Host to send; empty = preserve the client's
+  PoolPolicy pool;
+  ClusterTimeouts timeouts;
+};
+
+}  // namespace tidegate::upstream
