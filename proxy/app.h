@@ -1,0 +1,49 @@
+// The composition root: makes every part from a configuration, connects them, starts them in order and ends them in
+// order. The only file that knows every folder. The demo runs the same App as `tidegate run`.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "control/status.h"
+#include "store/store.h"
+
+namespace tidegate {
+
+/// A listening address as it came out, with the port that was chosen where the configuration said 0.
+struct BoundAddress {
+  std::string name;
+  std::string address;  ///< "127.0.0.1:8080"
+};
+
+class App {
+ public:
+  struct Events {
+    std::function<void(const store::Decision&)> on_decision;  ///< control thread; may be empty
+  };
+
+  explicit App(config::Config config, Events events);
+  ~App();
+  App(const App&) = delete;
+  App& operator=(const App&) = delete;
+
+  /// Opens the store and every port, then serves.
+  /// @throws std::runtime_error saying what could not be opened; nothing is left running.
+  void start();
+  /// Stops accepting, lets exchanges finish within drain.timeout, ends. `hurry` is asked now and then: true = at once.
+  void drain_and_stop(const std::function<bool()>& hurry);
+
+  const std::vector<BoundAddress>& listeners() const noexcept;
+  const std::string& admin_address() const noexcept;
+  const std::string& metrics_address() const noexcept;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace tidegate

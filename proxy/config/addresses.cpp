@@ -1,0 +1,149 @@
+#include "config/addresses.h"
+
+#include <arpa/inet.h>
+
+#include <array>
+#include <charconv>
+#include <optional>
+#include <string>
+
+#include "config/problem.h"
+#include "config/text_rules.h"
+
+namespace tidegate::config {
+namespace {
+
+/// An address in network byte order.
+struct Literal {
+  int family = AF_INET;
+  std::array<unsigned char, 16> bytes{};
+
+  std::size_t bits() const { return family == AF_INET ? 32 : 128; }
+
+  std::string text() const {
+    std::array<char, INET6_ADDRSTRLEN> out{};
+    inet_ntop(family, bytes.data(), out.data(), out.size());
+    return out.data();
+  }
+};
+
+std::optional<Literal> parse_literal(std::string_view text) {
+  Literal out;
+  if (is_ipv4(text)) {
+    out.family = AF_INET;
+  } else if (is_ipv6(text)) {
+    out.family = AF_INET6;
+  } else {
+    return std::nullopt;
+  }
+  inet_pton(out.family, std::string(text).c_str(), out.bytes.data());
+  return out;
+}
+
+std::optional<unsigned> parse_decimal(std::string_view text, unsigned most) {
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool leading_zero = text.size() > 1 && text[0] == '0';
+  if (error != std::errc() || end != text.data() + text.size() || leading_zero || value > most) return std::nullopt;
+  return value;
+}
+
+struct HostPort {
+  std::string_view host;
+  std::uint16_t port = 0;
+  bool bracketed = false;
+};
+
+Parsed<HostPort> split_host_port(std::string_view text) {
+  using Result = Parsed<HostPort>;
+  if (text.find("://") != std::string_view::npos) {
+    return Result::bad(in_quotes(text) + " is a URL; write only the host and the port");
+  }
+  HostPort out;
+  out.bracketed = text.starts_with('[');
+  if (!out.bracketed && is_ipv6(text)) {
+    return Result::bad(in_quotes(text) + " is IPv6 without brackets; write [" + std::string(text) + "]:PORT");
+  }
+  const std::size_t colon = text.rfind(':');
+  const std::size_t close = text.rfind(']');
+  if (colon == std::string_view::npos || (out.bracketed && close != std::string_view::npos && close > colon)) {
+    return Result::bad(in_quotes(text) + " has no port; write " + in_quotes(std::string(text.substr(0, 64)) + ":PORT"));
+  }
+  if (out.bracketed && close + 1 != colon) return Result::bad(in_quotes(text) + " is not [IPv6]:port");
+  const std::optional<unsigned> port = parse_decimal(text.substr(colon + 1), 65535);
+  if (!port) return Result::bad(in_quotes(text.substr(colon + 1)) + " is not a port (0..65535)");
+  out.port = static_cast<std::uint16_t>(*port);
+  out.host = out.bracketed ? text.substr(1, close - 1) : text.substr(0, colon);
+  return Result::good(out);
+}
+
+/// True when the address keeps bits below the prefix; clears them.
+bool clear_host_bits(Literal& literal, std::size_t prefix) {
+  bool cleared = false;
+  for (std::size_t bit = prefix; bit < literal.bits(); ++bit) {
+    const auto mask = static_cast<unsigned char>(0x80u >> (bit % 8));
+    unsigned char& byte = literal.bytes[bit / 8];
+    cleared = cleared || (byte & mask) != 0;
+    byte = static_cast<unsigned char>(byte & ~mask);
+  }
+  return cleared;
+}
+
+}  // namespace
+
+Parsed<SocketAddress> parse_socket_address(std::string_view text) {
+  using Result = Parsed<SocketAddress>;
+  const Parsed<HostPort> parts = split_host_port(text);
+  if (!parts) return Result::bad(parts.error);
+  const std::optional<Literal> literal = parse_literal(parts.value->host);
+  if (!literal || parts.value->bracketed != (literal->family == AF_INET6)) {
+    return Result::bad(in_quotes(text) + " is not IPv4:port or [IPv6]:port; "
+                       "names are not taken here (0.0.0.0 is every IPv4 address)");
+  }
+  return Result::good({literal->text(), parts.value->port});
+}
+
+Parsed<upstream::EndpointAddress> parse_endpoint(std::string_view text) {
+  using Result = Parsed<upstream::EndpointAddress>;
+  const Parsed<HostPort> parts = split_host_port(text);
+  if (!parts) return Result::bad(parts.error);
+  if (parts.value->port == 0) return Result::bad(in_quotes(text) + ": port 0 cannot be connected to");
+  const std::optional<Literal> literal = parse_literal(parts.value->host);
+  const bool good_literal = literal && parts.value->bracketed == (literal->family == AF_INET6);
+  const bool good_name = !literal && !parts.value->bracketed && is_host_name(parts.value->host);
+  if (!good_literal && !good_name) return Result::bad(in_quotes(text) + " is not IPv4:port, [IPv6]:port or name:port");
+  return Result::good({literal ? literal->text() : lower(parts.value->host), parts.value->port, std::string(text)});
+}
+
+Parsed<AddressRange> parse_range(std::string_view text) {
+  using Result = Parsed<AddressRange>;
+  const std::size_t slash = text.find('/');
+  std::optional<Literal> literal = parse_literal(text.substr(0, slash));
+  if (!literal) return Result::bad(in_quotes(text) + " is not an address range such as 10.0.0.0/8 or 2001:db8::/32");
+  std::size_t prefix = literal->bits();
+  if (slash != std::string_view::npos) {
+    const std::optional<unsigned> bits = parse_decimal(text.substr(slash + 1), static_cast<unsigned>(prefix));
+    if (!bits) return Result::bad(in_quotes(text) + ": the prefix is not 0.." + std::to_string(prefix));
+    prefix = *bits;
+  }
+  if (clear_host_bits(*literal, prefix)) {
+    return Result::bad(in_quotes(text) + " has bits set below its prefix; did you mean " + literal->text() + "/" +
+                       std::to_string(prefix) + "?");
+  }
+  return Result::good({literal->text(), static_cast<std::uint8_t>(prefix)});
+}
+
+bool is_loopback(const SocketAddress& address) {
+  const std::optional<Literal> literal = parse_literal(address.host);
+  if (!literal) return false;
+  if (literal->family == AF_INET) return literal->bytes[0] == 127;
+  const std::string text = literal->text();
+  return text == "::1" || text.starts_with("::ffff:127.");
+}
+
+std::string to_string(const SocketAddress& address) {
+  const bool is_v6 = address.host.find(':') != std::string::npos;
+  return (is_v6 ? '[' + address.host + ']' : address.host) + ':' + std::to_string(address.port);
+}
+
+}  // namespace tidegate::config

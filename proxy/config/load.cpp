@@ -1,0 +1,68 @@
+#include "config/load.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <utility>
+
+#include "config/limits.h"
+#include "config/parse.h"
+#include "config/prepare.h"
+#include "config/sections.h"
+#include "config/validate.h"
+#include "config/workers.h"
+
+namespace tidegate::config {
+namespace {
+
+Loaded failed(Problems problems) { return {std::nullopt, std::move(problems).take_sorted()}; }
+
+/// systemd gives $STATE_DIRECTORY, a list separated by ":"; without it the file's own folder has to do.
+std::string default_state_path(const std::string& file_name, const Environment& environment) {
+  const std::string given = environment("STATE_DIRECTORY").value_or("");
+  const std::string first = given.substr(0, given.find(':'));
+  const auto folder = first.empty() ? std::filesystem::path(file_name).parent_path() : std::filesystem::path(first);
+  return (folder / "tidegate.db").string();
+}
+
+void fill_defaults(Config& config, const std::string& file_name, const Environment& environment) {
+  if (config.workers == 0) config.workers = automatic_workers();
+  if (config.state.path.empty()) config.state.path = default_state_path(file_name, environment);
+}
+
+/// At most one byte more than allowed, which parse() then refuses. Works for pipes, too. Empty: errno says why.
+std::optional<std::string> read_file(const std::string& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rbe"), &std::fclose);
+  if (file == nullptr) return std::nullopt;
+  std::string text(kFileBytes + 1, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
+  if (std::ferror(file.get()) != 0) return std::nullopt;
+  return text;
+}
+
+}  // namespace
+
+Loaded load_text(std::string_view yaml, const std::string& file_name, const Environment& environment) {
+  Problems problems(file_name);
+  std::optional<Node> root = parse(yaml, problems);
+  if (!root) return failed(std::move(problems));
+  prepare(*root, environment, problems);
+  Config config;
+  read_root(Value(*root, problems), config);
+  validate(config, *root, problems);
+  if (problems.has_error()) return failed(std::move(problems));
+  fill_defaults(config, file_name, environment);
+  return {std::move(config), std::move(problems).take_sorted()};
+}
+
+Loaded load_file(const std::string& path) {
+  const std::optional<std::string> text = read_file(path);
+  if (text) return load_text(*text, path, process_environment());
+  Problems problems(path);
+  problems.error({}, "", std::string("cannot be read: ") + std::strerror(errno));
+  return failed(std::move(problems));
+}
+
+}  // namespace tidegate::config

@@ -1,0 +1,81 @@
+#include <array>
+
+#include "config/read.h"
+#include "config/section.h"
+#include "config/sections.h"
+
+namespace tidegate::config {
+namespace {
+
+using gate::BreakerParameters;
+using gate::ErrorRule;
+using gate::Parameters;
+
+constexpr std::array kBreakerFields{
+    Field<BreakerParameters>{"share",
+                             [](In v, BreakerParameters& out) { read_share(v, out.share, {"50%", "100%"}); }},
+    Field<BreakerParameters>{"requests",
+                             [](In v, BreakerParameters& out) { read_integer(v, out.requests, {"1", "1000000"}); }},
+    Field<BreakerParameters>{"for", [](In v, BreakerParameters& out) { read_seconds(v, out.for_s, {"0s", "60s"}); }},
+};
+constexpr Section<BreakerParameters> kBreaker{"routes[].gate.breaker", kBreakerFields};
+
+/// The list replaces the default as a whole.
+void read_errors(const Value& value, Route& out) {
+  using Member = bool ErrorRule::*;
+  constexpr std::array<Choice<Member>, 4> kErrors{{{"5xx", &ErrorRule::server_errors},
+                                                   {"connect", &ErrorRule::connect},
+                                                   {"timeout", &ErrorRule::timeout},
+                                                   {"reset", &ErrorRule::reset}}};
+  out.errors = {false, false, false, false};
+  read_list(value, [&](const Value& item) {
+    Member member = nullptr;
+    if (read_choice(item, member, kErrors)) out.errors.*member = true;
+  });
+}
+
+/// One meaning today; the word is taken so that a file can say it.
+void read_on_fail(const Value& value, Route&) {
+  constexpr std::array<Choice<bool>, 1> kActions{{{"revert", true}}};
+  bool revert = true;
+  read_choice(value, revert, kActions);
+}
+
+// Ranges: outside of them the rule's arithmetic loses its meaning (gate/README: 2 x max_error_rate is its lowest lane
+// and must stay well below 0.9) or a slip of the unit is likelier than the wish.
+constexpr std::array kFields{
+    Field<Route>{"max_error_rate",
+                 [](In v, Route& out) { read_share(v, out.gate.max_error_rate, {"0.01%", "25%"}); }},
+    Field<Route>{"comparison_margin",
+                 [](In v, Route& out) { read_share(v, out.gate.comparison_margin, {"0.001%", "25%"}); }},
+    Field<Route>{"baseline_factor", [](In v, Route& out) { read_number(v, out.gate.baseline_factor, {"1", "100"}); }},
+    Field<Route>{"false_revert_budget",
+                 [](In v, Route& out) { read_share(v, out.gate.false_revert_budget, {"0.0001%", "10%"}); }},
+    Field<Route>{"budget_period",
+                 [](In v, Route& out) { read_seconds(v, out.gate.budget_period_s, {"10m", "365d"}); }},
+    Field<Route>{"burst_tolerance",
+                 [](In v, Route& out) { read_seconds(v, out.gate.burst_tolerance_s, {"0s", "5m"}); }},
+    Field<Route>{"breaker", [](In v, Route& out) { read_section(v, kBreaker, out.gate.breaker); }},
+    Field<Route>{"attribution_grace",
+                 [](In v, Route& out) { read_seconds(v, out.gate.attribution_grace_s, {"0s", "5m"}); }},
+    Field<Route>{"min_requests", [](In v, Route& out) { read_integer(v, out.gate.min_requests, {"1", "1000000"}); }},
+    Field<Route>{"promote_error", [](In v, Route& out) { read_share(v, out.gate.promote_error, {"0.01%", "50%"}); }},
+    Field<Route>{"no_data", [](In v, Route& out) { read_seconds(v, out.gate.no_data_s, {"1s", "1d"}); }},
+    Field<Route>{"errors", read_errors},
+    Field<Route>{"on_fail", read_on_fail},
+};
+constexpr Section<Route> kSection{"routes[].gate", kFields};
+
+}  // namespace
+
+void read_gate(const Value& value, Route& out) {
+  if (!read_section(value, kSection, out)) return;
+  if (!value.has("comparison_margin")) out.gate.comparison_margin = out.gate.max_error_rate / 2;
+}
+
+void append_gate_keys(KeyList& out) {
+  kSection.append_keys(out);
+  kBreaker.append_keys(out);
+}
+
+}  // namespace tidegate::config

@@ -1,0 +1,68 @@
+#include <algorithm>
+#include <array>
+
+#include "config/read.h"
+#include "config/section.h"
+#include "config/sections.h"
+
+namespace tidegate::config {
+namespace {
+
+constexpr std::array kLimitFields{
+    Field<Listener>{"header_bytes",
+                    [](In v, Listener& out) { read_size(v, out.session.head.bytes, {"1KiB", "1MiB"}); }},
+    Field<Listener>{"headers",
+                    [](In v, Listener& out) { read_integer(v, out.session.head.fields, {"1", "1000"}); }},
+    Field<Listener>{"uri_bytes",
+                    [](In v, Listener& out) { read_size(v, out.session.head.uri_bytes, {"64B", "1MiB"}); }},
+    Field<Listener>{"body_bytes",
+                    [](In v, Listener& out) { read_size(v, out.session.body_bytes, {"0", "1024GiB"}); }},
+    Field<Listener>{"connections",
+                    [](In v, Listener& out) { read_integer(v, out.connections, {"1", "1000000"}); }},
+};
+constexpr Section<Listener> kLimits{"listeners[].limits", kLimitFields};
+
+/// The target is a part of the head: a head limit below the default target limit lowers that, too.
+void read_limits(const Value& value, Listener& out) {
+  if (!read_section(value, kLimits, out)) return;
+  http::HeadLimits& head = out.session.head;
+  if (head.uri_bytes <= head.bytes) return;
+  if (value.has("uri_bytes")) value.fail("uri_bytes is larger than header_bytes, which the URI is a part of");
+  head.uri_bytes = head.bytes;
+}
+
+constexpr std::array kTimeoutFields{
+    Field<Listener>{"header",
+                    [](In v, Listener& out) { read_duration(v, out.session.header_timeout, {"1ms", "1h"}); }},
+    Field<Listener>{"idle",
+                    [](In v, Listener& out) { read_duration(v, out.session.idle_timeout, {"1ms", "7d"}); }},
+    Field<Listener>{"body_idle",
+                    [](In v, Listener& out) { read_duration(v, out.session.body_idle_timeout, {"1ms", "1d"}); }},
+};
+constexpr Section<Listener> kTimeouts{"listeners[].timeouts", kTimeoutFields};
+
+constexpr std::array kFields{
+    Field<Listener>{"name", [](In v, Listener& out) { read_name(v, out.name); }},
+    Field<Listener>{"address", [](In v, Listener& out) { read_socket_address(v, out.address); }, true},
+    Field<Listener>{"limits", read_limits},
+    Field<Listener>{"timeouts", [](In v, Listener& out) { read_section(v, kTimeouts, out); }},
+};
+constexpr Section<Listener> kSection{"listeners[]", kFields};
+
+}  // namespace
+
+void read_listeners(const Value& value, std::vector<Listener>& out) {
+  read_list(value, [&](const Value& item) {
+    Listener& listener = out.emplace_back();
+    read_section(item, kSection, listener);
+    if (!item.has("name")) listener.name = "listener-" + std::to_string(out.size());
+  });
+}
+
+void append_listener_keys(KeyList& out) {
+  kSection.append_keys(out);
+  kLimits.append_keys(out);
+  kTimeouts.append_keys(out);
+}
+
+}  // namespace tidegate::config

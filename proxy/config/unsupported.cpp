@@ -1,0 +1,78 @@
+#include "config/unsupported.h"
+
+#include <algorithm>
+#include <array>
+
+namespace tidegate::config {
+namespace {
+
+struct Key {
+  std::string_view section;
+  std::string_view name;
+};
+
+constexpr std::array kKeys{
+    Key{"", "checks"},
+    Key{"", "notify"},
+    Key{"", "tracing"},
+    Key{"listeners[]", "tls"},
+    Key{"listeners[]", "proxy_protocol"},
+    Key{"listeners[].limits", "h2_streams"},
+    Key{"listeners[].timeouts", "tls_handshake"},
+    Key{"clusters.NAME", "tls"},
+    Key{"clusters.NAME", "health"},
+    Key{"clusters.NAME", "outlier"},
+    Key{"clusters.NAME", "proxy_protocol"},
+    Key{"routes[]", "sticky"},
+    Key{"routes[]", "force"},
+    Key{"routes[]", "writes"},
+    Key{"routes[]", "hedge"},
+    Key{"routes[]", "rollout"},
+    Key{"routes[].match.path", "regex"},
+    Key{"routes[].match.headers.NAME", "regex"},
+    Key{"routes[].mirror", "compare"},
+    Key{"routes[].gate", "slow"},
+    Key{"state", "endpoints"},
+    Key{"state", "prefix"},
+    Key{"state", "tls"},
+    Key{"state", "user"},
+    Key{"admin", "tls"},
+};
+
+/// A word for every value at a path that ends so; a word that ends in "*" stands for all that begin so.
+struct Word {
+  std::string_view path_end;
+  std::string_view word;
+};
+
+constexpr std::array kWords{
+    Word{".protocol", "http2"},     Word{".protocol", "auto"},      Word{".gate.on_fail", "pause"},
+    Word{".gate.on_fail", "notify"}, Word{".gate.errors[]", "grpc:*"}, Word{"state.store", "etcd"},
+};
+
+bool matches(std::string_view pattern, std::string_view word) noexcept {
+  if (pattern.ends_with('*')) return word.starts_with(pattern.substr(0, pattern.size() - 1));
+  return pattern == word;
+}
+
+/// "errors[3]" is a place that the table writes as "errors[]".
+bool ends_with(std::string_view path, std::string_view end) noexcept {
+  if (end.ends_with("[]")) {
+    const std::size_t bracket = path.rfind('[');
+    return path.ends_with(']') && path.substr(0, bracket).ends_with(end.substr(0, end.size() - 2));
+  }
+  return path.ends_with(end);
+}
+
+}  // namespace
+
+bool is_unsupported_key(std::string_view section, std::string_view key) noexcept {
+  return std::any_of(kKeys.begin(), kKeys.end(), [&](const Key& k) { return k.section == section && k.name == key; });
+}
+
+bool is_unsupported_value(std::string_view path, std::string_view word) noexcept {
+  return std::any_of(kWords.begin(), kWords.end(),
+                     [&](const Word& w) { return ends_with(path, w.path_end) && matches(w.word, word); });
+}
+
+}  // namespace tidegate::config

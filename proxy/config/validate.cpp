@@ -1,0 +1,173 @@
+#include "config/validate.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/addresses.h"
+#include "config/path.h"
+#include "config/suggest.h"
+
+namespace tidegate::config {
+namespace {
+
+class Validation {
+ public:
+  Validation(const Config& config, const Node& root, Problems& problems)
+      : config_(config), root_(root), problems_(problems) {
+    for (const upstream::ClusterPolicy& cluster : config.clusters) clusters_.push_back(cluster.name);
+  }
+
+  void run() {
+    check_listener_names();
+    check_addresses();
+    check_admin();
+    check_route_names();
+    for (std::size_t i = 0; i < config_.routes.size(); ++i) check_route(i);
+    check_shadowed_routes();
+    check_unused_clusters();
+  }
+
+ private:
+  void error(Path path, std::string message) {
+    problems_.error(locate(root_, path), to_string(path), std::move(message));
+  }
+  void warning(Path path, std::string message) {
+    problems_.warning(locate(root_, path), to_string(path), std::move(message));
+  }
+
+  void check_listener_names() {
+    std::set<std::string_view> seen;
+    for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
+      const std::string& name = config_.listeners[i].name;
+      if (name.empty() || seen.insert(name).second) continue;
+      error({"listeners", i, "name"}, "a second listener named " + in_quotes(name));
+    }
+  }
+
+  /// Two sockets on one address; port 0 is a different port each time.
+  void check_addresses() {
+    std::map<std::string, std::string> users;
+    for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
+      check_address({"listeners", i, "address"}, config_.listeners[i].address, users);
+    }
+    check_address({"admin", "address"}, config_.admin.address, users);
+    if (config_.metrics) check_address({"metrics", "address"}, *config_.metrics, users);
+  }
+
+  void check_address(Path path, const SocketAddress& address, std::map<std::string, std::string>& users) {
+    if (address.port == 0 || address.host.empty()) return;
+    const auto [user, is_new] = users.emplace(to_string(address), to_string(path));
+    if (!is_new) error(path, to_string(address) + " is already the address of " + user->second);
+  }
+
+  void check_admin() {
+    if (is_loopback(config_.admin.address) || !config_.admin.token_file.empty()) return;
+    const Node* admin = root_.find("admin") != nullptr ? &root_.find("admin")->value : nullptr;
+    if (admin != nullptr && admin->find("token_file") != nullptr) return;  // given, and reported as bad
+    error({"admin", "address"}, to_string(config_.admin.address) + " can be reached from other machines: " +
+                                    "token_file is required, or a loopback address");
+  }
+
+  void check_route_names() {
+    std::set<std::string_view> seen;
+    for (std::size_t i = 0; i < config_.routes.size(); ++i) {
+      const std::string& name = config_.routes[i].policy.name;
+      if (name.empty() || seen.insert(name).second) continue;
+      error({"routes", i, "name"}, "a second route named " + in_quotes(name));
+    }
+  }
+
+  void check_route(std::size_t i) {
+    const route::RoutePolicy& route = config_.routes[i].policy;
+    for (const Side side : {Side::Old, Side::New}) check_reference(i, side);
+    if (route.clusters[Side::Old] == route.clusters[Side::New]) {
+      warning({"routes", i}, "old and new are the same cluster, " + in_quotes(route.clusters[Side::Old]) +
+                                 ": good for an A/A test, shifts nothing");
+    }
+    if (route.mirror) check_mirror(i, *route.mirror);
+  }
+
+  void check_reference(std::size_t i, Side side) {
+    const std::string& cluster = config_.routes[i].policy.clusters[side];
+    const bool exists = std::find(clusters_.begin(), clusters_.end(), cluster) != clusters_.end();
+    if (exists || clusters_.empty()) return;  // without any cluster there is one problem, not one a route
+    error({"routes", i, name(side)}, "no cluster is named " + in_quotes(cluster) + suggestion(cluster, clusters_));
+  }
+
+  /// RFC 9110 §9.2.1: what is not safe changes something, and a copy changes it twice.
+  void check_mirror(std::size_t i, const route::MirrorPolicy& mirror) {
+    constexpr std::string_view kSafe[] = {"GET", "HEAD", "OPTIONS", "TRACE"};
+    std::string unsafe;
+    for (const std::string& method : mirror.methods) {
+      if (std::find(std::begin(kSafe), std::end(kSafe), method) != std::end(kSafe)) continue;
+      unsafe += (unsafe.empty() ? "" : ", ") + method;
+    }
+    if (unsafe.empty()) return;
+    warning({"routes", i, "mirror", "methods"},
+            unsafe + " may change data, and a copy changes it a second time; mirror it only to a cluster that has "
+                     "data of its own");
+  }
+
+  /// A route behind one that takes everything, or behind one with the very same match.
+  void check_shadowed_routes() {
+    std::map<std::string, std::string> first;  // match -> route
+    for (std::size_t i = 0; i < config_.routes.size(); ++i) {
+      const route::RoutePolicy& route = config_.routes[i].policy;
+      const auto everything = first.find(text_of({}));
+      const auto [same, is_new] = first.emplace(text_of(route.match), route.name);
+      const auto cause = everything != first.end() ? everything : same;
+      if (is_new && everything == first.end()) continue;
+      warning({"routes", i}, "can never match: the first match wins, and route " + in_quotes(cause->second) +
+                                 " before it takes all of its requests");
+    }
+  }
+
+  /// Equal for equal matches only: every part begins with its length.
+  static std::string text_of(const route::MatchPolicy& match) {
+    std::string out;
+    const auto add = [&out](std::string_view part) { (out += std::to_string(part.size()) += ':') += part; };
+    const auto add_list = [&](std::vector<std::string> list) {
+      std::sort(list.begin(), list.end());
+      out += std::to_string(list.size()) + '[';
+      for (const std::string& part : list) add(part);
+    };
+    add_list(match.hosts);
+    out += static_cast<char>('0' + static_cast<int>(match.path.kind));
+    add(match.path.value);
+    add_list(match.methods);
+    std::vector<std::string> headers;
+    for (const route::HeaderMatch& header : match.headers) {
+      headers.push_back(header.name + ':' + std::to_string(static_cast<int>(header.kind)) + header.value);
+    }
+    add_list(std::move(headers));
+    return out;
+  }
+
+  void check_unused_clusters() {
+    if (config_.routes.empty()) return;
+    for (const upstream::ClusterPolicy& cluster : config_.clusters) {
+      const bool used = std::any_of(config_.routes.begin(), config_.routes.end(), [&](const Route& route) {
+        const PerSide<std::string>& sides = route.policy.clusters;
+        return sides[Side::Old] == cluster.name || sides[Side::New] == cluster.name;
+      });
+      if (!used) warning({"clusters", cluster.name}, "no route uses this cluster");
+    }
+  }
+
+  const Config& config_;
+  const Node& root_;
+  Problems& problems_;
+  std::vector<std::string_view> clusters_;
+};
+
+}  // namespace
+
+void validate(const Config& config, const Node& root, Problems& problems) {
+  Validation(config, root, problems).run();
+}
+
+}  // namespace tidegate::config

@@ -1,0 +1,276 @@
+#include "control/engine.h"
+
+#include <pthread.h>
+
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/throw_exception.hpp>
+#include <stdexcept>
+#include <utility>
+
+#include "control/decision_record.h"
+#include "gate/sentence.h"
+
+namespace tidegate::control {
+
+namespace asio = boost::asio;
+
+namespace {
+constexpr Duration kPatience = std::chrono::seconds(1);
+}
+
+void throw_exception_from_error(const CommandError& error, const boost::source_location& where) {
+  boost::throw_exception(std::runtime_error(error.message), where);
+}
+
+Engine::Engine(EngineSetup setup) : setup_(std::move(setup)), epoch_(setup_.saved.epoch) {
+  for (std::size_t i = 0; i < setup_.config.routes.size(); ++i) {
+    const config::Route& configured = setup_.config.routes[i];
+    const store::RouteRecord* saved = nullptr;
+    for (const store::RouteRecord& record : setup_.saved.routes) {
+      if (record.route == configured.policy.name) saved = &record;
+    }
+    routes_.push_back(std::make_unique<RouteControl>(configured, setup_.snapshot.routes()[i], setup_.ledgers[i], saved));
+  }
+}
+
+Engine::~Engine() { stop(); }
+
+void Engine::start() {
+  last_tick_ = Clock::now();
+  schedule_tick();
+  thread_ = std::thread([this] {
+    ::pthread_setname_np(::pthread_self(), "control");
+    const auto work = asio::make_work_guard(io_);
+    io_.run();
+  });
+}
+
+void Engine::stop() {
+  if (!thread_.joinable()) return;
+  io_.stop();
+  thread_.join();
+}
+
+// --- the gate
+
+void Engine::schedule_tick() {
+  timer_.expires_after(kTick);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    tick();
+    schedule_tick();
+  });
+}
+
+void Engine::tick() {
+  const TimePoint now = Clock::now();
+  const double dt = seconds(now - last_tick_);
+  last_tick_ = now;
+  for (const auto& route : routes_) {
+    const Weight before = route->weight();
+    if (const auto ruling = route->tick(dt)) revert_by_gate(*route, *ruling, before);
+  }
+  if (!setup_.writer.healthy()) note_store_error(setup_.writer.last_error());
+}
+
+void Engine::revert_by_gate(RouteControl& route, const gate::Ruling& ruling, Weight before) {
+  const RevertReason why =
+      ruling.reason == gate::Reason::HardBreaker ? RevertReason::HardBreaker : RevertReason::ErrorRate;
+  std::string sentence = gate::sentence(ruling, route.parameters());
+  route.revert(why, sentence, ++epoch_);
+  store::Decision made = decision(route, store::Action::Revert, Command{"gate", std::move(sentence), {}});
+  made.from = before.text();
+  made.to = "0";
+  made.record = decision_record(ruling, route.parameters(), route.thresholds(), before);
+  announce(made);
+  save_protective(route, made, [](const Outcome&) {});
+}
+
+// --- commands
+
+template <class F>
+void Engine::on_route(std::string route, Command command, Reply reply, F&& act) {
+  asio::post(io_, [this, name = std::move(route), command = std::move(command), reply = std::move(reply),
+                   act = std::forward<F>(act)] {
+    for (const auto& candidate : routes_) {
+      if (candidate->name() != name) continue;
+      if (command.if_epoch && *command.if_epoch != candidate->epoch()) {
+        reply(CommandError{CommandError::Code::Stale,
+                           "route " + name + " is at epoch " + std::to_string(candidate->epoch()) + ", not " +
+                               std::to_string(*command.if_epoch) + ": somebody changed it meanwhile",
+                           "If-Match"});
+        return;
+      }
+      act(*candidate, command, reply);
+      return;
+    }
+    std::string known;
+    for (const auto& candidate : routes_) known += (known.empty() ? "" : ", ") + candidate->name();
+    reply(CommandError{CommandError::Code::NotFound, "no route is named " + name + " (routes: " + known + ")", "route"});
+  });
+}
+
+void Engine::set_weight(std::string route, Weight weight, Command command, Reply reply) {
+  on_route(std::move(route), std::move(command), std::move(reply),
+           [this, weight](RouteControl& r, const Command& c, const Reply& a) { weight_on_control(r, weight, c, a); });
+}
+
+void Engine::set_mirror(std::string route, Weight percent, Command command, Reply reply) {
+  on_route(std::move(route), std::move(command), std::move(reply),
+           [this, percent](RouteControl& r, const Command& c, const Reply& a) { mirror_on_control(r, percent, c, a); });
+}
+
+void Engine::revert(std::string route, Command command, Reply reply) {
+  on_route(std::move(route), std::move(command), std::move(reply),
+           [this](RouteControl& r, const Command& c, const Reply& a) { revert_on_control(r, c, a); });
+}
+
+void Engine::rearm(std::string route, Command command, Reply reply) {
+  on_route(std::move(route), std::move(command), std::move(reply),
+           [this](RouteControl& r, const Command& c, const Reply& a) { rearm_on_control(r, c, a); });
+}
+
+void Engine::weight_on_control(RouteControl& route, Weight weight, const Command& command, const Reply& reply) {
+  const Weight before = route.weight();
+  const bool raises = weight > before;
+  switch (RouteControl::allowed(route.state(), raises ? RouteControl::Event::Raise : RouteControl::Event::Lower)) {
+    case RouteControl::Action::Refuse:
+      return reply(CommandError{CommandError::Code::Conflict,
+                                "route " + route.name() + " was reverted and is latched at weight 0 (" +
+                                    route.latch_reason() + "); re-arm it first: tidegate rearm " + route.name(),
+                                "percent"});
+    case RouteControl::Action::Nothing: return reply(Done{route.epoch(), true, "weight is 0 already: the route is latched"});
+    case RouteControl::Action::Apply: break;
+  }
+  route.set_weight(weight, ++epoch_);
+  store::Decision made = decision(route, store::Action::Weight, command);
+  made.from = before.text();
+  made.to = weight.text();
+  announce(made);
+  if (!raises) return save_protective(route, made, reply);
+  save_or_take_back(route, made, reply, [this, before](RouteControl& r) { r.set_weight(before, ++epoch_); });
+}
+
+void Engine::mirror_on_control(RouteControl& route, Weight percent, const Command& command, const Reply& reply) {
+  if (!route.has_mirror()) {
+    return reply(CommandError{CommandError::Code::Invalid,
+                              "route " + route.name() + " has no mirror: give it one in the configuration (mirror: {percent: 0})",
+                              "percent"});
+  }
+  const Weight before = route.mirror();
+  const bool raises = percent > before;
+  route.set_mirror(percent, ++epoch_);
+  store::Decision made = decision(route, store::Action::Mirror, command);
+  made.from = before.text();
+  made.to = percent.text();
+  announce(made);
+  if (!raises) return save_protective(route, made, reply);
+  save_or_take_back(route, made, reply, [this, before](RouteControl& r) { r.set_mirror(before, ++epoch_); });
+}
+
+void Engine::revert_on_control(RouteControl& route, const Command& command, const Reply& reply) {
+  if (RouteControl::allowed(route.state(), RouteControl::Event::Revert) == RouteControl::Action::Nothing) {
+    return reply(Done{route.epoch(), true, "reverted already: " + route.latch_reason()});
+  }
+  const Weight before = route.weight();
+  Command asked = command;
+  if (asked.reason.empty()) asked.reason = "reverted by hand";
+  route.revert(RevertReason::Operator, asked.reason, ++epoch_);
+  store::Decision made = decision(route, store::Action::Revert, asked);
+  made.from = before.text();
+  made.to = "0";
+  announce(made);
+  save_protective(route, made, reply);
+}
+
+void Engine::rearm_on_control(RouteControl& route, const Command& command, const Reply& reply) {
+  if (RouteControl::allowed(route.state(), RouteControl::Event::Rearm) == RouteControl::Action::Refuse) {
+    return reply(CommandError{CommandError::Code::Conflict, "route " + route.name() + " is not latched", "route"});
+  }
+  std::string latch_reason = route.latch_reason();
+  route.rearm(++epoch_);
+  store::Decision made = decision(route, store::Action::Rearm, command);
+  made.from = "latched";
+  made.to = "0";
+  announce(made);
+  save_or_take_back(route, made, reply, [this, latch_reason](RouteControl& r) {
+    r.revert(RevertReason::Operator, latch_reason, ++epoch_);
+  });
+}
+
+// --- decisions
+
+store::Decision Engine::decision(const RouteControl& route, store::Action action, const Command& command) const {
+  store::Decision made;
+  made.epoch = route.epoch();
+  made.at_ms = wall_clock_ms();
+  made.route = route.name();
+  made.action = action;
+  made.actor = command.actor;
+  made.reason = command.reason;
+  return made;
+}
+
+void Engine::announce(const store::Decision& decision) {
+  if (setup_.on_decision) setup_.on_decision(decision);
+}
+
+/// In force already, and stays so whatever the store does: the writer tries until it succeeds, and a person who waits is
+/// told after kPatience that it did not yet.
+void Engine::save_protective(RouteControl& route, const store::Decision& made, Reply reply) {
+  const std::uint64_t epoch = made.epoch;
+  auto answered = std::make_shared<std::atomic<bool>>(false);
+  const auto once = [answered, reply = std::move(reply)](const Outcome& outcome) {
+    if (!answered->exchange(true)) reply(outcome);
+  };
+  auto patience = std::make_shared<asio::steady_timer>(io_, kPatience);
+  patience->async_wait([this, once, epoch, patience](const boost::system::error_code&) {
+    once(Done{epoch, false, "in force, but not durable yet: " + setup_.writer.last_error()});
+  });
+  auto done = [once, epoch](const store::Result<void>& result) {
+    once(Done{epoch, result.has_value(), result.has_value() ? "" : "in force, but not durable: " + result.error().message});
+  };
+  (void)setup_.writer.submit({route.record(), made}, store::Writer::Kind::Must, std::move(done));
+}
+
+void Engine::save_or_take_back(RouteControl& route, const store::Decision& made, Reply reply, Action take_back) {
+  const std::uint64_t epoch = made.epoch;
+  RouteControl* const target = &route;
+  const auto failed = [this, target, epoch, reply, take_back](const std::string& message) {
+    note_store_error(message);
+    if (target->epoch() == epoch) take_back(*target);
+    reply(CommandError{CommandError::Code::Store, "taken back, because a restart would forget it: " + message, "state"});
+  };
+  auto done = [this, failed, epoch, reply](const store::Result<void>& result) {
+    if (result.has_value()) return reply(Done{epoch, true, {}});
+    const std::string message = result.error().message;
+    asio::post(io_, [failed, message] { failed(message); });
+  };
+  if (!setup_.writer.submit({route.record(), made}, store::Writer::Kind::Ordinary, std::move(done))) {
+    failed("too many decisions wait for the store");
+  }
+}
+
+void Engine::note_store_error(const std::string& message) {
+  const TimePoint now = Clock::now();
+  if (last_store_alarm_ != TimePoint{} && now - last_store_alarm_ < std::chrono::minutes(1)) return;
+  last_store_alarm_ = now;
+  if (setup_.on_store_error) setup_.on_store_error(message);
+}
+
+void Engine::status(std::function<void(Status)> answer) {
+  asio::post(io_, [this, answer = std::move(answer)] { answer(collect()); });
+}
+
+Status Engine::collect() const {
+  Status out;
+  out.epoch = epoch_;
+  for (const auto& route : routes_) out.routes.push_back(route->status());
+  out.store = {setup_.writer.healthy(), setup_.config.state.path, setup_.writer.last_error(), setup_.writer.failures(),
+               setup_.writer.pending()};
+  return out;
+}
+
+}  // namespace tidegate::control

@@ -1,0 +1,85 @@
+// The thread that decides: it runs every route's gate each 20 ms, carries out what people ask, publishes into the live
+// words and hands each decision to the store. What protects users is in force before it is durable; what exposes them to
+// new (a higher weight, a re-armed gate) is taken back when the store cannot write it, so that no restart forgets a
+// decision that somebody was told of.
+//
+// Owned by the composition root. Functions may be called on any thread unless said otherwise.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "config/config.h"
+#include "control/command.h"
+#include "control/route_control.h"
+#include "control/status.h"
+#include "store/writer.h"
+
+namespace tidegate::control {
+
+struct EngineSetup {
+  const config::Config& config;
+  const route::Snapshot& snapshot;
+  std::vector<std::vector<const gate::Ledger*>> ledgers;  ///< by route, of every worker
+  store::Writer& writer;
+  store::State saved;
+  std::function<void(const store::Decision&)> on_decision;  ///< control thread; after it is in force
+  std::function<void(const std::string&)> on_store_error;   ///< control thread; at most once a minute
+};
+
+class Engine {
+ public:
+  /// PRODUCT: a decision every 10-50 ms.
+  static constexpr Duration kTick = std::chrono::milliseconds(20);
+
+  explicit Engine(EngineSetup setup);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  ~Engine();
+
+  void start();
+  void stop();
+
+  void set_weight(std::string route, Weight weight, Command command, Reply reply);
+  void set_mirror(std::string route, Weight percent, Command command, Reply reply);
+  void revert(std::string route, Command command, Reply reply);
+  void rearm(std::string route, Command command, Reply reply);
+  /// Answers on the control thread.
+  void status(std::function<void(Status)> answer);
+
+ private:
+  using Action = std::function<void(RouteControl&)>;
+
+  template <class F>
+  void on_route(std::string route, Command command, Reply reply, F&& act);
+  void weight_on_control(RouteControl& route, Weight weight, const Command& command, const Reply& reply);
+  void mirror_on_control(RouteControl& route, Weight percent, const Command& command, const Reply& reply);
+  void revert_on_control(RouteControl& route, const Command& command, const Reply& reply);
+  void rearm_on_control(RouteControl& route, const Command& command, const Reply& reply);
+
+  void schedule_tick();
+  void tick();
+  void revert_by_gate(RouteControl& route, const gate::Ruling& ruling, Weight before);
+  store::Decision decision(const RouteControl& route, store::Action action, const Command& command) const;
+  void announce(const store::Decision& decision);
+  void save_protective(RouteControl& route, const store::Decision& decision, Reply reply);
+  void save_or_take_back(RouteControl& route, const store::Decision& decision, Reply reply, Action take_back);
+  void note_store_error(const std::string& message);
+  Status collect() const;
+
+  EngineSetup setup_;
+  boost::asio::io_context io_{1};
+  boost::asio::steady_timer timer_{io_};
+  std::vector<std::unique_ptr<RouteControl>> routes_;
+  std::uint64_t epoch_ = 0;
+  TimePoint last_tick_;
+  TimePoint last_store_alarm_{};
+  std::thread thread_;
+};
+
+}  // namespace tidegate::control

@@ -1,0 +1,132 @@
+#include "control/route_control.h"
+
+#include <utility>
+
+#include "gate/sentence.h"
+
+namespace tidegate::control {
+
+RouteControl::Action RouteControl::allowed(State state, Event event) noexcept {
+  //                                     Lower            Raise           Revert           Rearm            Mirror
+  static constexpr Action kTable[2][5]{{Action::Apply,   Action::Apply,  Action::Apply,   Action::Refuse,  Action::Apply},
+                                       {Action::Nothing, Action::Refuse, Action::Nothing, Action::Apply,   Action::Apply}};
+  return kTable[static_cast<std::size_t>(state)][static_cast<std::size_t>(event)];
+}
+
+namespace {
+
+Weight file_mirror(const config::Route& configured) {
+  return configured.policy.mirror ? configured.policy.mirror->percent : Weight::none();
+}
+
+}  // namespace
+
+RouteControl::RouteControl(const config::Route& configured, const route::Route& route,
+                           std::vector<const gate::Ledger*> ledgers, const store::RouteRecord* saved)
+    : configured_(configured),
+      route_(route),
+      ledgers_(std::move(ledgers)),
+      weight_(configured.policy.weight),
+      mirror_(file_mirror(configured)),
+      accumulator_(ledgers_, 0),
+      gate_(configured.gate, configured.policy.weight.share()) {
+  if (saved != nullptr) {
+    epoch_ = saved->epoch;
+    if (saved->file_weight == configured.policy.weight) weight_ = saved->weight;
+    if (saved->mirror && saved->file_mirror == file_mirror(configured)) {
+      mirror_ = *saved->mirror;
+      mirror_set_ = true;
+    }
+    latched_ = saved->latched;  // only a person opens a latch: a changed file does not
+    latch_reason_ = saved->latch_reason;
+    if (latched_) weight_ = Weight::none();
+    gate_ = gate::Gate(configured.gate, weight_.share());
+  }
+  publish();
+}
+
+void RouteControl::publish() {
+  route_.live->publish({weight_, step_, static_cast<std::uint32_t>(epoch_)});
+  route_.live->publish_mirror(mirror_);
+}
+
+void RouteControl::set_weight(Weight weight, std::uint64_t epoch) {
+  weight_ = weight;
+  epoch_ = epoch;
+  step_ = (step_ + 1) % route::LiveRoute::kSteps;
+  publish();
+  gate_.step(weight.share());
+}
+
+void RouteControl::set_mirror(Weight percent, std::uint64_t epoch) {
+  mirror_ = percent;
+  mirror_set_ = true;
+  epoch_ = epoch;
+  publish();
+}
+
+void RouteControl::revert(RevertReason why, std::string sentence, std::uint64_t epoch) {
+  weight_ = Weight::none();
+  latched_ = true;
+  latch_reason_ = std::move(sentence);
+  epoch_ = epoch;
+  step_ = (step_ + 1) % route::LiveRoute::kSteps;
+  publish();  // before anything else: from here on every worker sends everybody to old
+  ++reverts_[static_cast<std::size_t>(why)];
+}
+
+void RouteControl::rearm(std::uint64_t epoch) {
+  latched_ = false;
+  latch_reason_.clear();
+  epoch_ = epoch;
+  publish();
+  gate_.rearm(weight_.share());
+  ruling_ = {};
+}
+
+std::optional<gate::Ruling> RouteControl::tick(double dt_s) {
+  const gate::Counts counts = accumulator_.take(step_);
+  if (latched_) return std::nullopt;
+  ruling_ = gate_.tick(counts, dt_s);
+  if (ruling_.decision == gate::Decision::Revert) return ruling_;
+  return std::nullopt;
+}
+
+store::RouteRecord RouteControl::record() const {
+  store::RouteRecord record;
+  record.route = name();
+  record.file_weight = configured_.policy.weight;
+  record.weight = weight_;
+  record.latched = latched_;
+  record.latch_reason = latch_reason_;
+  if (has_mirror()) record.file_mirror = file_mirror(configured_);
+  if (mirror_set_) record.mirror = mirror_;
+  record.epoch = epoch_;
+  return record;
+}
+
+RouteStatus RouteControl::status() const {
+  RouteStatus out;
+  out.name = name();
+  out.clusters = configured_.policy.clusters;
+  out.file_weight = configured_.policy.weight;
+  out.wanted = weight_;
+  out.effective = route_.live->split().weight;
+  out.latched = latched_;
+  out.latch_reason = latch_reason_;
+  out.has_mirror = has_mirror();
+  out.file_mirror = file_mirror(configured_);
+  out.mirror = mirror_;
+  out.epoch = epoch_;
+  out.gate.ruling = ruling_;
+  out.gate.thresholds = gate_.thresholds();
+  out.gate.sentence = latched_ ? latch_reason_ : gate::sentence(ruling_, gate_.parameters());
+  out.gate.old_suspect = gate_.old_suspect();
+  out.reverts = reverts_;
+  for (const gate::Ledger* ledger : ledgers_) {
+    for (const Side side : {Side::Old, Side::New}) out.stale_failures[side] += ledger->stale_failures(side);
+  }
+  return out;
+}
+
+}  // namespace tidegate::control

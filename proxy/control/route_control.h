@@ -1,0 +1,79 @@
+// The decided state of one route: weight, latch, mirror, and the gate that watches it. It publishes into the route's live
+// word and remembers what the store must know. Which decision is allowed is written here as a table, so that an impossible
+// one is an error and never silent:
+//
+//            weight 0   weight > 0   revert    rearm      mirror
+//   Open     set        set          latch     refused    set
+//   Latched  no change  refused      no change open at 0  set
+//
+// Owned by the engine, control thread only.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "config/config.h"
+#include "control/status.h"
+#include "gate/accumulator.h"
+#include "gate/gate.h"
+#include "route/snapshot.h"
+#include "store/store.h"
+
+namespace tidegate::control {
+
+class RouteControl {
+ public:
+  enum class State : std::uint8_t { Open, Latched };
+  enum class Event : std::uint8_t { Lower, Raise, Revert, Rearm, Mirror };
+  enum class Action : std::uint8_t { Apply, Nothing, Refuse };
+  static Action allowed(State state, Event event) noexcept;
+
+  /// @param saved what the store knows of the route; it wins over the file while the file's own value is the same.
+  RouteControl(const config::Route& configured, const route::Route& route, std::vector<const gate::Ledger*> ledgers,
+               const store::RouteRecord* saved);
+
+  const std::string& name() const noexcept { return configured_.policy.name; }
+  State state() const noexcept { return latched_ ? State::Latched : State::Open; }
+  Weight weight() const noexcept { return weight_; }
+  Weight mirror() const noexcept { return mirror_; }
+  bool has_mirror() const noexcept { return configured_.policy.mirror.has_value(); }
+  std::uint64_t epoch() const noexcept { return epoch_; }
+  const std::string& latch_reason() const noexcept { return latch_reason_; }
+
+  // Each publishes at once.
+  void set_weight(Weight weight, std::uint64_t epoch);
+  void set_mirror(Weight percent, std::uint64_t epoch);
+  void revert(RevertReason why, std::string sentence, std::uint64_t epoch);
+  void rearm(std::uint64_t epoch);
+
+  /// One tick of the gate. @return the ruling when it orders a revert.
+  std::optional<gate::Ruling> tick(double dt_s);
+  const gate::Parameters& parameters() const noexcept { return gate_.parameters(); }
+  gate::Thresholds thresholds() const noexcept { return gate_.thresholds(); }
+
+  store::RouteRecord record() const;
+  RouteStatus status() const;
+
+ private:
+  void publish();
+
+  const config::Route& configured_;
+  const route::Route& route_;
+  std::vector<const gate::Ledger*> ledgers_;
+  Weight weight_;
+  Weight mirror_;
+  bool mirror_set_ = false;  // at run time
+  bool latched_ = false;
+  std::string latch_reason_;
+  std::uint64_t epoch_ = 0;
+  std::uint32_t step_ = 0;
+  gate::Accumulator accumulator_;
+  gate::Gate gate_;
+  gate::Ruling ruling_;
+  std::array<std::uint64_t, kRevertReasonCount> reverts_{};
+};
+
+}  // namespace tidegate::control

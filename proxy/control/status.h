@@ -1,0 +1,63 @@
+// What `tidegate status`, the API and the metrics show of the engine: a copy, taken on the control thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/side.h"
+#include "base/weight.h"
+#include "gate/parameters.h"
+#include "gate/ruling.h"
+
+namespace tidegate::control {
+
+/// Why a revert happened: label of tidegate_reverts_total.
+enum class RevertReason : std::uint8_t { ErrorRate, HardBreaker, Operator };
+inline constexpr std::size_t kRevertReasonCount = 3;
+constexpr std::string_view name(RevertReason reason) noexcept {
+  constexpr std::array<std::string_view, kRevertReasonCount> names{"error_rate", "hard_breaker", "operator"};
+  return names[static_cast<std::size_t>(reason)];
+}
+
+struct GateStatus {
+  gate::Ruling ruling;
+  gate::Thresholds thresholds;
+  std::string sentence;
+  bool old_suspect = false;
+};
+
+struct RouteStatus {
+  std::string name;
+  PerSide<std::string> clusters;
+  Weight file_weight;             ///< what the configuration file says
+  Weight wanted;                  ///< what was decided last, by file, person or gate
+  Weight effective;               ///< what workers use now
+  bool latched = false;
+  std::string latch_reason;
+  bool has_mirror = false;
+  Weight file_mirror;
+  Weight mirror;
+  std::uint64_t epoch = 0;        ///< of the route's last decision
+  GateStatus gate;
+  std::array<std::uint64_t, kRevertReasonCount> reverts{};
+  PerSide<std::uint64_t> stale_failures;  ///< known after their step had ended: not judged
+};
+
+struct StoreStatus {
+  bool healthy = true;
+  std::string path;
+  std::string last_error;
+  std::uint64_t failures = 0;
+  std::size_t pending = 0;
+};
+
+struct Status {
+  std::uint64_t epoch = 0;
+  std::vector<RouteStatus> routes;
+  StoreStatus store;
+};
+
+}  // namespace tidegate::control

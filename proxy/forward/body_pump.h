@@ -1,0 +1,52 @@
+// Moves one body from one connection to another: decode, encode anew, send; read more only when everything read before
+// has been sent, which is all the back-pressure there is. Trailers, the tee of a mirror and the bound on the length are
+// here and nowhere else. The same pump carries requests up and responses down.
+//
+// The first send also carries `prefix` (the encoded head), so a small message is one system call.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/task.h"
+#include "http/h1_body.h"
+#include "mirror/copy.h"
+#include "net/stream.h"
+
+namespace tidegate::forward {
+
+enum class PumpEnd : std::uint8_t {
+  Complete,
+  SourceEnded,     ///< the source closed or broke before the body's end
+  SourceTimedOut,
+  SourceRefused,   ///< the source's framing is wrong
+  SourceTooLong,   ///< over `most_bytes`
+  SinkEnded,
+  SinkTimedOut,
+  Canceled,
+};
+
+struct Pump {
+  Pump(net::Stream& source_stream, Buffer& source_bytes, http::BodyDecoder& source_decoder, net::Stream& sink_stream)
+      : source(source_stream), received(source_bytes), decoder(source_decoder), sink(sink_stream) {}
+
+  net::Stream& source;
+  Buffer& received;            ///< what was read from the source and not yet decoded
+  http::BodyDecoder& decoder;
+  net::Stream& sink;
+  std::string_view prefix{};
+  bool chunked = false;        ///< how the body is framed for the sink
+  Duration source_timeout{0};
+  Duration sink_timeout{0};
+  std::uint64_t most_bytes = 0;  ///< 0 = no bound
+  mirror::Copy* tee = nullptr;
+
+  std::uint64_t bytes = 0;     ///< of body data sent
+  bool prefix_sent = false;    ///< at least a part of the prefix may have reached the sink
+};
+
+Task<PumpEnd> run(Pump& pump);
+
+}  // namespace tidegate::forward

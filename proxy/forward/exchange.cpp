@@ -1,0 +1,560 @@
+#include "forward/exchange.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "forward/outcome.h"
+#include "forward/retry.h"
+#include "forward/rewrite.h"
+#include "forward/session.h"
+#include "forward/trace.h"
+#include "forward/worker.h"
+
+namespace tidegate::forward {
+
+Exchange::Exchange(Worker& worker)
+    : worker_(worker),
+      encoded_(worker.reactor.blocks()),
+      encoded_up_(worker.reactor.blocks()),
+      body_(worker.reactor.blocks()),
+      route_deadline_(&Exchange::route_expired, this) {}
+
+ClusterRuntime& Exchange::cluster() const noexcept { return *route_->clusters[side_]; }
+
+void Exchange::attach(Session& session) {
+  session_ = &session;
+  route_ = nullptr;
+  split_ = {};
+  has_side_ = false;
+  attempts_ = 0;
+  on_budget_ = false;
+  failure_ = Failure::None;
+  upload_end_ = PumpEnd::Complete;
+  client_fault_ = 0;
+  copy_ = nullptr;
+  mirrored_ = false;
+  timed_out_ = client_gone_ = cut_off_ = survives_ = needs_linger_ = response_begun_ = truncated_ = must_reset_ = false;
+  started_ = worker_.reactor.now();
+  service_time_ = Duration(-1);
+  head_bytes_ = 0;
+  status_ = 0;
+  bytes_sent_ = bytes_received_ = 0;
+  refusal_reason_ = request_id_ = trace_id_ = upstream_host_ = {};
+}
+
+/// A body gets a buffer of its own: the head stays where it is, for retries and the log.
+void Exchange::begin(std::size_t head_bytes) {
+  head_bytes_ = head_bytes;
+  request_body_.start(request_.framing, request_.content_length);
+  if (request_.framing == http::Framing::None) return;
+  Buffer& received = session_->received();
+  const std::string_view rest = received.view().substr(head_bytes);
+  if (!rest.empty()) body_.append(rest);
+  received.drop_back(rest.size());
+  upload_end_ = PumpEnd::Canceled;  // until it was carried to its end
+}
+
+// --- the story
+
+Task<> Exchange::run() {
+  if (!find_route()) {
+    co_await reply(status_, refusal_reason_);
+    finish();
+    co_return;
+  }
+  identify();
+  choose_side();
+  consider_mirror();
+  watch_client();
+  do {
+    co_await attempt();
+  } while (prepare_retry());
+  if (failure_ == Failure::None) {
+    co_await deliver();
+  } else {
+    co_await answer_failure();
+  }
+  co_await end_upload();
+  finish();
+}
+
+Task<> Exchange::refuse(const http::Refusal& refusal) {
+  refusal_reason_ = refusal.reason;
+  co_await reply(refusal.status, refusal.reason);
+  needs_linger_ = true;
+  finish();
+}
+
+bool Exchange::find_route() {
+  const route::Route* found = worker_.snapshot.find(request_);
+  if (found == nullptr) {
+    status_ = 404;
+    refusal_reason_ = "no route matches";
+    return false;
+  }
+  route_ = &worker_.routes[found->index];
+  ++route_->in_flight;
+  route_->counters->in_flight.add(1);
+  const std::uint64_t most = session_->policy().body_bytes;
+  if (most != 0 && request_.content_length > most) {
+    status_ = 413;
+    refusal_reason_ = "request body too long";
+    return false;
+  }
+  return true;
+}
+
+/// The ids that tie logs, traces and the mirror's copy together: the client's own where they are well-formed.
+void Exchange::identify() {
+  request_id_ = request_.fields.first(http::FieldId::XRequestId);
+  const std::string_view traceparent = request_.fields.first(http::FieldId::Traceparent);
+  const bool own_trace = is_traceparent(traceparent);
+  if (own_trace) trace_id_ = traceparent.substr(3, 32);
+  if (is_request_id(request_id_) && own_trace) return;
+  const Identity made(worker_.random);
+  if (!is_request_id(request_id_)) request_id_ = made.write_request_id(made_request_id_);
+  if (!own_trace) trace_id_ = made.write_traceparent(made_traceparent_).substr(3, 32);
+}
+
+void Exchange::choose_side() {
+  split_ = route_->route->live->split();
+  side_ = route::pick(worker_.positions.next(), split_.weight);
+  has_side_ = true;
+}
+
+void Exchange::consider_mirror() {
+  if (route_->mirror == nullptr) return;
+  copy_ = route_->mirror->consider(request_);
+  if (copy_ == nullptr) return;
+  const ClusterRuntime& target = *route_->clusters[Side::New];
+  RequestContext context;
+  context.peer = session_->peer();
+  context.peer_trusted = session_->peer_trusted();
+  context.request_id = request_id_;
+  if (!is_traceparent(request_.fields.first(http::FieldId::Traceparent))) {
+    context.traceparent = {made_traceparent_.data(), made_traceparent_.size()};
+  }
+  context.host = route_->mirror->host_for(request_.authority, target.pool.policy());
+  context.edits = &route_->route->policy.request_headers;
+  context.is_mirror_copy = true;
+  encode_request(copy_->head, request_, context);
+  copy_->open(request_.framing == http::Framing::Chunked);
+  mirrored_ = true;
+}
+
+/// After the original's own bytes went out: the copy never comes first. A body is fed by the upload.
+void Exchange::launch_mirror() {
+  if (copy_ == nullptr || request_.framing != http::Framing::None) return;
+  std::exchange(copy_, nullptr)->end();
+}
+
+void Exchange::watch_client() {
+  net::Stream& client = session_->stream();
+  client.on_hangup(&Exchange::client_hung_up, this);
+  if (client.ended()) client_hung_up(this);
+  const Duration limit = route_->route->policy.timeout;
+  if (limit > Duration::zero()) worker_.reactor.arm(route_deadline_, limit);
+}
+
+/// The client has ended its direction. With nothing left to read it is taken to have left, as Envoy, NGINX and Go do;
+/// with a pipelined request still unread it has not.
+void Exchange::client_hung_up(void* self) {
+  auto* exchange = static_cast<Exchange*>(self);
+  Session& session = *exchange->session_;
+  if (exchange->uploading_ || exchange->request_.framing != http::Framing::None) {
+    if (!exchange->upload_complete()) return;  // the upload reads the end itself
+  } else if (session.received().size() > exchange->head_bytes_) {
+    return;
+  }
+  if (!exchange->body_.empty() || !session.stream().at_end()) return;
+  exchange->client_gone_ = true;
+  exchange->cancel_upstream();
+}
+
+void Exchange::route_expired(void* self) {
+  auto* exchange = static_cast<Exchange*>(self);
+  exchange->timed_out_ = true;
+  exchange->cancel_upstream();
+}
+
+void Exchange::cut_off() noexcept {
+  cut_off_ = true;
+  cancel_upstream();
+}
+
+void Exchange::cancel_upstream() noexcept {
+  acquisition_.cancel();
+  if (lease_) lease_->stream.cancel();
+}
+
+// --- one attempt
+
+Task<> Exchange::attempt() {
+  ++attempts_;
+  failure_ = Failure::None;
+  failure_counted_ = false;
+  attempt_started_ = worker_.reactor.now();
+  if (client_gone_ || cut_off_) {
+    failure_ = Failure::Canceled;
+    co_return;
+  }
+  route_->ledger->dispatched(side_, split_.step);
+  const bool connected = co_await connect();  // never in the condition itself: see base/task.h
+  if (!connected) co_return;
+  const bool sent = co_await send_request();
+  if (sent) co_await read_response_head();
+}
+
+Task<bool> Exchange::connect() {
+  upstream::Pool& pool = cluster().pool;
+  const bool certain = !http::is_idempotent(request_.method);
+  lease_ = pool.take_idle(certain);
+  if (!lease_) {
+    upstream::Acquired acquired = co_await pool.acquire(acquisition_, certain);
+    if (acquired.failure != Failure::None) {
+      fail(acquired.failure);
+      launch_mirror();
+      co_return false;
+    }
+    lease_ = std::move(acquired.lease);
+  }
+  upstream_host_ = pool.endpoint_text(*lease_);
+  co_return true;
+}
+
+/// Sends the head, with the body beside it if there is one. @return false when the attempt has failed.
+Task<bool> Exchange::send_request() {
+  RequestContext context;
+  context.peer = session_->peer();
+  context.peer_trusted = session_->peer_trusted();
+  context.request_id = request_id_;
+  if (made_traceparent_[0] != 0 && trace_id_.data() == made_traceparent_.data() + 3) {
+    context.traceparent = {made_traceparent_.data(), made_traceparent_.size()};
+  }
+  context.host = cluster().pool.policy().host;
+  const route::HeaderEdits& edits = route_->route->policy.request_headers;
+  if (!edits.set.empty() || !edits.remove.empty()) context.edits = &edits;
+  if (request_.framing == http::Framing::None) {
+    encoded_.clear();
+    encode_request(encoded_, request_, context);
+    const iovec part{encoded_.data(), encoded_.size()};
+    const net::IoResult sent = co_await lease_->stream.send({&part, 1}, cluster().pool.policy().timeouts.idle);
+    launch_mirror();
+    if (sent.status == net::IoStatus::Ok) co_return true;
+    fail(sent.status == net::IoStatus::TimedOut ? Failure::Timeout
+         : sent.status == net::IoStatus::Canceled ? Failure::Canceled
+                                                  : Failure::Reset);
+    co_return false;
+  }
+  encoded_up_.clear();
+  encode_request(encoded_up_, request_, context);
+  upload_ = upload();
+  upload_.start();
+  co_return true;
+}
+
+/// Carries the request's body up, beside the reading of the response.
+Task<> Exchange::upload() {
+  uploading_ = true;
+  upload_pump_.emplace(session_->stream(), body_, request_body_, lease_->stream);
+  Pump& pump = *upload_pump_;
+  pump.prefix = encoded_up_.view();
+  pump.chunked = request_.framing == http::Framing::Chunked;
+  pump.source_timeout = session_->policy().body_idle_timeout;
+  pump.sink_timeout = cluster().pool.policy().timeouts.idle;
+  pump.most_bytes = session_->policy().body_bytes;
+  pump.tee = copy_;
+  const PumpEnd end = co_await forward::run(pump);
+  bytes_received_ = pump.bytes;
+  uploading_ = false;
+  on_upload_end(end);
+}
+
+void Exchange::on_upload_end(PumpEnd end) {
+  upload_end_ = end;
+  if (copy_ != nullptr) {
+    if (end == PumpEnd::Complete) {
+      copy_->end();
+    } else {
+      copy_->abandon();
+    }
+    copy_ = nullptr;
+  }
+  switch (end) {
+    case PumpEnd::Complete:  // from now on the response is awaited
+      lease_->stream.restart_read_timeout(cluster().pool.policy().timeouts.response_header);
+      return;
+    case PumpEnd::SinkEnded:  // the response may be on its way, or the reading finds the same
+    case PumpEnd::SinkTimedOut:
+    case PumpEnd::Canceled: return;
+    case PumpEnd::SourceEnded: client_gone_ = true; break;
+    case PumpEnd::SourceTimedOut: client_fault_ = 408; refusal_reason_ = "request body not received in time"; break;
+    case PumpEnd::SourceTooLong: client_fault_ = 413; refusal_reason_ = "request body too long"; break;
+    case PumpEnd::SourceRefused: client_fault_ = 400; refusal_reason_ = request_body_.refusal(); break;
+  }
+  if (!response_begun_ || client_gone_) cancel_upstream();
+}
+
+Task<> Exchange::read_response_head() {
+  const upstream::ClusterTimeouts& timeouts = cluster().pool.policy().timeouts;
+  Buffer& received = lease_->received;
+  response_decoder_.reset(request_.method);
+  TimePoint deadline = worker_.reactor.now() + timeouts.response_header;
+  int informational = 0;
+  for (;;) {
+    if (!received.empty()) {
+      const http::HeadState state = response_decoder_.feed(received.view(), response_);
+      if (state == http::HeadState::Refused) {
+        refusal_reason_ = response_decoder_.refusal().reason;
+        co_return fail(Failure::Protocol);
+      }
+      if (state == http::HeadState::Done && response_.status >= 200) break;
+      if (state == http::HeadState::Done) {
+        if (response_.status == 101 || ++informational > http::kInformationalResponses) {
+          refusal_reason_ = "unexpected informational response";
+          co_return fail(Failure::Protocol);
+        }
+        const bool relayed = co_await relay_informational();
+        if (!relayed) co_return fail(Failure::Canceled);
+        received.consume(response_decoder_.consumed());
+        response_decoder_.reset(request_.method);
+        continue;
+      }
+    }
+    received.reserve(1);
+    Duration left = Duration::zero();  // while the body still goes up, its own progress is the clock
+    if (!uploading_) {
+      left = deadline - worker_.reactor.now();
+      if (left <= Duration::zero()) left = net::TimerWheel::kTick;
+    }
+    char* space = received.free_space();
+    const net::IoResult read = co_await lease_->stream.read(space, received.free_bytes(), left);
+    if (uploading_) deadline = worker_.reactor.now() + timeouts.response_header;
+    switch (read.status) {
+      case net::IoStatus::Ok: received.commit(read.bytes); break;
+      case net::IoStatus::TimedOut: co_return fail(Failure::Timeout);
+      case net::IoStatus::Canceled: co_return fail(timed_out_ ? Failure::Timeout : Failure::Canceled);
+      case net::IoStatus::Eof:
+      case net::IoStatus::Reset:
+        co_return fail(upload_end_ == PumpEnd::SinkTimedOut ? Failure::Timeout : Failure::Reset);
+    }
+  }
+  service_time_ = worker_.reactor.now() - attempt_started_;
+  if (is_error(route_->errors, response_.status)) count_failure(Failure::Status);
+}
+
+Task<bool> Exchange::relay_informational() {
+  if (request_.minor_version == 0) co_return true;  // RFC 9110 §15.2: not to an HTTP/1.0 client
+  encoded_.clear();
+  encode_informational(encoded_, response_);
+  const iovec part{encoded_.data(), encoded_.size()};
+  const net::IoResult sent = co_await session_->stream().send({&part, 1}, session_->policy().body_idle_timeout);
+  if (sent.status == net::IoStatus::Ok) co_return true;
+  client_gone_ = true;
+  co_return false;
+}
+
+void Exchange::fail(Failure why) {
+  if (why == Failure::Canceled && timed_out_ && !client_gone_) why = Failure::Timeout;
+  failure_ = why;
+  if (why == Failure::Canceled) return;
+  count_failure(why);
+}
+
+/// Against the side, once an attempt, as soon as it is known (the gate's rule §3.1).
+void Exchange::count_failure(Failure why) {
+  if (failure_counted_) return;
+  failure_counted_ = true;
+  cluster().counters.fail(why);
+  if (counts_for_gate(route_->errors, why)) {
+    route_->ledger->failed(side_, split_.step, route_->route->live->split().step);
+  }
+}
+
+bool Exchange::prepare_retry() {
+  const RetryDecision decision = decide_retry(
+      RetryQuestion{*route_, request_, failure_, failure_ == Failure::None ? response_.status : std::uint16_t{0}, side_,
+                    attempts_, on_budget_, client_gone_ || cut_off_ || timed_out_ || client_fault_ != 0});
+  if (!decision.retry) return false;
+  lease_.drop();
+  upload_.destroy();
+  refusal_reason_ = {};
+  if (decision.uses_budget && !on_budget_) {
+    on_budget_ = true;
+    ++route_->retrying;
+  }
+  split_ = decision.split;
+  side_ = decision.side;
+  route_->counters->retries[side_].add();
+  return true;
+}
+
+// --- the answer
+
+Task<> Exchange::deliver() {
+  const bool no_body = http::has_no_body(request_.method, response_.status) || response_.framing == http::Framing::None;
+  const bool length_known = no_body || response_.framing == http::Framing::Length;
+  ResponseContext context;
+  context.client_is_http10 = request_.minor_version == 0;
+  context.chunked = !length_known && !context.client_is_http10;
+  context.close = !request_.keep_alive || !upload_complete() || worker_.draining() || (!length_known && !context.chunked);
+  encoded_.clear();
+  encode_response(encoded_, response_, context);
+  status_ = response_.status;
+  lease_->received.consume(response_decoder_.consumed());
+  response_body_.start(response_.framing, response_.content_length);
+
+  Pump pump(lease_->stream, lease_->received, response_body_, session_->stream());
+  pump.prefix = encoded_.view();
+  pump.chunked = context.chunked;
+  pump.source_timeout = cluster().pool.policy().timeouts.idle;
+  pump.sink_timeout = session_->policy().body_idle_timeout;
+  response_begun_ = true;
+  const PumpEnd end = co_await forward::run(pump);
+  response_begun_ = pump.prefix_sent;
+  bytes_sent_ = pump.bytes;
+  survives_ = end == PumpEnd::Complete && !context.close;
+  settle_delivery(pump, end);
+  if (!response_begun_ && !client_gone_ && failure_ != Failure::None) co_await answer_failure();
+}
+
+/// What the end of the response means for the connections and for the side.
+void Exchange::settle_delivery(const Pump& pump, PumpEnd end) {
+  switch (end) {
+    case PumpEnd::Complete:
+      if (response_.keep_alive && upload_complete()) lease_.give_back();
+      return;
+    case PumpEnd::SinkEnded:
+    case PumpEnd::SinkTimedOut: client_gone_ = true; break;
+    case PumpEnd::SourceEnded: fail(Failure::Reset); break;
+    case PumpEnd::SourceTimedOut: fail(Failure::Timeout); break;
+    case PumpEnd::SourceTooLong:
+    case PumpEnd::SourceRefused: fail(Failure::Protocol); break;
+    case PumpEnd::Canceled: fail(Failure::Canceled); break;
+  }
+  lease_.drop();
+  // RFC 9112 §8: the client must see that the response is not whole. A chunked or counted body ends early; where the end
+  // of the connection is the end of the body only a reset tells.
+  truncated_ = pump.prefix_sent && !client_gone_;
+  must_reset_ = truncated_ && !pump.chunked && response_.framing != http::Framing::Length;
+}
+
+Task<> Exchange::answer_failure() {
+  lease_.drop();
+  if (client_gone_ || cut_off_) co_return;
+  if (client_fault_ != 0) {
+    needs_linger_ = true;
+    co_await reply(client_fault_, refusal_reason_);
+    co_return;
+  }
+  co_await reply(reply_status(failure_), reply_text(failure_));
+}
+
+/// A response of Tidegate's own. The connection lives on when the request was read to its end.
+Task<> Exchange::reply(std::uint16_t status, std::string_view text) {
+  status_ = status;
+  const bool whole = head_bytes_ != 0 && upload_complete();
+  const bool close = !whole || !request_.keep_alive || worker_.draining();
+  encoded_.clear();
+  encode_local_reply(encoded_, status, text, close, head_bytes_ != 0 && request_.method == http::Method::Head);
+  const iovec part{encoded_.data(), encoded_.size()};
+  const net::IoResult sent = co_await session_->stream().send({&part, 1}, session_->policy().body_idle_timeout);
+  if (sent.status == net::IoStatus::Ok) {
+    bytes_sent_ = text.size() + 1;
+    survives_ = !close;
+    needs_linger_ = needs_linger_ || !whole;
+  } else {
+    client_gone_ = true;
+  }
+}
+
+/// The response is out (or nobody wants it): what still goes up has no purpose.
+Task<> Exchange::end_upload() {
+  if (!upload_) co_return;
+  if (uploading_) {
+    needs_linger_ = true;
+    session_->stream().cancel_read();
+    if (lease_) lease_->stream.cancel();
+  }
+  co_await upload_.join();
+  upload_.destroy();
+}
+
+void Exchange::finish() {
+  session_->stream().on_hangup(nullptr, nullptr);
+  route_deadline_.disarm();
+  launch_mirror();
+  if (copy_ != nullptr) std::exchange(copy_, nullptr)->abandon();
+  if (client_gone_ && !response_begun_) status_ = 499;
+  count_outcome();
+  if (worker_.access_log != nullptr) log();
+  lease_.drop();
+  if (must_reset_) session_->stream().abort();
+  if (truncated_ || client_gone_ || cut_off_) survives_ = needs_linger_ = false;
+  settle_buffers();
+}
+
+void Exchange::count_outcome() {
+  observe::SideCounters* counters = &worker_.counters.unrouted;
+  if (route_ != nullptr) {
+    counters = has_side_ ? &route_->counters->sides[side_] : &route_->counters->no_side;
+    --route_->in_flight;
+    route_->counters->in_flight.add(-1);
+    if (on_budget_) --route_->retrying;
+    if (attempts_ > 1 && failure_ == Failure::None && status_ < 500) route_->counters->rescued[side_].add();
+  }
+  if (status_ == 0) return;  // cut off before anything was answered
+  const http::Method method = head_bytes_ != 0 ? request_.method : http::Method::Other;
+  counters->add(method, status_);
+  counters->latency.add(Clock::now() - started_);
+}
+
+void Exchange::log() {
+  observe::AccessRecord record;
+  const Duration duration = Clock::now() - started_;
+  record.start_time_ms = wall_clock_ms() - std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+  if (head_bytes_ != 0) {
+    record.method = request_.method_token;
+    record.path = request_.target;
+    record.protocol = request_.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
+    record.x_forwarded_for = request_.fields.first(http::FieldId::XForwardedFor);
+    record.user_agent = request_.fields.first(http::FieldId::UserAgent);
+    record.authority = request_.authority;
+  }
+  record.response_code = status_;
+  record.response_flags = response_flags(failure_, client_gone_, route_ != nullptr, head_bytes_ != 0, client_fault_ != 0);
+  record.bytes_received = bytes_received_;
+  record.bytes_sent = bytes_sent_;
+  record.duration = duration;
+  record.upstream_service_time = service_time_;
+  record.request_id = request_id_;
+  record.trace_id = trace_id_;
+  record.upstream_host = upstream_host_;
+  record.downstream_remote_address = session_->peer_with_port();
+  if (route_ != nullptr) record.route_name = route_->route->policy.name;
+  if (has_side_) {
+    record.side = name(side_);
+    record.upstream_cluster = cluster().pool.policy().name;
+    record.epoch = split_.epoch;
+    record.reason = attempts_ > 1 ? "retry" : "weight";
+  }
+  if (!refusal_reason_.empty()) record.reason = refusal_reason_;
+  record.mirrored = mirrored_;
+  worker_.access_log->write(record);
+}
+
+/// What follows the request in the connection becomes the front of the session's buffer.
+void Exchange::settle_buffers() {
+  Buffer& received = session_->received();
+  if (request_.framing != http::Framing::None && head_bytes_ != 0) {
+    received.clear();
+    received.swap(body_);
+    body_.release();
+  } else {
+    received.consume(std::min(head_bytes_, received.size()));
+  }
+  encoded_.release();
+  encoded_up_.release();
+}
+
+}  // namespace tidegate::forward

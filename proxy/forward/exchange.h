@@ -1,0 +1,155 @@
+// One request with its response, from head to outcome: the story of the proxy. run() reads as the phases in order; what
+// each phase does is a function below it or a file beside this one (body_pump, rewrite, retry, outcome).
+//
+// Two things can happen at once: the request's body goes up (`upload_`) while the response comes down. Whatever ends the
+// exchange early (the client leaves, the route's time is over, the worker ends) cancels the upstream side; the phases see
+// Canceled and the reason is in the flags.
+//
+// Exchanges are kept by their worker for reuse: a request in the steady state allocates nothing. One thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "base/buffer.h"
+#include "base/failure.h"
+#include "base/side.h"
+#include "base/task.h"
+#include "forward/body_pump.h"
+#include "http/h1_body.h"
+#include "http/h1_head.h"
+#include "net/reactor.h"
+#include "route/live.h"
+#include "upstream/pool.h"
+
+namespace tidegate::forward {
+
+class Session;
+class Worker;
+struct ClusterRuntime;
+struct RouteRuntime;
+
+class Exchange {
+ public:
+  explicit Exchange(Worker& worker);
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  /// Begins anew for a session that reads a head.
+  void attach(Session& session);
+  http::RequestHead& request() noexcept { return request_; }
+
+  /// The head is complete: `head_bytes` at the front of the session's buffer.
+  void begin(std::size_t head_bytes);
+  Task<> run();
+  /// Instead of begin() and run(): the head was refused.
+  Task<> refuse(const http::Refusal& refusal);
+  /// The worker ends.
+  void cut_off() noexcept;
+
+  // --- after run() or refuse()
+  /// The client's connection can carry another request; its buffer then begins with it.
+  bool connection_survives() const noexcept { return survives_; }
+  /// The response went out, but bytes of the request may still come.
+  bool needs_linger() const noexcept { return needs_linger_; }
+
+ private:
+  // phases, in order
+  bool find_route();
+  void identify();
+  void choose_side();
+  void consider_mirror();
+  void watch_client();
+  Task<> attempt();
+  bool prepare_retry();
+  Task<> deliver();
+  Task<> answer_failure();
+  Task<> reply(std::uint16_t status, std::string_view text);
+  Task<> end_upload();
+  void finish();
+
+  // parts of attempt()
+  Task<bool> connect();
+  Task<bool> send_request();
+  Task<> upload();
+  void on_upload_end(PumpEnd end);
+  Task<> read_response_head();
+  Task<bool> relay_informational();
+  void fail(Failure why);
+  void count_failure(Failure why);
+
+  // parts of deliver()
+  void settle_delivery(const Pump& pump, PumpEnd end);
+  bool upload_complete() const noexcept { return !uploading_ && upload_end_ == PumpEnd::Complete; }
+
+  void cancel_upstream() noexcept;
+  void launch_mirror();
+  static void client_hung_up(void* self);
+  static void route_expired(void* self);
+
+  void count_outcome();
+  void log();
+  void settle_buffers();
+
+  ClusterRuntime& cluster() const noexcept;
+
+  Worker& worker_;
+  Session* session_ = nullptr;
+
+  http::RequestHead request_;
+  http::ResponseHead response_;
+  http::ResponseHeadDecoder response_decoder_;
+  http::BodyDecoder request_body_;
+  http::BodyDecoder response_body_;
+  Buffer encoded_;        // the head that is sent next, in whichever direction
+  Buffer encoded_up_;     // the request's head, while an upload uses it
+  Buffer body_;           // the request's body, as it comes
+
+  RouteRuntime* route_ = nullptr;
+  route::SplitState split_;
+  Side side_ = Side::Old;
+  bool has_side_ = false;
+  std::uint32_t attempts_ = 0;
+  bool on_budget_ = false;
+  Failure failure_ = Failure::None;
+  bool failure_counted_ = false;
+  upstream::Acquisition acquisition_;
+  upstream::Lease lease_;
+
+  Task<> upload_;
+  std::optional<Pump> upload_pump_;
+  bool uploading_ = false;
+  PumpEnd upload_end_ = PumpEnd::Complete;
+  std::uint16_t client_fault_ = 0;  // the status for a body that the client spoiled; 0 = none
+
+  mirror::Copy* copy_ = nullptr;
+  bool mirrored_ = false;
+  net::Timer route_deadline_;
+  bool timed_out_ = false;
+  bool client_gone_ = false;
+  bool cut_off_ = false;
+  bool survives_ = false;
+  bool needs_linger_ = false;
+  bool response_begun_ = false;   // a byte of the final response may have reached the client
+  bool truncated_ = false;        // and its end did not
+  bool must_reset_ = false;       // and only a reset can tell the client so
+
+  TimePoint started_;
+  TimePoint attempt_started_;
+  Duration service_time_{-1};
+  std::size_t head_bytes_ = 0;
+  std::uint16_t status_ = 0;
+  std::uint64_t bytes_sent_ = 0;
+  std::uint64_t bytes_received_ = 0;
+  std::string_view refusal_reason_;
+  std::array<char, 36> made_request_id_{};
+  std::array<char, 55> made_traceparent_{};
+  std::string_view request_id_;
+  std::string_view trace_id_;
+  std::string_view upstream_host_;
+};
+
+}  // namespace tidegate::forward

@@ -1,0 +1,50 @@
+#include "forward/retry.h"
+
+#include <algorithm>
+
+#include "forward/worker.h"
+
+namespace tidegate::forward {
+
+namespace {
+
+constexpr std::uint32_t kBudgetFloor = 3;
+
+bool is_retryable(const route::RetryPolicy& policy, Failure failure, std::uint16_t status) noexcept {
+  switch (failure) {
+    case Failure::None:
+      return std::find(policy.on_statuses.begin(), policy.on_statuses.end(), status) != policy.on_statuses.end();
+    case Failure::Connect: return policy.on_connect;
+    case Failure::Reset: return policy.on_reset;
+    case Failure::Timeout: return policy.on_timeout;
+    default: return false;
+  }
+}
+
+/// A body that may have been sent in part cannot be sent again: only requests without one are.
+bool may_repeat(const route::RetryPolicy& policy, const http::RequestHead& request, Failure failure) noexcept {
+  const bool method = policy.methods == route::RetryPolicy::Methods::Safe ? http::is_safe(request.method)
+                                                                          : http::is_idempotent(request.method);
+  return method && (request.framing == http::Framing::None || failure == Failure::Connect);
+}
+
+}  // namespace
+
+RetryDecision decide_retry(const RetryQuestion& q) noexcept {
+  const route::RetryPolicy& policy = q.route.route->policy.retry;
+  if (q.ended || q.attempts > policy.retries) return {};
+  if (!is_retryable(policy, q.failure, q.status) || !may_repeat(policy, q.request, q.failure)) return {};
+  RetryDecision out;
+  out.split = q.route.route->live->split();
+  out.side = policy.other_side ? other(q.side) : q.side;
+  if (out.side == Side::New && out.split.weight == Weight::none()) out.side = Side::Old;
+  out.uses_budget = !(q.side == Side::New && out.side == Side::Old);
+  if (out.uses_budget && !q.on_budget) {
+    const auto allowed = static_cast<std::uint32_t>(policy.budget * q.route.in_flight);
+    if (q.route.retrying >= std::max(allowed, kBudgetFloor)) return {};
+  }
+  out.retry = true;
+  return out;
+}
+
+}  // namespace tidegate::forward

@@ -1,0 +1,40 @@
+// Whether a failed attempt is made again, and on which side. A value in, a value out.
+//
+// The retry goes to the other side where the route says so and that side may take requests: new only while its weight is
+// above zero (a latched revert holds for retries too). A retry that saves a request of new by asking old is not limited
+// by the budget: old gets no more than it would after the revert. Any other retry is (Envoy's rule: a share of the
+// exchanges in flight, at least 3), so that a sick cluster is not asked twice as often.
+#pragma once
+
+#include <cstdint>
+
+#include "base/failure.h"
+#include "base/side.h"
+#include "http/head.h"
+#include "route/live.h"
+
+namespace tidegate::forward {
+
+struct RouteRuntime;
+
+struct RetryQuestion {
+  const RouteRuntime& route;
+  const http::RequestHead& request;
+  Failure failure;            ///< None: an answer came, with `status`
+  std::uint16_t status;
+  Side side;                  ///< of the attempt
+  std::uint32_t attempts;     ///< made so far
+  bool on_budget;             ///< an earlier retry of this exchange is on the budget already
+  bool ended;                 ///< nobody waits for an answer, or the time is over
+};
+
+struct RetryDecision {
+  bool retry = false;
+  Side side = Side::Old;
+  route::SplitState split{};  ///< what the next attempt sees
+  bool uses_budget = false;
+};
+
+RetryDecision decide_retry(const RetryQuestion& question) noexcept;
+
+}  // namespace tidegate::forward

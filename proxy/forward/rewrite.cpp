@@ -1,0 +1,201 @@
+#include "forward/rewrite.h"
+
+#include <algorithm>
+
+#include "http/grammar.h"
+#include "http/h1_encode.h"
+
+namespace tidegate::forward {
+
+namespace {
+
+using http::Field;
+using http::FieldId;
+using http::HeadWriter;
+
+constexpr std::size_t kFixedBytes = 512;  // start line's and added fields' constant parts
+
+bool te_has_trailers(const http::FieldList& fields) noexcept {
+  bool found = false;
+  for (const Field& field : fields) {
+    if (field.id != FieldId::Te) continue;
+    http::for_each_element(fields.value(field), [&](std::string_view element) {
+      found = http::equals_ignoring_case(element, "trailers");
+      return !found;
+    });
+  }
+  return found;
+}
+
+bool is_removed(const route::HeaderEdits& edits, std::string_view name) noexcept {
+  const auto same = [name](std::string_view wanted) {
+    return name.size() == wanted.size() &&
+           std::equal(name.begin(), name.end(), wanted.begin(),
+                      [](char a, char b) { return http::lower(a) == http::lower(b); });
+  };
+  return std::any_of(edits.remove.begin(), edits.remove.end(), same) ||
+         std::any_of(edits.set.begin(), edits.set.end(), [&](const auto& set) { return same(set.first); });
+}
+
+/// Fields that a stranger's request may not bring, or that Tidegate writes itself.
+bool is_replaced(FieldId id, const RequestContext& context) noexcept {
+  switch (id) {
+    case FieldId::Host:
+    case FieldId::ContentLength:
+    case FieldId::XForwardedFor:
+    case FieldId::XRequestId:
+    case FieldId::Tidegate: return true;
+    case FieldId::XForwardedHost:
+    case FieldId::XForwardedProto:
+    case FieldId::Forwarded: return !context.peer_trusted;
+    case FieldId::Traceparent:
+    case FieldId::Tracestate: return !context.traceparent.empty();
+    case FieldId::Expect: return context.is_mirror_copy;
+    default: return false;
+  }
+}
+
+std::size_t edits_size(const route::HeaderEdits& edits) noexcept {
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : edits.set) bytes += name.size() + value.size() + 4;
+  return bytes;
+}
+
+void put_forwarded_for(HeadWriter& out, const http::RequestHead& head, const RequestContext& context) noexcept {
+  out.put("x-forwarded-for: ");
+  if (context.peer_trusted) {
+    for (const Field& field : head.fields) {
+      if (field.id != FieldId::XForwardedFor || field.value_size == 0) continue;
+      out.put(head.fields.value(field));
+      out.put(", ");
+    }
+  }
+  out.put(context.peer);
+  out.put("\r\n");
+}
+
+void put_request_framing(HeadWriter& out, const http::RequestHead& head) noexcept {
+  if (head.framing == http::Framing::Chunked) {
+    out.put("transfer-encoding: chunked\r\n");
+  } else if (head.has_content_length) {
+    out.content_length(head.content_length);
+  }
+}
+
+}  // namespace
+
+void encode_request(Buffer& out, const http::RequestHead& head, const RequestContext& context) {
+  const std::string_view host = context.host ? *context.host : head.authority;
+  std::size_t most = kFixedBytes + head.method_token.size() + head.target.size() + host.size() + head.authority.size() +
+                     http::encoded_size(head.fields) + 2 * head.fields.size() + context.peer.size() +
+                     context.request_id.size() + context.traceparent.size();
+  if (context.edits != nullptr) most += edits_size(*context.edits);
+  HeadWriter writer(out, most);
+  writer.put(head.method_token);
+  writer.put(' ');
+  writer.put(head.target);
+  writer.put(" HTTP/1.1\r\n");
+  writer.field("host", host);
+  bool has_host = false;
+  bool has_proto = false;
+  for (const Field& field : head.fields) {
+    if (field.hop_by_hop || is_replaced(field.id, context)) continue;
+    if (field.id == FieldId::Expect && !head.expects_continue) continue;
+    const std::string_view name = head.fields.name(field);
+    if (context.edits != nullptr && is_removed(*context.edits, name)) continue;
+    has_host = has_host || field.id == FieldId::XForwardedHost;
+    has_proto = has_proto || field.id == FieldId::XForwardedProto;
+    writer.field(name, head.fields.value(field));
+  }
+  put_forwarded_for(writer, head, context);
+  if (!has_proto) writer.put("x-forwarded-proto: http\r\n");
+  if (!has_host) writer.field("x-forwarded-host", head.authority);
+  writer.field("x-request-id", context.request_id);
+  if (!context.traceparent.empty()) writer.field("traceparent", context.traceparent);
+  if (te_has_trailers(head.fields)) writer.put("te: trailers\r\nconnection: te\r\n");
+  if (context.is_mirror_copy) writer.put("x-tidegate-mirror: 1\r\n");
+  if (context.edits != nullptr) {
+    for (const auto& [name, value] : context.edits->set) writer.field(name, value);
+  }
+  put_request_framing(writer, head);
+  writer.finish();
+}
+
+namespace {
+
+void put_status_line(HeadWriter& out, std::uint16_t status, std::string_view reason) noexcept {
+  out.put("HTTP/1.1 ");
+  out.number(status);
+  out.put(' ');
+  out.put(reason);
+  out.put("\r\n");
+}
+
+}  // namespace
+
+void encode_response(Buffer& out, const http::ResponseHead& head, const ResponseContext& context) {
+  HeadWriter writer(out, kFixedBytes + head.reason.size() + http::encoded_size(head.fields));
+  put_status_line(writer, head.status, head.reason);
+  for (const Field& field : head.fields) {
+    if (field.hop_by_hop || field.id == FieldId::ContentLength) continue;
+    if (field.id == FieldId::Trailer && !context.chunked) continue;
+    writer.field(head.fields.name(field), head.fields.value(field));
+  }
+  if (context.chunked) {
+    writer.put("transfer-encoding: chunked\r\n");
+  } else if (head.status == 205) {
+    writer.put("content-length: 0\r\n");
+  } else if (head.has_content_length && head.status != 204) {
+    writer.content_length(head.content_length);  // also for HEAD and 304, where it tells of a body that is not sent
+  }
+  if (context.close) {
+    writer.put("connection: close\r\n");
+  } else if (context.client_is_http10) {
+    writer.put("connection: keep-alive\r\n");
+  }
+  writer.finish();
+}
+
+void encode_informational(Buffer& out, const http::ResponseHead& head) {
+  HeadWriter writer(out, kFixedBytes + head.reason.size() + http::encoded_size(head.fields));
+  put_status_line(writer, head.status, head.reason);
+  for (const Field& field : head.fields) {
+    if (field.hop_by_hop || field.id == FieldId::ContentLength) continue;
+    writer.field(head.fields.name(field), head.fields.value(field));
+  }
+  writer.finish();
+}
+
+void encode_local_reply(Buffer& out, std::uint16_t status, std::string_view text, bool close, bool head_request) {
+  HeadWriter writer(out, kFixedBytes + text.size());
+  put_status_line(writer, status, http::reason_phrase(status));
+  writer.put("content-type: text/plain; charset=utf-8\r\ncache-control: no-store\r\n");
+  if (status == 503) writer.put("retry-after: 1\r\n");
+  if (status == 405) writer.put("allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n");
+  writer.content_length(text.size() + 1);
+  if (close) writer.put("connection: close\r\n");
+  writer.finish();
+  if (head_request) return;
+  out.append(text);
+  out.append("\n");
+}
+
+bool is_request_id(std::string_view text) noexcept {
+  return !text.empty() && text.size() <= 128 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+bool is_traceparent(std::string_view text) noexcept {
+  if (text.size() != 55 || !text.starts_with("00-") || text[35] != '-' || text[52] != '-') return false;
+  const auto hex = [](std::string_view part) {
+    return std::all_of(part.begin(), part.end(), [](char c) { return http::is_digit(c) || (c >= 'a' && c <= 'f'); });
+  };
+  const auto zero = [](std::string_view part) {
+    return std::all_of(part.begin(), part.end(), [](char c) { return c == '0'; });
+  };
+  const std::string_view trace = text.substr(3, 32);
+  const std::string_view parent = text.substr(36, 16);
+  return hex(trace) && hex(parent) && hex(text.substr(53, 2)) && !zero(trace) && !zero(parent);
+}
+
+}  // namespace tidegate::forward

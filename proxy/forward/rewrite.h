@@ -1,0 +1,46 @@
+// Heads as they leave Tidegate: which fields pass, which are dropped, and what Tidegate adds (RFC 9110 §7.6, PRODUCT §5).
+// Everything is written anew from the parsed model.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/buffer.h"
+#include "http/head.h"
+#include "route/policy.h"
+
+namespace tidegate::forward {
+
+/// What a request head needs beyond itself.
+struct RequestContext {
+  std::string_view peer;              ///< the client's address, without port
+  bool peer_trusted = false;          ///< its X-Forwarded-* are believed and extended
+  std::string_view request_id;        ///< passed on or made
+  std::string_view traceparent;       ///< made; empty when the client's own is passed on
+  std::optional<std::string_view> host;  ///< literal Host; empty = the client's authority
+  const route::HeaderEdits* edits = nullptr;
+  bool is_mirror_copy = false;        ///< adds x-tidegate-mirror: 1 and leaves Expect out
+};
+
+void encode_request(Buffer& out, const http::RequestHead& head, const RequestContext& context);
+
+struct ResponseContext {
+  bool chunked = false;               ///< the body is sent in chunks
+  bool close = false;                 ///< the client's connection ends after this response
+  bool client_is_http10 = false;
+};
+
+void encode_response(Buffer& out, const http::ResponseHead& head, const ResponseContext& context);
+/// A 1xx response, relayed.
+void encode_informational(Buffer& out, const http::ResponseHead& head);
+/// A response of Tidegate's own, with `text` as its body unless the request was HEAD.
+void encode_local_reply(Buffer& out, std::uint16_t status, std::string_view text, bool close, bool head_request);
+
+/// True for a request id that is passed on: 1 to 128 visible characters.
+bool is_request_id(std::string_view text) noexcept;
+/// True for a well-formed traceparent of version 00 (W3C Trace Context §3.2).
+bool is_traceparent(std::string_view text) noexcept;
+
+}  // namespace tidegate::forward

@@ -1,0 +1,128 @@
+#include "forward/session.h"
+
+#include "forward/exchange.h"
+#include "forward/worker.h"
+
+namespace tidegate::forward {
+
+namespace {
+constexpr Duration kLingerTime = std::chrono::seconds(2);      // nginx lingers 5 s, Envoy 1 s
+constexpr std::size_t kLingerBytes = 256 * 1024;
+}  // namespace
+
+Session::Session(Worker& worker, const SessionPolicy& policy, net::Listener& listener, const net::Address& peer)
+    : worker_(worker),
+      policy_(policy),
+      listener_(listener),
+      stream_(worker.reactor),
+      received_(worker.reactor.blocks()),
+      decoder_(policy.head),
+      peer_(net::host_text(peer)),
+      peer_with_port_(net::text(peer)),
+      peer_trusted_(worker.is_trusted(peer)) {}
+
+Session::~Session() = default;
+
+void Session::start(int descriptor) {
+  if (!stream_.adopt(descriptor)) {
+    done(this);
+    return;
+  }
+  root_ = serve();
+  root_.start(&Session::done, this);
+}
+
+void Session::done(void* self) {
+  auto* session = static_cast<Session*>(self);
+  session->stream_.close();
+  session->listener_.on_session_end();
+  session->worker_.retire(*session);
+}
+
+void Session::drain() {
+  if (waiting_) stream_.cancel();
+}
+
+void Session::abort() {
+  if (exchange_) exchange_->cut_off();
+  stream_.cancel();
+}
+
+Task<> Session::serve() {
+  for (;;) {
+    const Received received = co_await receive_head();
+    if (received == Received::Ended) break;
+    if (received == Received::Refused) {
+      co_await exchange_->refuse(decoder_.refusal());
+    } else {
+      exchange_->begin(decoder_.consumed());
+      co_await exchange_->run();
+    }
+    const bool survives = exchange_->connection_survives();
+    const bool lingers = exchange_->needs_linger();
+    worker_.give_exchange(std::move(exchange_));
+    if (survives) continue;
+    if (lingers) co_await linger();
+    break;
+  }
+}
+
+/// Waits for a request and reads its head into the exchange. Refused: also when the head took too long.
+Task<Session::Received> Session::receive_head() {
+  decoder_.reset();
+  if (received_.empty()) {
+    received_.release();
+    if (worker_.draining()) co_return Received::Ended;
+    waiting_ = true;
+    const net::IoResult ready = co_await stream_.readable(policy_.idle_timeout);
+    waiting_ = false;
+    if (ready.status != net::IoStatus::Ok) co_return Received::Ended;
+  }
+  const TimePoint deadline = worker_.reactor.now() + policy_.header_timeout;
+  exchange_ = worker_.take_exchange();
+  exchange_->attach(*this);
+  bool read_anything = !received_.empty();
+  for (;;) {
+    if (!received_.empty()) {
+      const http::HeadState state = decoder_.feed(received_.view(), exchange_->request());
+      if (state == http::HeadState::Done) co_return Received::Head;
+      if (state == http::HeadState::Refused) co_return Received::Refused;
+    }
+    received_.reserve(1);
+    Duration left = deadline - worker_.reactor.now();
+    if (left <= Duration::zero()) left = net::TimerWheel::kTick;
+    char* space = received_.free_space();
+    const net::IoResult result = co_await stream_.read(space, received_.free_bytes(), left);
+    if (result.status == net::IoStatus::Ok) {
+      received_.commit(result.bytes);
+      read_anything = true;
+      continue;
+    }
+    if (result.status == net::IoStatus::TimedOut && read_anything) {
+      decoder_.time_out();
+      co_return Received::Refused;
+    }
+    worker_.give_exchange(std::move(exchange_));
+    co_return Received::Ended;
+  }
+}
+
+/// Ends the sending direction and reads on for a while: a close with unread bytes would be a reset, which can take the
+/// response from the client before it was read (RFC 9112 §9.6).
+Task<> Session::linger() {
+  stream_.shutdown_send();
+  received_.clear();
+  received_.reserve(kBlockBytes / 4);
+  const TimePoint deadline = worker_.reactor.now() + kLingerTime;
+  std::size_t discarded = 0;
+  while (discarded < kLingerBytes) {
+    const Duration left = deadline - worker_.reactor.now();
+    if (left <= Duration::zero()) break;
+    char* space = received_.free_space();
+    const net::IoResult result = co_await stream_.read(space, received_.free_bytes(), left);
+    if (result.status != net::IoStatus::Ok) break;
+    discarded += result.bytes;
+  }
+}
+
+}  // namespace tidegate::forward

@@ -1,0 +1,67 @@
+// One client connection: reads heads, runs one exchange after the other, and ends the connection in an orderly way.
+// Pipelined requests wait in the buffer and are answered in order. While it waits for a request it holds no block and no
+// exchange, which is what keeps idle connections small.
+//
+// Owned by its worker; retired at the end of its coroutine.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/buffer.h"
+#include "base/intrusive_list.h"
+#include "base/task.h"
+#include "forward/policy.h"
+#include "http/h1_head.h"
+#include "net/listener.h"
+#include "net/reactor.h"
+#include "net/stream.h"
+
+namespace tidegate::forward {
+
+class Exchange;
+class Worker;
+
+class Session final : public net::Retirable, public Link<> {
+ public:
+  Session(Worker& worker, const SessionPolicy& policy, net::Listener& listener, const net::Address& peer);
+  ~Session() override;
+
+  /// Takes the socket and serves it until it ends.
+  void start(int descriptor);
+  /// The worker drains: ends at once when no exchange is in progress, else after it.
+  void drain();
+  /// The worker ends: whatever is in progress is cut off.
+  void abort();
+
+  Worker& worker() noexcept { return worker_; }
+  const SessionPolicy& policy() const noexcept { return policy_; }
+  net::Stream& stream() noexcept { return stream_; }
+  Buffer& received() noexcept { return received_; }
+  const std::string& peer() const noexcept { return peer_; }
+  const std::string& peer_with_port() const noexcept { return peer_with_port_; }
+  bool peer_trusted() const noexcept { return peer_trusted_; }
+
+ private:
+  enum class Received : std::uint8_t { Head, Refused, Ended };
+  Task<> serve();
+  Task<Received> receive_head();
+  Task<> linger();
+  static void done(void* self);
+
+  Worker& worker_;
+  const SessionPolicy& policy_;
+  net::Listener& listener_;
+  net::Stream stream_;
+  Buffer received_;
+  http::RequestHeadDecoder decoder_;
+  std::unique_ptr<Exchange> exchange_;
+  std::string peer_;
+  std::string peer_with_port_;
+  bool peer_trusted_ = false;
+  bool waiting_ = false;  // for the first byte of a request
+  Task<> root_;
+};
+
+}  // namespace tidegate::forward

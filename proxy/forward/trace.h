@@ -1,0 +1,51 @@
+// Makes the ids of a request that brought none: a random UUID (RFC 9562 §5.4) as x-request-id and a W3C traceparent, not
+// sampled, both from the same 128 random bits so that one finds the other.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "base/random.h"
+
+namespace tidegate::forward {
+
+class Identity {
+ public:
+  explicit Identity(Random& random) noexcept : high_(random.next()), low_(random.next()), parent_(random.next() | 1) {
+    high_ = (high_ & 0xffffffffffff0fffull) | 0x4000;                       // version 4
+    low_ = (low_ & 0x3fffffffffffffffull) | 0x8000000000000000ull;          // variant 10
+  }
+
+  std::string_view write_request_id(std::array<char, 36>& to) const noexcept {
+    char hex[32];
+    digits(high_, hex);
+    digits(low_, hex + 16);
+    std::size_t from = 0;
+    for (std::size_t at = 0; at < to.size(); ++at) {
+      to[at] = at == 8 || at == 13 || at == 18 || at == 23 ? '-' : hex[from++];
+    }
+    return {to.data(), to.size()};
+  }
+
+  std::string_view write_traceparent(std::array<char, 55>& to) const noexcept {
+    to[0] = to[1] = '0';
+    to[2] = to[35] = to[52] = '-';
+    digits(high_, to.data() + 3);
+    digits(low_, to.data() + 19);
+    digits(parent_, to.data() + 36);
+    to[53] = to[54] = '0';
+    return {to.data(), to.size()};
+  }
+
+ private:
+  static void digits(std::uint64_t value, char* to) noexcept {
+    for (int i = 15; i >= 0; --i, value >>= 4) to[i] = "0123456789abcdef"[value & 15];
+  }
+
+  std::uint64_t high_;
+  std::uint64_t low_;
+  std::uint64_t parent_;
+};
+
+}  // namespace tidegate::forward

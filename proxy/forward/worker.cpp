@@ -1,0 +1,164 @@
+#include "forward/worker.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "forward/exchange.h"
+#include "forward/session.h"
+
+namespace tidegate::forward {
+
+namespace {
+
+constexpr std::size_t kSpareExchanges = 256;
+
+/// Bounds hold for all workers together: what does not divide goes to the first ones.
+template <class T>
+T share_of(T total, std::size_t index, std::size_t count) {
+  return total / static_cast<T>(count) + (index < total % count ? 1 : 0);
+}
+
+/// A share that is never nothing: every worker must be able to reach every cluster.
+std::uint32_t connection_share(std::uint32_t total, std::size_t index, std::size_t count) {
+  return std::max<std::uint32_t>(1, share_of(total, index, count));
+}
+
+std::unique_ptr<mirror::Mirror> make_mirror(Worker& worker, const WorkerSetup& setup, RouteRuntime& runtime) {
+  const std::optional<route::MirrorPolicy>& policy = runtime.route->policy.mirror;
+  if (!policy) return nullptr;
+  mirror::Share share;
+  share.rate = policy->rate / static_cast<double>(setup.count);
+  share.concurrency = share_of(policy->concurrency, setup.index, setup.count);
+  share.buffer = share_of(policy->buffer, setup.index, setup.count);
+  const auto start = static_cast<std::uint32_t>(setup.index * Weight::kWhole / setup.count);
+  return std::make_unique<mirror::Mirror>(worker.reactor, *policy, *runtime.route->live,
+                                          runtime.clusters[Side::New]->mirror_pool, runtime.counters->mirror, share, start);
+}
+
+}  // namespace
+
+Worker::Worker(WorkerSetup setup)
+    : positions(static_cast<std::uint32_t>(setup.index * Weight::kWhole / setup.count)),
+      snapshot(*setup.snapshot),
+      counters(*setup.counters),
+      access_log(setup.access_log),
+      setup_(std::move(setup)) {
+  for (std::size_t i = 0; i < setup_.clusters->size(); ++i) {
+    const upstream::ClusterPolicy& policy = (*setup_.clusters)[i];
+    upstream::PoolShare share;
+    share.connections = connection_share(policy.pool.connections, setup_.index, setup_.count);
+    share.pending = share_of(policy.pool.pending, setup_.index, setup_.count);
+    clusters.push_back(std::make_unique<ClusterRuntime>(reactor, policy, share, counters.clusters[i]));
+  }
+  for (const route::Route& route : snapshot.routes()) {
+    RouteRuntime runtime;
+    runtime.route = &route;
+    runtime.counters = &counters.routes[route.index];
+    runtime.ledger = setup_.ledgers[route.index];
+    runtime.errors = setup_.errors[route.index];
+    for (const Side side : {Side::Old, Side::New}) runtime.clusters[side] = clusters[route.clusters[side]].get();
+    runtime.mirror = make_mirror(*this, setup_, runtime);
+    routes.push_back(std::move(runtime));
+  }
+  for (const ListenerSetup& from : setup_.listeners) {
+    auto listener = std::make_unique<ListenerRuntime>();
+    listener->policy = from.policy;
+    ListenerRuntime* const self = listener.get();
+    auto accepted = [this, self](int descriptor, const net::Address& peer) { accept(*self, descriptor, peer); };
+    listener->listener = std::make_unique<net::Listener>(reactor, std::move(accepted), std::max(1u, from.connections));
+    listeners_.push_back(std::move(listener));
+  }
+}
+
+Worker::~Worker() {
+  stop();
+  join();
+}
+
+void Worker::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Worker::run() {
+  const std::string thread_name = "worker-" + std::to_string(setup_.index);
+  ::pthread_setname_np(::pthread_self(), thread_name.c_str());
+  for (std::size_t i = 0; i < listeners_.size(); ++i) listeners_[i]->listener->start(setup_.listeners[i].descriptor);
+  reactor.run();
+  for (const auto& listener : listeners_) listener->listener->stop();
+}
+
+void Worker::post(std::function<void(Worker&)> f) {
+  auto message = [this, f = std::move(f)] { f(*this); };
+  reactor.post(std::move(message));
+}
+
+void Worker::drain() {
+  post([](Worker& worker) {
+    worker.draining_ = true;
+    for (const auto& listener : worker.listeners_) listener->listener->stop();
+    worker.sessions_.for_each([](Session& session) { session.drain(); });
+  });
+}
+
+void Worker::stop() {
+  post([](Worker& worker) { worker.end_everything(); });
+}
+
+/// Cuts off what is left: every coroutine is cancelled, so that each ends by itself and gives back what it holds.
+void Worker::end_everything() {
+  if (ending_) return;
+  ending_ = draining_ = true;
+  for (const auto& listener : listeners_) listener->listener->stop();
+  for (const RouteRuntime& route : routes) {
+    if (route.mirror != nullptr) route.mirror->drop_all();
+  }
+  while (Session* session = sessions_.pop_front()) session->abort();  // one may end another that waits for its connection
+  for (const auto& cluster : clusters) {
+    cluster->pool.close_idle();
+    cluster->mirror_pool.close_idle();
+  }
+  reactor.stop();
+}
+
+void Worker::set_addresses(std::size_t cluster, std::size_t endpoint, const std::vector<net::Address>& addresses) {
+  clusters[cluster]->pool.set_addresses(endpoint, addresses);
+  clusters[cluster]->mirror_pool.set_addresses(endpoint, addresses);
+}
+
+bool Worker::is_trusted(const net::Address& peer) const noexcept {
+  return std::any_of(setup_.trusted.begin(), setup_.trusted.end(),
+                     [&](const net::AddressRange& range) { return range.contains(peer); });
+}
+
+void Worker::accept(ListenerRuntime& from, int descriptor, const net::Address& peer) {
+  auto* session = new Session(*this, from.policy, *from.listener, peer);
+  sessions_.push_back(*session);
+  counters.sessions.add(1);
+  counters.accepted.add();
+  session->start(descriptor);
+}
+
+void Worker::retire(Session& session) {
+  session.unlink();
+  counters.sessions.add(-1);
+  reactor.retire(std::unique_ptr<net::Retirable>(&session));
+}
+
+std::unique_ptr<Exchange> Worker::take_exchange() {
+  if (spare_exchanges_.empty()) return std::make_unique<Exchange>(*this);
+  std::unique_ptr<Exchange> exchange = std::move(spare_exchanges_.back());
+  spare_exchanges_.pop_back();
+  return exchange;
+}
+
+void Worker::give_exchange(std::unique_ptr<Exchange> exchange) {
+  if (spare_exchanges_.size() < kSpareExchanges) spare_exchanges_.push_back(std::move(exchange));
+}
+
+}  // namespace tidegate::forward

@@ -1,0 +1,139 @@
+// One worker: a thread with its own event loop, listeners, pools, mirrors, counters and ledgers. It shares nothing that
+// is written on the request path; from outside it is reached by messages (post) and by the live words of the snapshot.
+//
+// Built and started by the composition root, which outlives it. Everything here but post(), drain(), stop() and join()
+// belongs to the worker's own thread once start() was called.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/random.h"
+#include "forward/policy.h"
+#include "gate/counters.h"
+#include "gate/parameters.h"
+#include "mirror/mirror.h"
+#include "net/address.h"
+#include "net/listener.h"
+#include "net/reactor.h"
+#include "observe/access_record.h"
+#include "observe/counters.h"
+#include "route/snapshot.h"
+#include "route/split.h"
+#include "upstream/pool.h"
+
+namespace tidegate::forward {
+
+class Exchange;
+class Session;
+
+/// A cluster as this worker sees it.
+struct ClusterRuntime final : private upstream::PoolEvents {
+  ClusterRuntime(net::Reactor& reactor, const upstream::ClusterPolicy& policy, upstream::PoolShare share,
+                 observe::ClusterCounters& to)
+      : counters(to), pool(reactor, policy, share, *this), mirror_pool(reactor, policy, share, *this) {}
+
+  observe::ClusterCounters& counters;
+  upstream::Pool pool;
+  upstream::Pool mirror_pool;  ///< copies never compete with originals for connections
+
+ private:
+  void on_connections(int active_change, int idle_change) override {
+    counters.active.add(active_change);
+    counters.idle.add(idle_change);
+  }
+  void on_connect() override { counters.connects.add(); }
+};
+
+/// A route as this worker sees it.
+struct RouteRuntime {
+  const route::Route* route = nullptr;
+  observe::RouteCounters* counters = nullptr;
+  gate::Ledger* ledger = nullptr;
+  gate::ErrorRule errors;
+  PerSide<ClusterRuntime*> clusters{{nullptr, nullptr}};
+  std::unique_ptr<mirror::Mirror> mirror;  ///< nullptr: the route has none
+  std::uint32_t in_flight = 0;
+  std::uint32_t retrying = 0;              ///< of them, those whose attempt is a retry on the budget
+};
+
+/// What a listener's sessions need to know.
+struct ListenerRuntime {
+  SessionPolicy policy;
+  std::unique_ptr<net::Listener> listener;
+};
+
+struct ListenerSetup {
+  SessionPolicy policy;
+  std::uint32_t connections = 0;  ///< this worker's share
+  int descriptor = -1;
+};
+
+struct WorkerSetup {
+  std::size_t index = 0;
+  std::size_t count = 1;                       ///< of workers: bounds are shared out evenly
+  const route::Snapshot* snapshot = nullptr;
+  const std::vector<upstream::ClusterPolicy>* clusters = nullptr;
+  std::vector<gate::ErrorRule> errors;         ///< by route
+  std::vector<gate::Ledger*> ledgers;          ///< by route
+  observe::WorkerCounters* counters = nullptr;
+  observe::AccessLogSink* access_log = nullptr;  ///< nullptr = off
+  std::vector<net::AddressRange> trusted;
+  std::vector<ListenerSetup> listeners;
+};
+
+class Worker {
+ public:
+  explicit Worker(WorkerSetup setup);
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+  ~Worker();
+
+  void start();
+  void join();
+
+  /// Any thread: runs f(*this) on the worker.
+  void post(std::function<void(Worker&)> f);
+  /// Any thread: accept what is queued, then no more; idle connections are closed, exchanges end theirs.
+  void drain();
+  /// Any thread: drops what is left and ends the thread.
+  void stop();
+  /// Any thread: client connections that are still open.
+  std::int64_t sessions() const noexcept { return counters.sessions.read(); }
+
+  // --- the worker's own thread
+  void set_addresses(std::size_t cluster, std::size_t endpoint, const std::vector<net::Address>& addresses);
+  bool is_trusted(const net::Address& peer) const noexcept;
+  bool draining() const noexcept { return draining_; }
+  std::unique_ptr<Exchange> take_exchange();
+  void give_exchange(std::unique_ptr<Exchange> exchange);
+  void retire(Session& session);
+
+  net::Reactor reactor;
+  Random random;
+  route::PositionSequence positions;
+  const route::Snapshot& snapshot;
+  observe::WorkerCounters& counters;
+  observe::AccessLogSink* const access_log;
+  std::vector<std::unique_ptr<ClusterRuntime>> clusters;
+  std::vector<RouteRuntime> routes;
+
+ private:
+  void run();
+  void accept(ListenerRuntime& from, int descriptor, const net::Address& peer);
+  void end_everything();
+
+  const WorkerSetup setup_;
+  std::vector<std::unique_ptr<ListenerRuntime>> listeners_;
+  std::vector<std::unique_ptr<Exchange>> spare_exchanges_;
+  List<Session> sessions_;
+  bool draining_ = false;
+  bool ending_ = false;
+  std::thread thread_;
+};
+
+}  // namespace tidegate::forward

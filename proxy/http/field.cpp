@@ -1,0 +1,96 @@
+#include "http/field.h"
+
+#include "http/grammar.h"
+
+namespace tidegate::http {
+
+FieldId identify(std::string_view name) noexcept {
+  const auto is = [name](std::string_view known) { return equals_ignoring_case(name, known); };
+  if (name.size() > 11 && (name[0] == 'x' || name[0] == 'X') && equals_ignoring_case(name.substr(0, 11), "x-tidegate-")) {
+    return FieldId::Tidegate;
+  }
+  switch (name.size()) {
+    case 2: return is("te") ? FieldId::Te : FieldId::Other;
+    case 4: return is("host") ? FieldId::Host : FieldId::Other;
+    case 6: return is("expect") ? FieldId::Expect : FieldId::Other;
+    case 7: return is("trailer") ? FieldId::Trailer : is("upgrade") ? FieldId::Upgrade : FieldId::Other;
+    case 9: return is("forwarded") ? FieldId::Forwarded : FieldId::Other;
+    case 10:
+      return is("connection")   ? FieldId::Connection
+             : is("user-agent") ? FieldId::UserAgent
+             : is("keep-alive") ? FieldId::KeepAlive
+             : is("tracestate") ? FieldId::Tracestate
+                                : FieldId::Other;
+    case 11: return is("traceparent") ? FieldId::Traceparent : FieldId::Other;
+    case 12: return is("x-request-id") ? FieldId::XRequestId : FieldId::Other;
+    case 14: return is("content-length") ? FieldId::ContentLength : FieldId::Other;
+    case 15: return is("x-forwarded-for") ? FieldId::XForwardedFor : FieldId::Other;
+    case 16:
+      return is("x-forwarded-host")   ? FieldId::XForwardedHost
+             : is("proxy-connection") ? FieldId::ProxyConnection
+                                      : FieldId::Other;
+    case 17:
+      return is("transfer-encoding")   ? FieldId::TransferEncoding
+             : is("x-forwarded-proto") ? FieldId::XForwardedProto
+                                       : FieldId::Other;
+    default: return FieldId::Other;
+  }
+}
+
+std::string_view FieldList::first(FieldId id) const noexcept {
+  for (const Field& field : *this) {
+    if (field.id == id) return value(field);
+  }
+  return {};
+}
+
+std::string_view FieldList::first(std::string_view lower_case_name) const noexcept {
+  for (const Field& field : *this) {
+    if (equals_ignoring_case(name(field), lower_case_name)) return value(field);
+  }
+  return {};
+}
+
+std::size_t FieldList::count(FieldId id) const noexcept {
+  std::size_t found = 0;
+  for (const Field& field : *this) found += field.id == id ? 1 : 0;
+  return found;
+}
+
+namespace {
+
+bool is_hop_by_hop(FieldId id) noexcept {
+  switch (id) {
+    case FieldId::Connection:
+    case FieldId::KeepAlive:
+    case FieldId::ProxyConnection:
+    case FieldId::Te:
+    case FieldId::TransferEncoding:
+    case FieldId::Upgrade: return true;
+    default: return false;
+  }
+}
+
+bool may_be_nominated(FieldId id) noexcept { return id != FieldId::Host && id != FieldId::ContentLength; }
+
+}  // namespace
+
+void mark_hop_by_hop(FieldList& fields) noexcept {
+  for (Field& field : fields) {
+    if (is_hop_by_hop(field.id)) field.hop_by_hop = true;
+    if (field.id != FieldId::Connection) continue;
+    for_each_element(fields.value(field), [&](std::string_view nominated) {
+      if (equals_ignoring_case(nominated, "close") || equals_ignoring_case(nominated, "keep-alive")) return true;
+      for (Field& other : fields) {
+        if (other.name_size != nominated.size() || !may_be_nominated(other.id)) continue;
+        const std::string_view name = fields.name(other);
+        bool same = true;
+        for (std::size_t i = 0; same && i < name.size(); ++i) same = lower(name[i]) == lower(nominated[i]);
+        if (same) other.hop_by_hop = true;
+      }
+      return true;
+    });
+  }
+}
+
+}  // namespace tidegate::http

@@ -1,0 +1,84 @@
+// The field section of a message: names and values as places in the bytes that were received, in the order in which they
+// came. Nothing is copied; the bytes must outlive the list. Fields that the data plane acts upon carry their FieldId.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace tidegate::http {
+
+enum class FieldId : std::uint8_t {
+  Other,
+  Connection,
+  ContentLength,
+  Expect,
+  Forwarded,
+  Host,
+  KeepAlive,
+  ProxyConnection,
+  Te,
+  Tidegate,  ///< x-tidegate-*
+  Traceparent,
+  Tracestate,
+  Trailer,
+  TransferEncoding,
+  Upgrade,
+  UserAgent,
+  XForwardedFor,
+  XForwardedHost,
+  XForwardedProto,
+  XRequestId,
+};
+
+/// Case-insensitive.
+FieldId identify(std::string_view name) noexcept;
+
+struct Field {
+  std::uint32_t name_at = 0;
+  std::uint32_t value_at = 0;
+  std::uint32_t value_size = 0;
+  std::uint16_t name_size = 0;
+  FieldId id = FieldId::Other;
+  bool hop_by_hop = false;  ///< not to be forwarded: named by Connection, or hop-by-hop by nature
+};
+
+class FieldList {
+ public:
+  static constexpr std::size_t kMost = 256;  ///< bounds what HeadLimits::fields may ask for
+
+  void clear() noexcept { count_ = 0; }
+  /// The bytes that the places refer to; set again when the buffer moved.
+  void set_base(const char* base) noexcept { base_ = base; }
+  bool add(const Field& field) noexcept {
+    if (count_ == kMost) return false;
+    fields_[count_++] = field;
+    return true;
+  }
+
+  std::size_t size() const noexcept { return count_; }
+  Field* begin() noexcept { return fields_.data(); }
+  Field* end() noexcept { return fields_.data() + count_; }
+  const Field* begin() const noexcept { return fields_.data(); }
+  const Field* end() const noexcept { return fields_.data() + count_; }
+
+  std::string_view name(const Field& field) const noexcept { return {base_ + field.name_at, field.name_size}; }
+  std::string_view value(const Field& field) const noexcept { return {base_ + field.value_at, field.value_size}; }
+  /// The value of the first field with that id; empty view with null data when there is none.
+  std::string_view first(FieldId id) const noexcept;
+  /// @param lower_case_name lower case.
+  std::string_view first(std::string_view lower_case_name) const noexcept;
+  std::size_t count(FieldId id) const noexcept;
+
+ private:
+  const char* base_ = nullptr;
+  std::size_t count_ = 0;
+  std::array<Field, kMost> fields_;
+};
+
+/// Marks what must not be forwarded (RFC 9110 §7.6.1): hop-by-hop fields by nature and those that Connection names. Host
+/// and the fields that carry framing cannot be named away: the encoder writes them anew in any case.
+void mark_hop_by_hop(FieldList& fields) noexcept;
+
+}  // namespace tidegate::http

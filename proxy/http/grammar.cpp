@@ -1,0 +1,94 @@
+#include "http/grammar.h"
+
+#include <algorithm>
+
+namespace tidegate::http {
+
+namespace detail {
+
+namespace {
+
+constexpr bool contains(std::string_view set, char c) { return set.find(c) != std::string_view::npos; }
+
+constexpr std::array<std::uint8_t, 256> make_classes() {
+  std::array<std::uint8_t, 256> out{};
+  for (int i = 0; i < 256; ++i) {
+    const char c = static_cast<char>(i);
+    const bool alnum = (i >= '0' && i <= '9') || (i >= 'a' && i <= 'z') || (i >= 'A' && i <= 'Z');
+    std::uint8_t classes = 0;
+    if (alnum || (i != 0 && contains("!#$%&'*+-.^_`|~", c))) classes |= kToken;
+    if (i == '\t' || (i >= 0x20 && i != 0x7f)) classes |= kFieldByte;
+    if (i > 0x20 && i < 0x7f && c != '#') classes |= kTarget;
+    if (alnum || (i != 0 && contains("-._~%!$&'()*+;=", c))) classes |= kHost;
+    out[static_cast<std::size_t>(i)] = classes;
+  }
+  return out;
+}
+
+}  // namespace
+
+constexpr std::array<std::uint8_t, 256> kTable = make_classes();
+const std::array<std::uint8_t, 256> kClasses = kTable;
+
+}  // namespace detail
+
+bool is_token(std::string_view text) noexcept {
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
+}
+
+bool equals_ignoring_case(std::string_view text, std::string_view lower_case) noexcept {
+  if (text.size() != lower_case.size()) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (lower(text[i]) != lower_case[i]) return false;
+  }
+  return true;
+}
+
+std::string_view trim_blanks(std::string_view text) noexcept {
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+namespace {
+
+bool is_port(std::string_view text) noexcept {
+  return text.size() <= 5 && std::all_of(text.begin(), text.end(), is_digit);
+}
+
+bool is_bracketed_v6(std::string_view text) noexcept {
+  return text.size() >= 4 && text.front() == '[' && text.back() == ']' &&
+         std::all_of(text.begin() + 1, text.end() - 1, [](char c) {
+           const char l = lower(c);
+           return is_digit(c) || (l >= 'a' && l <= 'f') || c == ':' || c == '.';
+         });
+}
+
+}  // namespace
+
+std::string_view without_port(std::string_view authority) noexcept {
+  const std::size_t colon = authority.rfind(':');
+  if (colon == std::string_view::npos || authority.find(']', colon) != std::string_view::npos) return authority;
+  return authority.substr(0, colon);
+}
+
+bool is_host(std::string_view text) noexcept {
+  const std::string_view host = without_port(text);
+  if (host.empty() || host.size() > 255) return false;
+  if (host.size() < text.size() && !is_port(text.substr(host.size() + 1))) return false;
+  if (host.front() == '[') return is_bracketed_v6(host);
+  return std::all_of(host.begin(), host.end(),
+                     [](char c) { return detail::is(static_cast<unsigned char>(c), detail::kHost); });
+}
+
+std::optional<std::uint64_t> parse_length(std::string_view text) noexcept {
+  if (text.empty() || text.size() > 18) return std::nullopt;
+  std::uint64_t value = 0;
+  for (const char c : text) {
+    if (!is_digit(c)) return std::nullopt;
+    value = value * 10 + static_cast<std::uint64_t>(c - '0');
+  }
+  return value;
+}
+
+}  // namespace tidegate::http

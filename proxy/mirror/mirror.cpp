@@ -1,0 +1,95 @@
+#include "mirror/mirror.h"
+
+#include <algorithm>
+
+namespace tidegate::mirror {
+
+using observe::MirrorDrop;
+
+Mirror::Mirror(net::Reactor& reactor, const route::MirrorPolicy& policy, const route::LiveRoute& live,
+               upstream::Pool& pool, observe::MirrorCounters& counters, Share share, std::uint32_t sequence_start)
+    : reactor_(reactor),
+      policy_(policy),
+      live_(live),
+      pool_(pool),
+      counters_(counters),
+      share_(share),
+      sequence_(sequence_start),
+      tokens_(std::max(1.0, share.rate)),
+      tokens_at_(reactor.now()) {}
+
+Mirror::~Mirror() {
+  while (Copy* copy = copies_.pop_front()) delete copy;
+}
+
+Copy* Mirror::consider(const http::RequestHead& request) {
+  counters_.received.add();
+  const bool wanted =
+      std::find(policy_.methods.begin(), policy_.methods.end(), request.method_token) != policy_.methods.end();
+  if (!wanted) {
+    counters_.drop(MirrorDrop::Method);
+  } else if (!route::is_below(sequence_.next(), live_.mirror())) {
+    counters_.drop(MirrorDrop::Percent);
+  } else if (in_flight_ >= share_.concurrency) {
+    counters_.drop(MirrorDrop::Concurrency);
+  } else if (!take_token()) {
+    counters_.drop(MirrorDrop::Rate);
+  } else {
+    auto* copy = new Copy(*this, reactor_, pool_, request.method);
+    copies_.push_back(*copy);
+    ++in_flight_;
+    counters_.in_flight.add(1);
+    return copy;
+  }
+  return nullptr;
+}
+
+/// Token bucket of one second's worth, so that a burst after silence is bounded too.
+bool Mirror::take_token() noexcept {
+  if (share_.rate <= 0) return true;
+  const TimePoint now = reactor_.now();
+  tokens_ = std::min(std::max(1.0, share_.rate), tokens_ + seconds(now - tokens_at_) * share_.rate);
+  tokens_at_ = now;
+  if (tokens_ < 1.0) return false;
+  tokens_ -= 1.0;
+  return true;
+}
+
+bool Mirror::charge(std::size_t bytes) noexcept {
+  if (held_ + bytes > share_.buffer) return false;
+  held_ += bytes;
+  return true;
+}
+
+std::string Mirror::host_for(std::string_view authority, const upstream::ClusterPolicy& cluster) const {
+  switch (policy_.host.kind) {
+    case route::MirrorHost::Kind::Literal: return policy_.host.value;
+    case route::MirrorHost::Kind::Suffix: {
+      const std::string_view name = http::without_port(authority);
+      return std::string(name) + policy_.host.value + std::string(authority.substr(name.size()));
+    }
+    case route::MirrorHost::Kind::Preserve: break;
+  }
+  return cluster.host ? *cluster.host : std::string(authority);
+}
+
+void Mirror::on_end(Copy&, std::optional<MirrorDrop> dropped) {
+  --in_flight_;
+  counters_.in_flight.add(-1);
+  if (dropped) {
+    counters_.drop(*dropped);
+  } else {
+    counters_.mirrored.add();
+  }
+}
+
+void Mirror::retire(Copy& copy) {
+  copy.unlink();
+  reactor_.retire(std::unique_ptr<net::Retirable>(&copy));
+}
+
+void Mirror::drop_all() {
+  copies_.for_each([](Copy& copy) { copy.drop(MirrorDrop::Shutdown); });
+}
+
+}  // namespace tidegate::mirror

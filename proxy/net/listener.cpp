@@ -1,0 +1,93 @@
+#include "net/listener.h"
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+namespace tidegate::net {
+
+namespace {
+constexpr int kAcceptsPerEvent = 64;  // then the other descriptors get their turn
+constexpr int kBacklog = 4096;        // the kernel bounds it by net.core.somaxconn
+constexpr Duration kRetryAfter = std::chrono::milliseconds(100);
+}  // namespace
+
+Listener::Listener(Reactor& reactor, Accepted accepted, std::uint32_t most_connections)
+    : reactor_(reactor),
+      accepted_(std::move(accepted)),
+      most_connections_(most_connections),
+      retry_timer_(&Listener::retry, this) {}
+
+Listener::~Listener() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+int Listener::open(const Address& address) {
+  const auto fail = [&](int descriptor) {
+    const int error = errno;
+    if (descriptor >= 0) ::close(descriptor);
+    throw std::system_error(error, std::generic_category(), "cannot listen on " + text(address));
+  };
+  const int descriptor = ::socket(address.get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) fail(descriptor);
+  const int on = 1;
+  ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0 ||
+      ::bind(descriptor, address.get(), address.length) != 0 || ::listen(descriptor, kBacklog) != 0) {
+    fail(descriptor);
+  }
+  return descriptor;
+}
+
+void Listener::start(int descriptor) {
+  descriptor_ = descriptor;
+  reactor_.add(descriptor, EPOLLIN, *this);
+}
+
+void Listener::stop() {
+  if (descriptor_ < 0) return;
+  accept_some();
+  retry_timer_.disarm();
+  ::close(std::exchange(descriptor_, -1));
+}
+
+void Listener::on_session_end() {
+  --connections_;
+  if (paused_ && !retry_timer_.armed()) resume();
+}
+
+void Listener::accept_some() {
+  for (int i = 0; i < kAcceptsPerEvent && descriptor_ >= 0; ++i) {
+    if (connections_ >= most_connections_) return pause(false);
+    Address peer;
+    peer.length = sizeof peer.storage;
+    const int connection = ::accept4(descriptor_, peer.get(), &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (connection >= 0) {
+      ++connections_;
+      accepted_(connection, peer);
+      continue;
+    }
+    if (errno == EINTR || errno == ECONNABORTED) continue;
+    if (errno == EAGAIN) return;
+    return pause(true);  // EMFILE, ENFILE, ENOBUFS, ENOMEM: the queue stays readable, so don't spin on it
+  }
+}
+
+void Listener::pause(bool with_timer) {
+  if (!paused_) reactor_.modify(descriptor_, 0, *this);
+  paused_ = true;
+  if (with_timer) reactor_.arm(retry_timer_, kRetryAfter);
+}
+
+void Listener::resume() {
+  if (descriptor_ < 0) return;
+  paused_ = false;
+  reactor_.modify(descriptor_, EPOLLIN, *this);
+}
+
+void Listener::retry(void* self) { static_cast<Listener*>(self)->resume(); }
+
+}  // namespace tidegate::net

@@ -1,0 +1,54 @@
+// A listening socket of one worker. Every worker has its own for the same address (SO_REUSEPORT), so the kernel spreads
+// connections and no worker hands a socket to another.
+//
+// When descriptors run out, or the listener's share of `connections` is reached, accepting pauses and the backlog holds
+// the clients; it goes on by a timer or when a session ends. Closing accepts what the backlog still holds first, because
+// the kernel resets what a closed SO_REUSEPORT socket had queued.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "net/address.h"
+#include "net/reactor.h"
+
+namespace tidegate::net {
+
+class Listener final : private EventHandler {
+ public:
+  /// Is given each connected, non-blocking socket, and owns it.
+  using Accepted = std::function<void(int descriptor, const Address& peer)>;
+
+  Listener(Reactor& reactor, Accepted accepted, std::uint32_t most_connections);
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  ~Listener();
+
+  /// Opens a socket that others can share. Any thread, before serving.
+  /// @throws std::system_error naming the address.
+  static int open(const Address& address);
+
+  void start(int descriptor);
+  void stop();  ///< accepts what is queued, then closes
+  /// A connection that was accepted here has ended.
+  void on_session_end();
+  std::uint32_t connections() const noexcept { return connections_; }
+
+ private:
+  void on_events(std::uint32_t) override { accept_some(); }
+  void accept_some();
+  void pause(bool with_timer);
+  void resume();
+  static void retry(void* self);
+
+  Reactor& reactor_;
+  Accepted accepted_;
+  const std::uint32_t most_connections_;
+  std::uint32_t connections_ = 0;
+  int descriptor_ = -1;
+  bool paused_ = false;
+  Timer retry_timer_;
+};
+
+}  // namespace tidegate::net

@@ -1,0 +1,86 @@
+// The event loop of one worker: edge-triggered epoll, a timer wheel, and an inbox for messages from other threads.
+//
+// Why not Asio's reactor for the sockets of the data plane: it hides EPOLLRDHUP, so a receive that came up short must be
+// repeated until EAGAIN, and each wait costs that extra receive or an epoll_ctl. With the event bits at hand a proxied
+// request needs two receives and two sends. Asio still carries the messages: the inbox is the worker's io_context, polled
+// when the wake-up descriptor says that something was posted.
+//
+// Everything except post() and stop() belongs to the worker's thread. Objects that receive events are destroyed through
+// retire(), at the end of a turn of the loop, so an event of the same batch never meets a freed handler.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "net/timer_wheel.h"
+
+namespace tidegate::net {
+
+/// Receives the events of one descriptor.
+class EventHandler {
+ public:
+  virtual void on_events(std::uint32_t epoll_events) = 0;
+
+ protected:
+  ~EventHandler() = default;
+};
+
+/// Something that the reactor destroys at the end of a turn.
+class Retirable {
+ public:
+  virtual ~Retirable() = default;
+};
+
+class Reactor {
+ public:
+  /// @throws std::system_error when epoll or the wake-up descriptor cannot be made (before serving only).
+  Reactor();
+  Reactor(const Reactor&) = delete;
+  Reactor& operator=(const Reactor&) = delete;
+  ~Reactor();
+
+  /// Turns until stop(). Runs on the calling thread, which from then on is the owner.
+  void run();
+  /// Any thread.
+  void stop();
+  /// Any thread: runs f on the worker in its next turn. Messages keep their order. Dropped when the loop has ended.
+  template <class F>
+  void post(F&& f) {
+    boost::asio::post(inbox_, std::forward<F>(f));
+    wake();
+  }
+
+  bool add(int descriptor, std::uint32_t epoll_events, EventHandler& handler) noexcept;
+  bool modify(int descriptor, std::uint32_t epoll_events, EventHandler& handler) noexcept;
+  void remove(int descriptor) noexcept;
+
+  void retire(std::unique_ptr<Retirable> object) { retired_.push_back(std::move(object)); }
+  void arm(Timer& timer, Duration after) noexcept { timers_.arm(timer, now_, after); }
+
+  /// The time at the last wake-up: good to a few milliseconds, free of charge.
+  TimePoint now() const noexcept { return now_; }
+  BlockPool& blocks() noexcept { return blocks_; }
+
+ private:
+  void wake() noexcept;
+  void turn();
+
+  BlockPool blocks_;
+  TimerWheel timers_;
+  boost::asio::io_context inbox_{1};
+  std::vector<std::unique_ptr<Retirable>> retired_;
+  TimePoint now_;
+  int epoll_ = -1;
+  int wake_ = -1;
+  std::atomic<bool> wake_pending_{false};
+  std::atomic<bool> stopping_{false};
+};
+
+}  // namespace tidegate::net

@@ -1,0 +1,255 @@
+#include "net/stream.h"
+
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace tidegate::net {
+
+namespace {
+constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+}
+
+Stream::Stream(Reactor& reactor) noexcept
+    : reactor_(reactor), read_timer_(&Stream::read_expired, this), send_timer_(&Stream::send_expired, this) {}
+
+bool Stream::adopt(int descriptor) noexcept {
+  descriptor_ = descriptor;
+  const int on = 1;
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  readable_ = true;  // the first bytes often came with the connection: try before waiting
+  writable_ = true;
+  return reactor_.add(descriptor, kEvents, *this);
+}
+
+// --- read
+
+bool Stream::attempt(ReadOp& op) noexcept {
+  if (canceled_ || descriptor_ < 0) {
+    op.result.status = IoStatus::Canceled;
+    return true;
+  }
+  if (!readable_) return false;
+  if (op.size == 0) return true;
+  for (;;) {
+    const ssize_t n = ::recv(descriptor_, op.data, op.size, 0);
+    if (n > 0) {
+      op.result = {IoStatus::Ok, static_cast<std::size_t>(n)};
+      // Short: the socket is empty, and the next byte brings an event, unless the end is already known.
+      if (op.result.bytes < op.size && !ended_) readable_ = false;
+      return true;
+    }
+    if (n == 0) {
+      ended_ = true;
+      op.result.status = IoStatus::Eof;
+      return true;
+    }
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN) {
+      readable_ = false;
+      return false;
+    }
+    error_ = errno;
+    ended_ = true;
+    op.result.status = IoStatus::Reset;
+    return true;
+  }
+}
+
+void Stream::wait(ReadOp& op, std::coroutine_handle<> handle) noexcept {
+  op.waiting = handle;
+  reader_ = &op;
+  if (op.timeout > Duration::zero()) reactor_.arm(read_timer_, op.timeout);
+}
+
+void Stream::finish_read(IoStatus status) noexcept {
+  ReadOp* op = std::exchange(reader_, nullptr);
+  read_timer_.disarm();
+  op->result.status = status;
+  op->waiting.resume();
+}
+
+void Stream::read_expired(void* self) {
+  auto* stream = static_cast<Stream*>(self);
+  if (stream->reader_ != nullptr) stream->finish_read(IoStatus::TimedOut);
+}
+
+// --- send
+
+Stream::SendOp::SendOp(Stream& on, std::span<const iovec> from, Duration limit) noexcept
+    : stream(on), count(std::min(from.size(), kSendParts)), timeout(limit) {
+  std::copy_n(from.begin(), count, parts.begin());
+}
+
+bool Stream::attempt(SendOp& op) noexcept {
+  if (canceled_ || descriptor_ < 0) {
+    op.result.status = IoStatus::Canceled;
+    return true;
+  }
+  if (!writable_) return false;
+  for (;;) {
+    msghdr message{};
+    message.msg_iov = op.parts.data() + op.first;
+    message.msg_iovlen = op.count - op.first;
+    const ssize_t n = ::sendmsg(descriptor_, &message, MSG_NOSIGNAL);
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN) {
+        writable_ = false;
+        return false;
+      }
+      error_ = errno;
+      op.result.status = IoStatus::Reset;
+      return true;
+    }
+    auto sent = static_cast<std::size_t>(n);
+    op.result.bytes += sent;
+    while (op.first < op.count && sent >= op.parts[op.first].iov_len) sent -= op.parts[op.first++].iov_len;
+    if (op.first == op.count) return true;
+    iovec& part = op.parts[op.first];
+    part.iov_base = static_cast<char*>(part.iov_base) + sent;
+    part.iov_len -= sent;
+    writable_ = false;  // a short send means a full socket: the kernel tells when there is room
+    return false;
+  }
+}
+
+void Stream::wait(SendOp& op, std::coroutine_handle<> handle) noexcept {
+  op.waiting = handle;
+  sender_ = &op;
+  if (op.timeout > Duration::zero()) reactor_.arm(send_timer_, op.timeout);
+}
+
+void Stream::continue_send() noexcept {
+  const std::size_t before = sender_->result.bytes;
+  if (attempt(*sender_)) {
+    finish_send(sender_->result.status);
+  } else if (sender_->result.bytes != before && sender_->timeout > Duration::zero()) {
+    reactor_.arm(send_timer_, sender_->timeout);
+  }
+}
+
+void Stream::finish_send(IoStatus status) noexcept {
+  SendOp* op = std::exchange(sender_, nullptr);
+  send_timer_.disarm();
+  op->result.status = status;
+  op->waiting.resume();
+}
+
+void Stream::send_expired(void* self) {
+  auto* stream = static_cast<Stream*>(self);
+  if (stream->sender_ != nullptr) {
+    stream->finish_send(IoStatus::TimedOut);
+  } else if (stream->connector_ != nullptr) {
+    stream->finish_connect(IoStatus::TimedOut);
+  }
+}
+
+// --- connect
+
+bool Stream::attempt(ConnectOp& op) noexcept {
+  close();
+  canceled_ = false;
+  error_ = 0;
+  op.result = IoStatus::Reset;
+  const int descriptor = ::socket(op.address.get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) {
+    error_ = errno;
+    return true;
+  }
+  descriptor_ = descriptor;
+  const int on = 1;
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  readable_ = writable_ = false;
+  const int rc = ::connect(descriptor, op.address.get(), op.address.length);
+  const int error = rc == 0 ? 0 : errno;
+  if ((rc != 0 && error != EINPROGRESS) || !reactor_.add(descriptor, kEvents, *this)) {
+    close();
+    error_ = error != 0 && error != EINPROGRESS ? error : errno;
+    return true;
+  }
+  if (rc != 0) return false;
+  op.result = IoStatus::Ok;
+  writable_ = true;
+  return true;
+}
+
+void Stream::wait(ConnectOp& op, std::coroutine_handle<> handle) noexcept {
+  op.waiting = handle;
+  connector_ = &op;
+  if (op.timeout > Duration::zero()) reactor_.arm(send_timer_, op.timeout);
+}
+
+void Stream::finish_connect(IoStatus status) noexcept {
+  ConnectOp* op = std::exchange(connector_, nullptr);
+  send_timer_.disarm();
+  op->result = status;
+  op->waiting.resume();
+}
+
+// --- events
+
+void Stream::on_events(std::uint32_t events) {
+  if (descriptor_ < 0) return;  // closed earlier in this batch
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) ended_ = true;
+  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) readable_ = true;
+  if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) writable_ = true;
+  if (connector_ != nullptr) {
+    if (!writable_) return;
+    socklen_t length = sizeof error_;
+    ::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &error_, &length);
+    finish_connect(error_ == 0 ? IoStatus::Ok : IoStatus::Reset);
+    return;
+  }
+  if (sender_ != nullptr && writable_) continue_send();
+  if (descriptor_ < 0) return;
+  if (reader_ != nullptr) {
+    if (attempt(*reader_)) finish_read(reader_->result.status);
+    return;
+  }
+  if (readable_ && unexpected_ != nullptr) {
+    std::exchange(unexpected_, nullptr)(unexpected_context_);
+    return;
+  }
+  if (ended_ && hangup_ != nullptr) std::exchange(hangup_, nullptr)(hangup_context_);
+}
+
+void Stream::cancel() noexcept {
+  canceled_ = true;
+  if (connector_ != nullptr) finish_connect(IoStatus::Canceled);
+  if (sender_ != nullptr) finish_send(IoStatus::Canceled);
+  if (reader_ != nullptr) finish_read(IoStatus::Canceled);
+}
+
+bool Stream::at_end() noexcept {
+  char byte;
+  const ssize_t n = ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+void Stream::shutdown_send() noexcept {
+  if (descriptor_ >= 0) ::shutdown(descriptor_, SHUT_WR);
+}
+
+void Stream::close() noexcept {
+  if (descriptor_ < 0) return;
+  ::close(std::exchange(descriptor_, -1));
+  read_timer_.disarm();
+  send_timer_.disarm();
+  ended_ = false;
+  hangup_ = nullptr;
+  unexpected_ = nullptr;
+}
+
+void Stream::abort() noexcept {
+  if (descriptor_ < 0) return;
+  const linger reset{1, 0};
+  ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  close();
+}
+
+}  // namespace tidegate::net

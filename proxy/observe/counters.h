@@ -1,0 +1,143 @@
+// What one worker counts. Each worker writes its own copy and nobody else's; metrics, status and tests fold the copies
+// when they are asked. No lock, no shared cache line on the request path (PRODUCT §6).
+//
+// The gate has its own counters (gate/counters.h) because it counts attempts at dispatch; these count what clients saw.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/counter.h"
+#include "base/failure.h"
+#include "base/side.h"
+#include "http/head.h"
+
+namespace tidegate::observe {
+
+/// Counts by status of one method: http_requests_total{...,method,status}. Rows are made when a method is first seen.
+class StatusRow {
+ public:
+  static constexpr std::uint16_t kLeast = 100, kMost = 599;
+  void add(std::uint16_t status) noexcept {
+    if (status >= kLeast && status <= kMost) counts_[status - kLeast].add();
+  }
+  std::uint64_t read(std::uint16_t status) const noexcept { return counts_[status - kLeast].read(); }
+
+ private:
+  std::array<Counter, kMost - kLeast + 1> counts_;
+};
+
+/// Upper bounds in seconds, OpenTelemetry's boundaries extended downwards; the last bucket is +Inf.
+inline constexpr std::array<double, 17> kLatencyBounds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1,
+                                                       0.25,   0.5,   0.75,   1.0,   2.5,  5.0,   7.5,  10.0};
+
+class LatencyHistogram {
+ public:
+  void add(Duration latency) noexcept {
+    std::size_t bucket = 0;
+    const double value = seconds(latency);
+    while (bucket < kLatencyBounds.size() && value > kLatencyBounds[bucket]) ++bucket;
+    buckets_[bucket].add();
+    sum_ns_.add(static_cast<std::uint64_t>(latency.count()));
+  }
+  std::uint64_t bucket(std::size_t i) const noexcept { return buckets_[i].read(); }
+  double sum_seconds() const noexcept { return static_cast<double>(sum_ns_.read()) * 1e-9; }
+
+ private:
+  std::array<Counter, kLatencyBounds.size() + 1> buckets_;
+  Counter sum_ns_;  // Duration is in nanoseconds
+};
+static_assert(std::is_same_v<Duration, std::chrono::nanoseconds>);
+
+/// What clients saw of one side of a route.
+class SideCounters {
+ public:
+  SideCounters() = default;
+  SideCounters(const SideCounters&) = delete;
+  SideCounters& operator=(const SideCounters&) = delete;
+  ~SideCounters() {
+    for (auto& row : rows_) delete row.load(std::memory_order_relaxed);
+  }
+
+  void add(http::Method method, std::uint16_t status) {
+    std::atomic<StatusRow*>& slot = rows_[static_cast<std::size_t>(method)];
+    StatusRow* row = slot.load(std::memory_order_relaxed);
+    if (row == nullptr) {
+      row = new StatusRow;
+      slot.store(row, std::memory_order_release);
+    }
+    row->add(status);
+  }
+  /// nullptr: nothing counted for that method yet.
+  const StatusRow* row(http::Method method) const noexcept {
+    return rows_[static_cast<std::size_t>(method)].load(std::memory_order_acquire);
+  }
+  LatencyHistogram latency;
+
+ private:
+  std::array<std::atomic<StatusRow*>, http::kMethodCount> rows_{};
+};
+
+/// Why a copy was not mirrored. received = mirrored + in flight + the sum of these.
+enum class MirrorDrop : std::uint8_t {
+  Method,       ///< not among mirror.methods
+  Percent,      ///< not in the sample
+  Rate,         ///< mirror.rate
+  Concurrency,  ///< mirror.concurrency
+  Buffer,       ///< mirror.buffer: the mirror reads slower than the client sends
+  Timeout,      ///< mirror.timeout
+  Connect,
+  Reset,        ///< the mirror closed or broke the connection early
+  Protocol,     ///< its answer was not HTTP
+  ClientAbort,  ///< the original ended before its body did
+  Shutdown,
+};
+inline constexpr std::size_t kMirrorDropCount = 11;
+constexpr std::string_view name(MirrorDrop drop) noexcept {
+  constexpr std::array<std::string_view, kMirrorDropCount> names{"method",  "percent", "rate",  "concurrency",
+                                                                 "buffer",  "timeout", "connect", "reset",
+                                                                 "protocol", "client_abort", "shutdown"};
+  return names[static_cast<std::size_t>(drop)];
+}
+
+struct MirrorCounters {
+  Counter received;
+  Counter mirrored;
+  std::array<Counter, kMirrorDropCount> dropped;
+  Gauge in_flight;
+  void drop(MirrorDrop why) noexcept { dropped[static_cast<std::size_t>(why)].add(); }
+};
+
+struct alignas(64) RouteCounters {
+  PerSide<SideCounters> sides;
+  SideCounters no_side;        ///< answered by Tidegate before a side was chosen
+  PerSide<Counter> retries;    ///< attempts that were retries, by the side that they went to
+  PerSide<Counter> rescued;    ///< of them, those that gave the client a good answer
+  MirrorCounters mirror;
+  Gauge in_flight;
+};
+
+struct alignas(64) ClusterCounters {
+  std::array<Counter, kFailureCount> failures;  ///< tidegate_upstream_failures_total{cluster,reason}
+  Gauge active;                                 ///< connections that carry an exchange
+  Gauge idle;
+  Counter connects;
+  void fail(Failure why) noexcept { failures[static_cast<std::size_t>(why)].add(); }
+};
+
+struct alignas(64) WorkerCounters {
+  WorkerCounters(std::size_t route_count, std::size_t cluster_count) : routes(route_count), clusters(cluster_count) {}
+  std::vector<RouteCounters> routes;      ///< by route::Route::index
+  std::vector<ClusterCounters> clusters;
+  SideCounters unrouted;                  ///< refused heads and requests that no route matched
+  Gauge sessions;                         ///< client connections
+  Counter accepted;
+  Counter access_log_dropped;
+};
+
+}  // namespace tidegate::observe

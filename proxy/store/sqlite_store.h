@@ -1,0 +1,53 @@
+// The store of one machine: a SQLite file in WAL mode with synchronous = FULL, so that a decision which was
+// acknowledged survives a power cut, and one that was not is there whole or not at all. Exclusive to one Tidegate
+// (file_lock.h); history is read through the running process. Two connections, each behind its own mutex: history() of
+// a busy API never makes a revert wait, because WAL readers and the writer do not block each other. Owned by the
+// composition root; every function may be called on any thread.
+#pragma once
+
+#include <memory>
+#include <mutex>
+
+#include "store/file_lock.h"
+#include "store/sqlite.h"
+#include "store/store.h"
+
+namespace tidegate::store {
+
+class SqliteStore final : public Store {
+ public:
+  struct Limits {
+    std::size_t history_rows = 100'000;  ///< decisions that are kept, the newest
+    int busy_ms = 2'000;                 ///< wait for somebody who has the file open with sqlite3
+  };
+
+  /// Opens or creates (mode 0600) the file and checks all of it. Errors name the path and what is wrong with it:
+  /// directory missing or not writable, not a database, of another program, damaged, of a newer version, in use.
+  static Result<std::unique_ptr<SqliteStore>> open(const std::string& path);
+  static Result<std::unique_ptr<SqliteStore>> open(const std::string& path, const Limits& limits);
+
+  Result<State> load() override;
+  Result<void> save(const Change& change) override;
+  Result<std::vector<Decision>> history(const std::string& route, std::size_t limit) override;
+
+ private:
+  SqliteStore(std::string path, const Limits& limits, FileLock lock, sqlite::Connection writing,
+              sqlite::Connection reading);
+
+  int write(const Change& change);
+  Error cannot(const char* what, const sqlite::Connection& connection) const;
+
+  const std::string path_;
+  const Limits limits_;
+  const FileLock lock_;  // destroyed last: nobody else may open the file before the connections are closed
+
+  std::mutex writing_;  // guards what follows
+  sqlite::Connection database_;
+  sqlite::Statement save_route_, save_epoch_, save_decision_, prune_;
+
+  std::mutex reading_;  // guards what follows
+  sqlite::Connection reader_;
+  sqlite::Statement history_of_all_, history_of_route_;
+};
+
+}  // namespace tidegate::store

@@ -1,0 +1,41 @@
+// One connection to an endpoint: its stream, what was read from it, and how often it was used. It is either lent to an
+// exchange (Lease) or idle in its pool; idle, any byte or end that arrives unasked closes it (RFC 9112 §9.2).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/buffer.h"
+#include "base/intrusive_list.h"
+#include "net/reactor.h"
+#include "net/stream.h"
+
+namespace tidegate::upstream {
+
+class Pool;
+
+class Connection final : public net::Retirable, public Link<> {
+ public:
+  Connection(net::Reactor& reactor, Pool& pool, std::size_t target)
+      : stream(reactor), received(reactor.blocks()), pool_(pool), target_(target), idle_timer_(&Connection::idle_expired, this) {}
+
+  net::Stream stream;
+  Buffer received;
+
+  std::size_t target() const noexcept { return target_; }
+  std::uint32_t exchanges() const noexcept { return exchanges_; }
+  /// It carried an exchange before this one: it may have been closed by the peer in the meantime.
+  bool is_reused() const noexcept { return exchanges_ > 1; }
+
+ private:
+  friend class Pool;
+  static void idle_expired(void* self);
+  static void spoke_unasked(void* self);
+
+  Pool& pool_;
+  const std::size_t target_;
+  std::uint32_t exchanges_ = 0;
+  net::Timer idle_timer_;
+};
+
+}  // namespace tidegate::upstream

@@ -1,0 +1,226 @@
+#include "upstream/pool.h"
+
+#include <cstring>
+#include <utility>
+
+namespace tidegate::upstream {
+
+namespace {
+constexpr std::size_t kMostAddresses = 64;  // of one endpoint; what DNS answers beyond that is ignored
+
+bool same(const net::Address& a, const net::Address& b) {
+  return a.length == b.length && std::memcmp(&a.storage, &b.storage, a.length) == 0;
+}
+}  // namespace
+
+// --- Lease, Acquisition, Connection
+
+void Lease::give_back() noexcept {
+  if (connection_ != nullptr) pool_->release(*std::exchange(connection_, nullptr), true);
+}
+
+void Lease::drop() noexcept {
+  if (connection_ != nullptr) pool_->release(*std::exchange(connection_, nullptr), false);
+}
+
+void Acquisition::cancel() noexcept {
+  canceled_ = true;
+  if (connecting_ != nullptr) {
+    connecting_->stream.cancel();
+  } else if (waiting_) {
+    unlink();
+    std::exchange(waiting_, {}).resume();
+  }
+}
+
+void Connection::idle_expired(void* self) {
+  auto* connection = static_cast<Connection*>(self);
+  connection->pool_.remove_idle(*connection);
+}
+
+void Connection::spoke_unasked(void* self) { idle_expired(self); }
+
+// --- Pool
+
+Pool::Pool(net::Reactor& reactor, const ClusterPolicy& policy, PoolShare share, PoolEvents& events)
+    : reactor_(reactor), policy_(policy), share_(share), events_(events) {}
+
+Pool::~Pool() { close_idle(); }
+
+const std::string& Pool::endpoint_text(const Connection& connection) const noexcept {
+  return policy_.endpoints[targets_[connection.target()]->endpoint].text;
+}
+
+void Pool::set_addresses(std::size_t endpoint, const std::vector<net::Address>& addresses) {
+  for (auto& target : targets_) {
+    if (target->endpoint == endpoint) target->current = false;
+  }
+  std::size_t taken = 0;
+  for (const net::Address& address : addresses) {
+    if (++taken > kMostAddresses) break;
+    Target* known = nullptr;
+    for (auto& target : targets_) {
+      if (target->endpoint == endpoint && same(target->address, address)) known = target.get();
+    }
+    if (known == nullptr) {
+      targets_.push_back(std::make_unique<Target>());
+      known = targets_.back().get();
+      known->endpoint = endpoint;
+      known->address = address;
+    }
+    known->current = true;
+  }
+  for (auto& target : targets_) {
+    if (target->current) continue;
+    while (Connection* connection = target->idle.front()) remove_idle(*connection);
+  }
+}
+
+Pool::Target* Pool::next_target() {
+  for (std::size_t tried = 0; tried < targets_.size(); ++tried) {
+    turn_ = turn_ + 1 < targets_.size() ? turn_ + 1 : 0;
+    if (targets_[turn_]->current) return targets_[turn_].get();
+  }
+  return nullptr;
+}
+
+Lease Pool::lend(Connection& connection) {
+  ++connection.exchanges_;
+  events_.on_connections(1, 0);
+  return Lease(*this, connection);
+}
+
+Lease Pool::take_idle(bool certain) {
+  if (idle_ == 0) return {};
+  for (std::size_t tried = 0; tried < targets_.size(); ++tried) {
+    Target* target = next_target();
+    if (target == nullptr) return {};
+    while (Connection* connection = target->idle.front()) {
+      if (certain && connection->stream.at_end()) {
+        remove_idle(*connection);
+        continue;
+      }
+      connection->unlink();
+      connection->idle_timer_.disarm();
+      connection->stream.on_unexpected(nullptr, nullptr);
+      --idle_;
+      events_.on_connections(0, -1);
+      return lend(*connection);
+    }
+  }
+  return {};
+}
+
+Task<Acquired> Pool::acquire(Acquisition& acquisition, bool certain) {
+  acquisition.canceled_ = false;
+  Acquired out;
+  for (;;) {
+    out.lease = take_idle(certain);
+    if (out.lease) co_return std::move(out);
+    if (total_ < share_.connections || make_room()) break;
+    if (pending_count_ >= share_.pending) {
+      out.failure = Failure::Overflow;
+      co_return std::move(out);
+    }
+    struct Wait {
+      Pool& pool;
+      Acquisition& by;
+      bool await_ready() const noexcept { return false; }
+      void await_suspend(std::coroutine_handle<> handle) noexcept {
+        by.waiting_ = handle;
+        pool.pending_.push_back(by);
+        ++pool.pending_count_;
+      }
+      void await_resume() const noexcept { --pool.pending_count_; }
+    };
+    Wait wait{*this, acquisition};
+    co_await wait;
+    if (acquisition.canceled_) {
+      out.failure = Failure::Canceled;
+      co_return std::move(out);
+    }
+  }
+  Target* target = next_target();
+  if (target == nullptr) {  // a name that never resolved
+    out.failure = Failure::Connect;
+    out.error_number = EHOSTUNREACH;
+    co_return std::move(out);
+  }
+  std::size_t at = 0;
+  while (targets_[at].get() != target) ++at;
+  auto connection = std::make_unique<Connection>(reactor_, *this, at);
+  ++total_;
+  events_.on_connect();
+  acquisition.connecting_ = connection.get();
+  const net::IoStatus status = co_await connection->stream.connect(target->address, policy_.timeouts.connect);
+  acquisition.connecting_ = nullptr;
+  if (status == net::IoStatus::Ok) {
+    out.lease = lend(*connection.release());
+    co_return std::move(out);
+  }
+  out.failure = status == net::IoStatus::Canceled ? Failure::Canceled : Failure::Connect;
+  out.error_number = status == net::IoStatus::TimedOut ? 0 : connection->stream.error_number();
+  connection->stream.close();
+  reactor_.retire(std::move(connection));
+  --total_;
+  wake_next();
+  co_return std::move(out);
+}
+
+void Pool::release(Connection& connection, bool reusable) {
+  events_.on_connections(-1, 0);
+  Target& target = *targets_[connection.target_];
+  const bool used_up = policy_.pool.requests_per_connection != 0 && connection.exchanges_ >= policy_.pool.requests_per_connection;
+  if (!reusable || used_up || !target.current || !connection.stream.is_quiet() || !connection.received.empty()) {
+    close(connection);
+    wake_next();
+    return;
+  }
+  connection.received.release();
+  target.idle.push_front(connection);
+  ++idle_;
+  events_.on_connections(0, 1);
+  connection.stream.on_hangup(nullptr, nullptr);
+  connection.stream.on_unexpected(&Connection::spoke_unasked, &connection);
+  if (policy_.pool.idle_timeout > Duration::zero()) reactor_.arm(connection.idle_timer_, policy_.pool.idle_timeout);
+  wake_next();
+}
+
+void Pool::close(Connection& connection) {
+  connection.unlink();
+  connection.stream.close();
+  connection.received.release();
+  connection.idle_timer_.disarm();
+  --total_;
+  reactor_.retire(std::unique_ptr<net::Retirable>(&connection));
+}
+
+void Pool::remove_idle(Connection& connection) {
+  --idle_;
+  events_.on_connections(0, -1);
+  close(connection);
+}
+
+/// An idle connection to a target whose turn it is not keeps nobody waiting: the one longest unused makes room.
+bool Pool::make_room() {
+  for (auto& target : targets_) {
+    if (Connection* oldest = target->idle.back()) {
+      remove_idle(*oldest);
+      return true;
+    }
+  }
+  return false;
+}
+
+void Pool::wake_next() {
+  Acquisition* next = pending_.pop_front();
+  if (next != nullptr) std::exchange(next->waiting_, {}).resume();
+}
+
+void Pool::close_idle() {
+  for (auto& target : targets_) {
+    while (Connection* connection = target->idle.front()) remove_idle(*connection);
+  }
+}
+
+}  // namespace tidegate::upstream

@@ -1,0 +1,141 @@
+// The connections of one worker to one cluster: idle ones per target, at most the worker's share of `pool.connections`
+// together, and a bounded queue of exchanges that wait for one. Mirrors have pools of their own, so a mirror can never
+// take a connection from the original (PRODUCT §3).
+//
+// A target is one address of an endpoint; targets take turns. The newest idle connection of a target is lent first.
+// One worker's thread.
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/failure.h"
+#include "base/intrusive_list.h"
+#include "base/task.h"
+#include "net/address.h"
+#include "upstream/connection.h"
+#include "upstream/policy.h"
+
+namespace tidegate::upstream {
+
+/// A connection lent to one exchange. Closed when the lease ends without give_back().
+class Lease {
+ public:
+  Lease() noexcept = default;
+  Lease(Pool& pool, Connection& connection) noexcept : pool_(&pool), connection_(&connection) {}
+  Lease(Lease&& from) noexcept : pool_(from.pool_), connection_(std::exchange(from.connection_, nullptr)) {}
+  Lease& operator=(Lease&& from) noexcept {
+    if (this != &from) {
+      drop();
+      pool_ = from.pool_;
+      connection_ = std::exchange(from.connection_, nullptr);
+    }
+    return *this;
+  }
+  ~Lease() { drop(); }
+
+  explicit operator bool() const noexcept { return connection_ != nullptr; }
+  Connection* operator->() const noexcept { return connection_; }
+  Connection& operator*() const noexcept { return *connection_; }
+  /// The exchange is complete and the connection is fit for another.
+  void give_back() noexcept;
+  /// Closes the connection.
+  void drop() noexcept;
+
+ private:
+  Pool* pool_ = nullptr;
+  Connection* connection_ = nullptr;
+};
+
+/// How a request for a connection came out: a lease, or why not.
+struct Acquired {
+  Lease lease;
+  Failure failure = Failure::None;
+  int error_number = 0;  ///< of a failed connect; 0 with Failure::Connect means that it took too long
+};
+
+/// A request for a connection that is under way, so that it can be called off. Owned by the exchange.
+class Acquisition : public Link<> {
+ public:
+  /// Ends acquire() with Failure::Canceled, if it is under way.
+  void cancel() noexcept;
+
+ private:
+  friend class Pool;
+  std::coroutine_handle<> waiting_;
+  Connection* connecting_ = nullptr;
+  bool canceled_ = false;
+};
+
+/// A worker's part of the pool's bounds.
+struct PoolShare {
+  std::uint32_t connections = 1024;
+  std::uint32_t pending = 1024;
+};
+
+/// What a pool reports to the worker's counters; kept abstract so that upstream/ does not know observe/.
+struct PoolEvents {
+  virtual void on_connections(int active_change, int idle_change) = 0;
+  virtual void on_connect() = 0;
+
+ protected:
+  ~PoolEvents() = default;
+};
+
+class Pool {
+ public:
+  Pool(net::Reactor& reactor, const ClusterPolicy& policy, PoolShare share, PoolEvents& events);
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+  ~Pool();
+
+  /// What the endpoint's name resolves to now. Leases keep their addresses; idle connections to others are closed.
+  void set_addresses(std::size_t endpoint, const std::vector<net::Address>& addresses);
+
+  /// An idle connection, or none. @param certain asks the kernel whether the peer has closed it: for requests that must
+  /// not be sent twice.
+  Lease take_idle(bool certain);
+  /// A connection, new or once one is free. Failure: Connect, Overflow or Canceled.
+  Task<Acquired> acquire(Acquisition& acquisition, bool certain);
+
+  const ClusterPolicy& policy() const noexcept { return policy_; }
+  /// The endpoint as it was written, for logs.
+  const std::string& endpoint_text(const Connection& connection) const noexcept;
+  std::uint32_t connections() const noexcept { return total_; }
+  /// Closes the idle connections; leases are closed when they end.
+  void close_idle();
+
+ private:
+  friend class Lease;
+  friend class Connection;
+  struct Target {
+    std::size_t endpoint;
+    net::Address address;
+    List<Connection> idle;
+    bool current = true;  ///< still among the endpoint's addresses
+  };
+
+  Target* next_target();
+  Lease lend(Connection& connection);
+  void release(Connection& connection, bool reusable);
+  void close(Connection& connection);
+  void remove_idle(Connection& connection);
+  bool make_room();
+  void wake_next();
+
+  net::Reactor& reactor_;
+  const ClusterPolicy& policy_;
+  const PoolShare share_;
+  PoolEvents& events_;
+  std::vector<std::unique_ptr<Target>> targets_;  // only ever grows by what DNS says; bounded by kMostTargets
+  std::size_t turn_ = 0;
+  std::uint32_t total_ = 0;  // open or connecting
+  std::uint32_t idle_ = 0;
+  List<Acquisition> pending_;
+  std::uint32_t pending_count_ = 0;
+};
+
+}  // namespace tidegate::upstream

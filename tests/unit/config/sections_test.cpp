@@ -1,0 +1,209 @@
+// What single sections take and refuse, beyond the scalars and the samples.
+#include "config/load_fixture.h"
+
+namespace tidegate::config {
+namespace {
+
+TEST(Names, AreWhatLabelsAndUrlsCanHold) {
+  for (const char* name : {"a", "api.v1", "A_b-3", "10"}) {
+    EXPECT_TRUE(load(std::string(kListeners) + std::string(kClusters) + "routes: [{name: '" + name + "'}]\n").config)
+        << name;
+  }
+  for (const std::string& name : std::vector<std::string>{"", "a b", "a/b", "..", "a\"b", "\xC3\xBC", std::string(65,
+      'a')}) {
+    EXPECT_TRUE(contains(bad(std::string(kListeners) + std::string(kClusters) + "routes: [{name: '" + name + "'}]\n"),
+                         "t.yaml:3:17: routes[0].name: "))
+        << name;
+  }
+  EXPECT_TRUE(contains(bad(std::string(kListeners) + "clusters: {'a b': {endpoints: ['a:1']}}\n"
+      + std::string(kRoutes)),
+                       "t.yaml:2:12: clusters.\"a b\": \"a b\" is not a name"));
+}
+
+TEST(Limits, ASmallHeadLowersTheTargetToo) {
+  const Config config = good(with_listener("limits: {header_bytes: 4KiB}"));
+  EXPECT_EQ(config.listeners[0].session.head.uri_bytes, 4096u);
+  EXPECT_TRUE(contains(bad(with_listener("limits: {header_bytes: 4KiB, uri_bytes: 8KiB}")),
+                       "uri_bytes is larger than header_bytes"));
+}
+
+TEST(Cluster, EndpointsAreListedOnce) {
+  EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['lb:80', 'LB:80']")),
+                       "clusters.new.endpoints[1]: \"LB:80\" is listed twice"));
+}
+
+TEST(Cluster, HostIsPreservedOrALiteral) {
+  EXPECT_FALSE(good(with_new_cluster("endpoints: ['a:1'], host: preserve")).clusters[1].host.has_value());
+  for (const char* host : {"api.example.com", "api.example.com:8443", "10.0.0.1", "'[::1]'", "'[::1]:80'"}) {
+    EXPECT_TRUE(good(with_new_cluster("endpoints: ['a:1'], host: " + std::string(host))).clusters[1].host.has_value())
+        << host;
+  }
+  for (const char* host : {"'a b'", "'a\\r\\nb'", "http://a", "'a/b'", "\"a\\r\\nb: c\"", "''"}) {
+    EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['a:1'], host: " + std::string(host))),
+                         "clusters.new.host: "))
+        << host;
+  }
+}
+
+TEST(Match, HostsAreLowerCaseWithoutPort) {
+  EXPECT_EQ(good(with_route("match: {hosts: [API.Example.com]}")).routes[0].policy.match.hosts.at(0),
+            "api.example.com");
+  for (const char* host : {"'*'", "'a:80'", "'a.*.b'", "'*a'", "'a b'", "'*.'", "'a.'"}) {
+    EXPECT_TRUE(contains(bad(with_route("match: {hosts: [" + std::string(host) + "]}")), "routes[0].match.hosts[0]: "))
+        << host;
+  }
+}
+
+TEST(Match, APathIsExactOrAPrefix) {
+  EXPECT_TRUE(contains(bad(with_route("match: {path: {exact: /a, prefix: /b}}")),
+                       "routes[0].match.path.prefix: only one of the conditions may be given"));
+  EXPECT_TRUE(contains(bad(with_route("match: {path: {}}")), "routes[0].match.path: expects exact or prefix"));
+  EXPECT_TRUE(contains(bad(with_route("match: {path: /api}")), "routes[0].match.path: expects keys"));
+  for (const char* path : {"api", "'/a b'", "'/a?b'", "'/a#b'", "''", "\"/a\\n\""}) {
+    EXPECT_TRUE(contains(bad(with_route("match: {path: {prefix: " + std::string(path) + "}}")), "is not a path"))
+        << path;
+  }
+}
+
+TEST(Match, AHeaderHasOneCondition) {
+  const Config config = good(with_route("match: {headers: {X-A: {exact: ''}, x-b: {present: true}}}"));
+  EXPECT_EQ(config.routes[0].policy.match.headers.at(0).name, "x-a");
+  EXPECT_TRUE(contains(bad(with_route("match: {headers: {x-a: {}}}")),
+                       "headers.x-a: expects exact, prefix or present"));
+  EXPECT_TRUE(contains(bad(with_route("match: {headers: {x-a: {exact: a, present: true}}}")),
+                       "only one of the conditions"));
+  EXPECT_TRUE(contains(bad(with_route("match: {headers: {x-a: {present: false}}}")),
+                       "only present: true can be asked for"));
+  EXPECT_TRUE(contains(bad(with_route("match: {headers: {x-a: {exact: a}, X-A: {exact: b}}}")), "named twice"));
+  EXPECT_TRUE(contains(bad(with_route("match: {headers: {'x a': {exact: a}}}")), "is not the name of a header"));
+}
+
+TEST(Match, MethodsAreTokensAndTheirCaseCounts) {
+  EXPECT_TRUE(contains(bad(with_route("match: {methods: ['GE T']}")), "\"GE T\" is not a method"));
+  EXPECT_TRUE(contains(bad(with_route("match: {methods: [" + std::string(33, 'A') + "]}")), "is not a method"));
+  EXPECT_EQ(warned(with_route("match: {methods: [PROPFIND, get]}")),
+            "t.yaml:3:50: warning: routes[0].match.methods[1]: \"get\" is not GET: the case of a method counts\n");
+}
+
+TEST(Retry, ItsListReplacesTheDefault) {
+  const Config config = good(with_route(
+      "retry: {on: [timeout, 503], methods: idempotent, retries: 3, budget: 50%, other_side: false}"));
+  const route::RetryPolicy& retry = config.routes[0].policy.retry;
+  EXPECT_FALSE(retry.on_connect || retry.on_reset || retry.other_side);
+  EXPECT_TRUE(retry.on_timeout);
+  EXPECT_EQ(retry.on_statuses, std::vector<std::uint16_t>{503});
+  EXPECT_EQ(retry.methods, route::RetryPolicy::Methods::Idempotent);
+  EXPECT_TRUE(contains(bad(with_route("retry: {on: [500]}")),
+                       "\"500\" is not one of connect, reset, timeout, 502, 503, 504"));
+  EXPECT_TRUE(contains(bad(with_route("retry: {on: [conect]}")), "did you mean \"connect\"?"));
+  EXPECT_TRUE(contains(bad(with_route("retry: {retries: 4}")), "\"4\" is out of range 0..3"));
+}
+
+TEST(RequestHeaders, ValuesCannotSmuggleALine) {
+  for (const char* value : {"\"a\\r\\nx: y\"", "\"a\\rb\"", "\"a\\nb\"", "\"a\\0b\"", "|\n        a\n        b"}) {
+    const std::string text = std::string(kListeners) + std::string(kClusters) +
+                             "routes:\n  - name: all\n    request_headers: \n     set:\n      x-a: " + value + "\n";
+    EXPECT_TRUE(contains(bad(text), "routes[0].request_headers.set.x-a: a header's value cannot hold CR, LF or NUL"))
+        << value;
+  }
+  EXPECT_TRUE(contains(bad(with_route("request_headers: {set: {x-a: \"${V}\"}}"), {{"V", "a\r\nx: y"}}),
+                       "CR, LF or NUL"));
+  EXPECT_TRUE(contains(bad(with_route("request_headers: {set: {x-a: ' a'}}")), "blanks at its ends"));
+}
+
+TEST(RequestHeaders, AValueFromTheEnvironmentIsNeverShown) {
+  const std::string problems = bad(with_route("request_headers: {set: {x-a: \"${SECRET}\"}}"), {{"SECRET",
+      "hunter2\n"}});
+  EXPECT_EQ(problems.find("hunter2"), std::string::npos) << problems;
+}
+
+TEST(RequestHeaders, FramingHopByHopAndOurOwnAreLeftAlone) {
+  for (const std::string name : {"Content-Length", "transfer-encoding", "Connection", "Host", "TE", "upgrade",
+      "keep-alive",
+                                 "trailer", "proxy-connection", "X-Tidegate-Side", "a b", "a:b"}) {
+    EXPECT_TRUE(contains(bad(with_route("request_headers: {set: {'" + name + "': x}}")),
+                         "routes[0].request_headers.set."))
+        << name;
+    EXPECT_TRUE(contains(bad(with_route("request_headers: {remove: ['" + name + "']}")),
+                         "routes[0].request_headers.remove[0]: "))
+        << name;
+  }
+}
+
+TEST(RequestHeaders, AHeaderIsEditedOnce) {
+  EXPECT_TRUE(contains(bad(with_route("request_headers: {set: {x-a: 1, X-A: 2}}")), "set twice"));
+  EXPECT_TRUE(contains(bad(with_route("request_headers: {set: {x-a: 1}, remove: [X-A]}")), "both set and removed"));
+  EXPECT_TRUE(contains(bad(with_route("request_headers: {remove: [X-A], set: {x-a: 1}}")), "both set and removed"));
+}
+
+TEST(Mirror, TheHostIsKeptSuffixedOrReplaced) {
+  const auto host = [](const std::string& value) { return good(with_route("mirror: {host: " + value
+      + "}")).routes[0].policy.mirror->host; };
+  EXPECT_EQ(host("preserve").kind, route::MirrorHost::Kind::Preserve);
+  EXPECT_EQ(host("-shadow").kind, route::MirrorHost::Kind::Suffix);
+  EXPECT_EQ(host("shadow.example.com").kind, route::MirrorHost::Kind::Literal);
+  for (const char* value : {"'-'", "'-a b'", "'a b'", "\"-a\\r\\nb\""}) {
+    EXPECT_TRUE(contains(bad(with_route("mirror: {host: " + std::string(value) + "}")), "routes[0].mirror.host: "))
+        << value;
+  }
+}
+
+TEST(Mirror, HasNamedCaps) {
+  EXPECT_TRUE(contains(bad(with_route("mirror: {rate: 500}")), "\"500\" has no unit; write 500/s"));
+  EXPECT_TRUE(contains(bad(with_route("mirror: {rate: 0/s}")), "out of range 0.01/s..1000000/s"));
+  EXPECT_EQ(good(with_route("mirror: {percent: 0}")).routes[0].policy.mirror->percent, Weight::none());
+}
+
+TEST(Gate, TheMarginFollowsTheErrorRateUnlessItIsGiven) {
+  const auto margin = [](const std::string& keys) { return good(with_route("gate: {" + keys
+      + "}")).routes[0].gate.comparison_margin; };
+  EXPECT_DOUBLE_EQ(margin("max_error_rate: 4%"), 0.02);
+  EXPECT_DOUBLE_EQ(margin("comparison_margin: 1%, max_error_rate: 4%"), 0.01);
+}
+
+TEST(Gate, ItsErrorListReplacesTheDefault) {
+  const Config config = good(with_route("gate: {errors: [connect], breaker: {requests: 10, for: 0s}}"));
+  EXPECT_TRUE(config.routes[0].errors.connect);
+  EXPECT_FALSE(config.routes[0].errors.server_errors || config.routes[0].errors.timeout
+      || config.routes[0].errors.reset);
+  EXPECT_EQ(config.routes[0].gate.breaker.requests, 10u);
+  EXPECT_EQ(config.routes[0].gate.breaker.for_s, 0);
+  EXPECT_TRUE(contains(bad(with_route("gate: {max_error_rate: 30%}")), "\"30%\" is out of range 0.01%..25%"));
+}
+
+TEST(Later, KeysOfTheProductSayThatTheyAreNotSupportedYet) {
+  for (const char* keys : {"checks: {}", "notify: []", "tracing: {}"}) {
+    EXPECT_TRUE(contains(bad(with(std::string(keys) + "\n")), "not supported by this version yet")) << keys;
+  }
+  for (const char* keys : {"tls: {}", "proxy_protocol: accept", "limits: {h2_streams: 100}",
+      "timeouts: {tls_handshake: 5s}"}) {
+    EXPECT_TRUE(contains(bad(with_listener(keys)), "not supported by this version yet")) << keys;
+  }
+  for (const char* keys : {"tls: {}", "health: {}", "outlier: {}", "proxy_protocol: v1", "protocol: http2",
+      "protocol: auto"}) {
+    EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['a:1'], " + std::string(keys))),
+                         "not supported by this version yet"))
+        << keys;
+  }
+  for (const char* keys : {"sticky: {}", "force: {}", "writes: old", "hedge: {}", "rollout: {}",
+      "mirror: {compare: {}}",
+                           "gate: {slow: {}}", "gate: {errors: [5xx, 'grpc:14']}", "gate: {on_fail: pause}",
+                           "gate: {on_fail: notify}", "match: {path: {regex: a}}",
+                               "match: {headers: {a: {regex: a}}}"}) {
+    EXPECT_TRUE(contains(bad(with_route(keys)), "not supported by this version yet")) << keys;
+  }
+  for (const char* keys : {"state: {store: etcd, endpoints: [], prefix: /, tls: {}, user: a}", "admin: {tls: {}}"}) {
+    EXPECT_TRUE(contains(bad(with(std::string(keys) + "\n")), "not supported by this version yet")) << keys;
+  }
+}
+
+TEST(Later, TheMessageIsNotThatOfAnUnknownKey) {
+  EXPECT_EQ(bad(with_route("sticky: {by: cookie}")),
+            "t.yaml:3:22: routes[0].sticky: not supported by this version yet\n");
+  EXPECT_EQ(bad(with("state: {store: etcd}\n")),
+            "t.yaml:4:16: state.store: \"etcd\" is not supported by this version yet\n");
+  EXPECT_TRUE(contains(bad(with("state: {store: redis}\n")), "\"redis\" is not one of sqlite"));
+}
+
+}  // namespace
+}  // namespace tidegate::config
