@@ -1,23 +1,27 @@
 #include "app.h"
 
-#include <thread>
-#include <utility>
-
-#include "control/engine.h"
-#include "forward/worker.h"
-#include "net/address.h"
-#include "net/listener.h"
-#include "observe/log.h"
-#include "route/snapshot.h"
-#include "store/sqlite_store.h"
-#include "store/writer.h"
-#include "upstream/resolver.h"
-
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <fstream>
 #include <stdexcept>
+#include <thread>
+#include <utility>
+
+#include "admin/server.h"
+#include "control/engine.h"
+#include "facts.h"
+#include "forward/worker.h"
+#include "net/address.h"
+#include "net/listener.h"
+#include "observe/access_log.h"
+#include "observe/log.h"
+#include "observe/metrics.h"
+#include "route/snapshot.h"
+#include "store/sqlite_store.h"
+#include "store/writer.h"
+#include "upstream/resolver.h"
 
 namespace tidegate {
 
@@ -60,6 +64,18 @@ OpenedListener open_listener(const config::SocketAddress& wanted, std::size_t wo
   return opened;
 }
 
+/// The first line of the token file, without surrounding blanks.
+std::string read_token(const std::string& path) {
+  if (path.empty()) return {};
+  std::ifstream file(path);
+  std::string token;
+  if (!file || !std::getline(file, token)) throw std::runtime_error("cannot read the token file " + path);
+  const std::size_t begin = token.find_first_not_of(" \t\r");
+  const std::size_t end = token.find_last_not_of(" \t\r");
+  if (begin == std::string::npos) throw std::runtime_error("the token file " + path + " begins with an empty line");
+  return token.substr(begin, end - begin + 1);
+}
+
 }  // namespace
 
 struct App::Parts {
@@ -70,18 +86,27 @@ struct App::Parts {
   route::Snapshot snapshot;
   std::unique_ptr<store::SqliteStore> store;
   std::unique_ptr<store::Writer> writer;
+  std::unique_ptr<observe::AccessLog> access_log;
+  std::unique_ptr<observe::Metrics> metrics;
   std::vector<std::unique_ptr<observe::WorkerCounters>> counters;           // by worker
   std::vector<std::vector<std::unique_ptr<gate::Ledger>>> ledgers;          // by worker, by route
   std::vector<std::unique_ptr<forward::Worker>> workers;
   std::unique_ptr<upstream::Resolver> resolver;
   std::unique_ptr<control::Engine> engine;
+  std::unique_ptr<admin::Server> admin_server;
+  std::unique_ptr<admin::Server> metrics_server;
   std::vector<BoundAddress> listeners;
   std::string admin_address;
   std::string metrics_address;
   std::atomic<bool> ready{false};
 
   void open_store();
+  void make_counters();
   void make_workers();
+  void make_metrics();
+  void make_resolver();
+  void make_admin();
+  admin::Services services();
   void make_engine(store::State saved);
   std::int64_t sessions() const;
 };
@@ -90,6 +115,19 @@ void App::Parts::open_store() {
   auto opened = store::SqliteStore::open(config.state.path);
   if (opened.has_error()) throw std::runtime_error(opened.error().message);
   store = std::move(opened.value());
+}
+
+void App::Parts::make_counters() {
+  for (std::size_t i = 0; i < config.workers; ++i) {
+    counters.push_back(std::make_unique<observe::WorkerCounters>(config.routes.size(), config.clusters.size()));
+  }
+  if (config.log.access.path == "off") return;
+  observe::AccessLog::Setup setup;
+  setup.path = config.log.access.path;
+  setup.sample = config.log.access.sample;
+  for (const auto& of_worker : counters) setup.dropped.push_back(&of_worker->access_log_dropped);
+  setup.on_error = [](std::string_view what) { observe::log_error(what); };
+  access_log = std::make_unique<observe::AccessLog>(std::move(setup));
 }
 
 void App::Parts::make_workers() {
@@ -104,13 +142,13 @@ void App::Parts::make_workers() {
     if (const auto made = net::AddressRange::make(range.address, range.prefix)) trusted.push_back(*made);
   }
   for (std::size_t i = 0; i < count; ++i) {
-    counters.push_back(std::make_unique<observe::WorkerCounters>(config.routes.size(), config.clusters.size()));
     forward::WorkerSetup setup;
     setup.index = i;
     setup.count = count;
     setup.snapshot = &snapshot;
     setup.clusters = &config.clusters;
-    setup.counters = counters.back().get();
+    setup.counters = counters[i].get();
+    if (access_log) setup.access_log = access_log->sink(i);
     setup.trusted = trusted;
     ledgers.emplace_back();
     for (const config::Route& route : config.routes) {
@@ -139,6 +177,58 @@ void App::Parts::make_engine(store::State saved) {
       control::EngineSetup{config, snapshot, std::move(by_route), *writer, std::move(saved), events.on_decision, on_error});
 }
 
+void App::Parts::make_metrics() {
+  observe::Metrics::Setup setup;
+  for (const config::Route& route : config.routes) {
+    setup.routes.push_back({route.policy.name, route.policy.clusters, route.policy.mirror.has_value()});
+  }
+  for (const upstream::ClusterPolicy& cluster : config.clusters) setup.clusters.push_back(cluster.name);
+  for (const auto& of_worker : counters) setup.workers.push_back(of_worker.get());
+  setup.version = TIDEGATE_VERSION;
+  setup.started_ms = wall_clock_ms();
+  metrics = std::make_unique<observe::Metrics>(std::move(setup));
+}
+
+void App::Parts::make_resolver() {
+  const auto found = [this](std::size_t cluster, std::size_t endpoint, const std::vector<net::Address>& addresses) {
+    for (const auto& worker : workers) {
+      worker->post([=](forward::Worker& w) { w.set_addresses(cluster, endpoint, addresses); });
+    }
+  };
+  const auto failed = [](const upstream::EndpointAddress& endpoint, const std::string& why) {
+    observe::log_warn("cannot resolve " + endpoint.text + ": " + why + "; the last good answer stays in use");
+  };
+  resolver = std::make_unique<upstream::Resolver>(config.clusters, found, failed);
+}
+
+admin::Services App::Parts::services() {
+  const auto text = [this](const control::Status& status) {
+    return metrics->text(live_facts(status, access_log ? access_log->lost() : 0));
+  };
+  return {*engine,
+          *store,
+          config,
+          text,
+          [this] { return ready.load(); },
+          [this] { if (events.on_drain) events.on_drain(); },
+          [this] { return route_traffic(*metrics, config); },
+          TIDEGATE_VERSION,
+          wall_clock_ms()};
+}
+
+void App::Parts::make_admin() {
+  const std::string token = read_token(config.admin.token_file);
+  admin_server = std::make_unique<admin::Server>(
+      admin::Setup{config.admin.address.host, config.admin.address.port, token, false, services(), {}});
+  admin_server->start();
+  admin_address = admin_server->address();
+  if (!config.metrics) return;
+  metrics_server =
+      std::make_unique<admin::Server>(admin::Setup{config.metrics->host, config.metrics->port, {}, true, services(), {}});
+  metrics_server->start();
+  metrics_address = metrics_server->address();
+}
+
 std::int64_t App::Parts::sessions() const {
   std::int64_t open = 0;
   for (const auto& worker : workers) open += worker->sessions();
@@ -149,11 +239,15 @@ App::App(config::Config config, Events events) : parts_(std::make_unique<Parts>(
 
 App::~App() {
   Parts& p = *parts_;
+  if (p.admin_server) p.admin_server->stop();
+  if (p.metrics_server) p.metrics_server->stop();
   if (p.resolver) p.resolver->stop();
   for (const auto& worker : p.workers) worker->stop();
   for (const auto& worker : p.workers) worker->join();
   if (p.engine) p.engine->stop();
   p.writer.reset();
+  p.workers.clear();
+  p.access_log.reset();
 }
 
 void App::start() {
@@ -162,20 +256,14 @@ void App::start() {
   auto saved = p.store->load();
   if (saved.has_error()) throw std::runtime_error(saved.error().message);
   p.writer = std::make_unique<store::Writer>(*p.store);
+  p.make_counters();
   p.make_workers();
+  p.make_metrics();
   p.make_engine(std::move(saved.value()));
-  p.resolver = std::make_unique<upstream::Resolver>(
-      p.config.clusters,
-      [&p](std::size_t cluster, std::size_t endpoint, const std::vector<net::Address>& addresses) {
-        for (const auto& worker : p.workers) {
-          worker->post([=](forward::Worker& w) { w.set_addresses(cluster, endpoint, addresses); });
-        }
-      },
-      [](const upstream::EndpointAddress& endpoint, const std::string& why) {
-        observe::log_warn("cannot resolve " + endpoint.text + ": " + why + "; the last good answer stays in use");
-      });
-  p.resolver->start();
+  p.make_resolver();
+  p.make_admin();
   p.engine->start();
+  p.resolver->start();
   for (const auto& worker : p.workers) worker->start();
   p.ready = true;
 }

@@ -24,6 +24,7 @@ class App {
  public:
   struct Events {
     std::function<void(const store::Decision&)> on_decision;  ///< control thread; may be empty
+    std::function<void()> on_drain;                           ///< admin thread: somebody asked for it; may be empty
   };
 
   explicit App(config::Config config, Events events);

@@ -70,6 +70,7 @@ class Buffer {
   void drop_back(std::size_t bytes) noexcept { end_ -= bytes; }
   void clear() noexcept { begin_ = end_ = 0; }
   void append(std::string_view bytes) {
+    if (bytes.empty()) return;
     if (free_bytes() < bytes.size()) reserve(bytes.size());
     std::memcpy(free_space(), bytes.data(), bytes.size());
     end_ += bytes.size();

@@ -232,6 +232,7 @@ Task<bool> Exchange::send_request() {
     context.traceparent = {made_traceparent_.data(), made_traceparent_.size()};
   }
   context.host = cluster().pool.policy().host;
+  if (!context.host && request_.authority.empty()) context.host = upstream_host_;  // HTTP/1.0 without Host
   const route::HeaderEdits& edits = route_->route->policy.request_headers;
   if (!edits.set.empty() || !edits.remove.empty()) context.edits = &edits;
   if (request_.framing == http::Framing::None) {

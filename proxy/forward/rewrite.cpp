@@ -109,7 +109,7 @@ void encode_request(Buffer& out, const http::RequestHead& head, const RequestCon
   }
   put_forwarded_for(writer, head, context);
   if (!has_proto) writer.put("x-forwarded-proto: http\r\n");
-  if (!has_host) writer.field("x-forwarded-host", head.authority);
+  if (!has_host && !head.authority.empty()) writer.field("x-forwarded-host", head.authority);
   writer.field("x-request-id", context.request_id);
   if (!context.traceparent.empty()) writer.field("traceparent", context.traceparent);
   if (te_has_trailers(head.fields)) writer.put("te: trailers\r\nconnection: te\r\n");

@@ -19,7 +19,7 @@ struct RequestContext {
   bool peer_trusted = false;          ///< its X-Forwarded-* are believed and extended
   std::string_view request_id;        ///< passed on or made
   std::string_view traceparent;       ///< made; empty when the client's own is passed on
-  std::optional<std::string_view> host;  ///< literal Host; empty = the client's authority
+  std::optional<std::string_view> host;  ///< Host to send; empty = the client's authority
   const route::HeaderEdits* edits = nullptr;
   bool is_mirror_copy = false;        ///< adds x-tidegate-mirror: 1 and leaves Expect out
 };

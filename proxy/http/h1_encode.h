@@ -23,6 +23,7 @@ class HeadWriter {
   HeadWriter& operator=(const HeadWriter&) = delete;
 
   void put(std::string_view text) noexcept {
+    if (text.empty()) return;  // an empty view may point nowhere
     std::memcpy(at_, text.data(), text.size());
     at_ += text.size();
   }

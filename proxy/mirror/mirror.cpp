@@ -70,7 +70,8 @@ std::string Mirror::host_for(std::string_view authority, const upstream::Cluster
     }
     case route::MirrorHost::Kind::Preserve: break;
   }
-  return cluster.host ? *cluster.host : std::string(authority);
+  if (cluster.host) return *cluster.host;
+  return authority.empty() ? cluster.endpoints.front().text : std::string(authority);  // HTTP/1.0 without Host
 }
 
 void Mirror::on_end(Copy&, std::optional<MirrorDrop> dropped) {

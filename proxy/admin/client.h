@@ -1,0 +1,63 @@
+// A small synchronous client of the admin API, for the verbs of the command line: one request, one connection, one
+// deadline over everything. It does not know what the API means. Any thread; keeps nothing between calls.
+#pragma once
+
+#include <boost/system/result.hpp>
+#include <cstdint>
+#include <string>
+
+#include "base/clock.h"
+
+namespace tidegate::admin {
+
+struct ServerUrl {
+  std::string host;  ///< a name or literal, without brackets
+  std::uint16_t port = 9900;
+};
+struct UrlProblem {
+  std::string message;
+};
+/// "http://HOST:PORT" or "HOST:PORT", without a path. Only http.
+boost::system::result<ServerUrl, UrlProblem> parse_server(const std::string& text);
+
+struct ApiAnswer {
+  unsigned status = 0;
+  std::string body;
+  std::string etag;
+};
+
+struct ClientError {
+  enum class Kind : std::uint8_t {
+    Unreachable,  ///< no connection; nothing was asked
+    TimedOut,     ///< what was asked may be in force or not
+    Broken,       ///< the connection ended before the answer did, or it was not HTTP; in force or not
+  };
+  Kind kind = Kind::Unreachable;
+  std::string message;
+};
+
+class Client {
+ public:
+  struct Setup {
+    ServerUrl server;
+    std::string token{};  ///< empty = none
+    Duration timeout = std::chrono::seconds(60);
+  };
+  using Result = boost::system::result<ApiAnswer, ClientError>;
+
+  explicit Client(Setup setup) : setup_(std::move(setup)) {}
+
+  Result get(const std::string& target) const { return ask("GET", target, {}, {}); }
+  /// @param if_match an ETag that was seen; empty = unconditional.
+  Result put(const std::string& target, std::string json, std::string if_match = {}) const {
+    return ask("PUT", target, std::move(json), std::move(if_match));
+  }
+  Result post(const std::string& target, std::string json) const { return ask("POST", target, std::move(json), {}); }
+
+ private:
+  Result ask(const std::string& method, const std::string& target, std::string json, std::string if_match) const;
+
+  Setup setup_;
+};
+
+}  // namespace tidegate::admin

@@ -1,0 +1,195 @@
+#include "admin/config_json.h"
+
+#include <array>
+#include <boost/json.hpp>
+
+#include "admin/access_rule.h"
+
+namespace tidegate::admin {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::string_view kHidden = "(hidden)";
+
+Duration of_seconds(double s) { return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(s)); }
+
+template <class Range>
+json::array texts(const Range& range) {
+  json::array out;
+  for (const auto& text : range) out.push_back(json::value(text));
+  return out;
+}
+
+std::string address_text(const config::SocketAddress& address) { return authority(address.host, address.port); }
+
+// --- listeners, clusters
+
+json::object listener(const config::Listener& from) {
+  const forward::SessionPolicy& session = from.session;
+  json::object out{{"name", from.name}, {"address", address_text(from.address)}};
+  out["limits"] = json::object{{"header_bytes", session.head.bytes},
+                               {"headers", session.head.fields},
+                               {"uri_bytes", session.head.uri_bytes},
+                               {"body_bytes", session.body_bytes},
+                               {"connections", from.connections}};
+  out["timeouts"] = json::object{{"header", duration_text(session.header_timeout)},
+                                 {"idle", duration_text(session.idle_timeout)},
+                                 {"body_idle", duration_text(session.body_idle_timeout)}};
+  return out;
+}
+
+json::object cluster(const upstream::ClusterPolicy& from) {
+  json::array endpoints;
+  for (const upstream::EndpointAddress& endpoint : from.endpoints) endpoints.push_back(json::value(endpoint.text));
+  json::object out{{"endpoints", std::move(endpoints)}, {"host", from.host.value_or("preserve")}};
+  out["pool"] = json::object{{"connections", from.pool.connections},
+                             {"pending", from.pool.pending},
+                             {"idle_timeout", duration_text(from.pool.idle_timeout)},
+                             {"requests_per_connection", from.pool.requests_per_connection}};
+  out["timeouts"] = json::object{{"connect", duration_text(from.timeouts.connect)},
+                                 {"response_header", duration_text(from.timeouts.response_header)},
+                                 {"idle", duration_text(from.timeouts.idle)}};
+  return out;
+}
+
+// --- routes
+
+json::object match(const route::MatchPolicy& from) {
+  json::object out{{"hosts", texts(from.hosts)}, {"methods", texts(from.methods)}};
+  using Path = route::PathMatch::Kind;
+  out["path"] = from.path.kind == Path::Any
+                    ? json::value(nullptr)
+                    : json::object{{from.path.kind == Path::Exact ? "exact" : "prefix", from.path.value}};
+  json::object headers;
+  for (const route::HeaderMatch& header : from.headers) {
+    using Kind = route::HeaderMatch::Kind;
+    headers[header.name] = header.kind == Kind::Present ? json::object{{"present", true}}
+                           : header.kind == Kind::Exact ? json::object{{"exact", kHidden}}
+                                                        : json::object{{"prefix", kHidden}};
+  }
+  out["headers"] = std::move(headers);
+  return out;
+}
+
+json::object retry(const route::RetryPolicy& from) {
+  json::array on;
+  if (from.on_connect) on.push_back("connect");
+  if (from.on_reset) on.push_back("reset");
+  if (from.on_timeout) on.push_back("timeout");
+  for (const std::uint16_t status : from.on_statuses) on.push_back(status);
+  return {{"retries", from.retries},
+          {"on", std::move(on)},
+          {"methods", from.methods == route::RetryPolicy::Methods::Safe ? "safe" : "idempotent"},
+          {"budget", from.budget},
+          {"other_side", from.other_side}};
+}
+
+json::object edits(const route::HeaderEdits& from) {
+  json::object set;
+  for (const auto& field : from.set) set[field.first] = kHidden;
+  return {{"set", std::move(set)}, {"remove", texts(from.remove)}};
+}
+
+std::string mirror_host(const route::MirrorHost& host) {
+  using Kind = route::MirrorHost::Kind;
+  if (host.kind == Kind::Preserve) return "preserve";
+  return host.kind == Kind::Suffix ? "suffix " + host.value : host.value;
+}
+
+json::value mirror(const std::optional<route::MirrorPolicy>& from) {
+  if (!from) return nullptr;
+  return json::object{{"percent", from->percent.percent()},
+                      {"methods", texts(from->methods)},
+                      {"rate", from->rate > 0 ? json::value(from->rate) : json::value(nullptr)},
+                      {"concurrency", from->concurrency},
+                      {"buffer", from->buffer},
+                      {"timeout", duration_text(from->timeout)},
+                      {"host", mirror_host(from->host)}};
+}
+
+json::object gate(const gate::Parameters& p, const gate::ErrorRule& errors) {
+  json::object out{{"max_error_rate", p.max_error_rate},
+                   {"comparison_margin", p.comparison_margin},
+                   {"baseline_factor", p.baseline_factor},
+                   {"false_revert_budget", p.false_revert_budget},
+                   {"budget_period", duration_text(of_seconds(p.budget_period_s))},
+                   {"burst_tolerance", duration_text(of_seconds(p.burst_tolerance_s))},
+                   {"attribution_grace", duration_text(of_seconds(p.attribution_grace_s))},
+                   {"min_requests", p.min_requests},
+                   {"promote_error", p.promote_error},
+                   {"no_data", duration_text(of_seconds(p.no_data_s))}};
+  out["breaker"] = json::object{{"share", p.breaker.share},
+                                {"requests", p.breaker.requests},
+                                {"for", duration_text(of_seconds(p.breaker.for_s))}};
+  json::array counted;
+  if (errors.server_errors) counted.push_back("5xx");
+  if (errors.connect) counted.push_back("connect");
+  if (errors.timeout) counted.push_back("timeout");
+  if (errors.reset) counted.push_back("reset");
+  out["errors"] = std::move(counted);
+  return out;
+}
+
+json::object route(const config::Route& from) {
+  const route::RoutePolicy& policy = from.policy;
+  return {{"name", policy.name},
+          {"match", match(policy.match)},
+          {"old", policy.clusters[Side::Old]},
+          {"new", policy.clusters[Side::New]},
+          {"weight", policy.weight.percent()},
+          {"timeout", policy.timeout.count() == 0 ? json::value(nullptr) : json::value(duration_text(policy.timeout))},
+          {"retry", retry(policy.retry)},
+          {"request_headers", edits(policy.request_headers)},
+          {"mirror", mirror(policy.mirror)},
+          {"gate", gate(from.gate, from.errors)}};
+}
+
+json::object log(const config::Log& from) {
+  constexpr std::array<std::string_view, 4> kLevels{"debug", "info", "warn", "error"};
+  return {{"access", {{"path", from.access.path}, {"sample", from.access.sample}}},
+          {"level", kLevels[static_cast<std::size_t>(from.level)]}};
+}
+
+}  // namespace
+
+std::string duration_text(Duration duration) {
+  struct Unit {
+    Duration length;
+    std::string_view name;
+  };
+  using namespace std::chrono_literals;
+  static constexpr std::array<Unit, 5> kUnits{{{24h, "d"}, {1h, "h"}, {1min, "m"}, {1s, "s"}, {1ms, "ms"}}};
+  if (duration == Duration::zero()) return "0s";
+  for (const Unit& unit : kUnits) {
+    if (duration % unit.length == Duration::zero()) return std::to_string(duration / unit.length) + std::string(unit.name);
+  }
+  return std::to_string(std::chrono::round<std::chrono::milliseconds>(duration).count()) + "ms";
+}
+
+json::object config_json(const config::Config& from) {
+  json::object out{{"workers", from.workers}};
+  json::array listeners, trusted, routes;
+  json::object clusters;
+  for (const config::Listener& one : from.listeners) listeners.push_back(listener(one));
+  for (const config::AddressRange& range : from.trusted_proxies) {
+    trusted.push_back(json::value(range.address + '/' + std::to_string(range.prefix)));
+  }
+  for (const upstream::ClusterPolicy& one : from.clusters) clusters[one.name] = cluster(one);
+  for (const config::Route& one : from.routes) routes.push_back(route(one));
+  out["listeners"] = std::move(listeners);
+  out["trusted_proxies"] = std::move(trusted);
+  out["clusters"] = std::move(clusters);
+  out["routes"] = std::move(routes);
+  out["state"] = json::object{{"store", "sqlite"}, {"path", from.state.path}};
+  out["admin"] = json::object{{"address", address_text(from.admin.address)},
+                              {"token_file", from.admin.token_file.empty() ? json::value(nullptr)
+                                                                           : json::value(from.admin.token_file)}};
+  out["metrics"] = from.metrics ? json::value(json::object{{"address", address_text(*from.metrics)}}) : json::value(nullptr);
+  out["log"] = log(from.log);
+  out["drain"] = json::object{{"delay", duration_text(from.drain.delay)}, {"timeout", duration_text(from.drain.timeout)}};
+  return out;
+}
+
+}  // namespace tidegate::admin

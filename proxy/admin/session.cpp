@@ -1,0 +1,188 @@
+#include "admin/session.h"
+
+#include <boost/beast/core/error.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/field.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/verb.hpp>
+#include <boost/beast/http/write.hpp>
+#include <utility>
+
+#include "admin/error_response.h"
+
+namespace tidegate::admin {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+
+Session::Session(asio::ip::tcp::socket socket, Handler& handler, const ServerLimits& limits, Gone gone)
+    : stream_(std::move(socket)),
+      patience_(stream_.get_executor()),
+      buffer_(limits.head_bytes + limits.body_bytes),
+      handler_(handler),
+      limits_(limits),
+      gone_(std::move(gone)) {}
+
+void Session::start() { read_head(); }
+
+void Session::end() {
+  ending_ = true;
+  if (state_ == State::Reading || state_ == State::Lingering) close();
+}
+
+void Session::abort() { close(); }
+
+std::optional<TimePoint> Session::idle_since() const noexcept {
+  return state_ == State::Reading ? std::optional(since_) : std::nullopt;
+}
+
+// --- the request
+
+void Session::read_head() {
+  state_ = State::Reading;
+  since_ = Clock::now();
+  parser_.emplace();
+  parser_->header_limit(limits_.head_bytes);
+  parser_->body_limit(limits_.body_bytes);
+  stream_.expires_after(limits_.idle);  // for the whole request: a slow one gains nothing by single bytes
+  http::async_read_header(stream_, buffer_, *parser_,
+                          [self = shared_from_this()](const IoError& error, std::size_t) { self->on_head(error); });
+}
+
+void Session::on_head(const IoError& error) {
+  if (state_ != State::Reading) return;
+  if (error) return refuse_broken(error);
+  // Beast takes a Transfer-Encoding that does not end in chunked as "no body".
+  const auto& head = parser_->get();
+  if (head.find(http::field::transfer_encoding) != head.end() && !parser_->chunked()) {
+    return refuse_broken(http::make_error_code(http::error::bad_transfer_encoding));
+  }
+  if (beast::iequals(head[http::field::expect], "100-continue") && !parser_->is_done()) return send_continue();
+  read_body();
+}
+
+void Session::send_continue() {
+  static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+  asio::async_write(stream_, asio::buffer(kContinue), [self = shared_from_this()](const IoError& error, std::size_t) {
+    if (error) return self->close();
+    self->read_body();
+  });
+}
+
+void Session::read_body() {
+  if (state_ != State::Reading) return;
+  http::async_read(stream_, buffer_, *parser_,
+                   [self = shared_from_this()](const IoError& error, std::size_t) { self->on_request(error); });
+}
+
+void Session::on_request(const IoError& error) {
+  if (state_ != State::Reading) return;
+  if (error) return refuse_broken(error);
+  http::request<http::string_body> message = parser_->release();
+  keep_alive_ = message.keep_alive();
+  version_ = message.version();
+  request_ = {};
+  request_.method = message.method_string();
+  request_.target = message.target();
+  for (const auto& field : message) {
+    request_.fields.push_back({std::string(field.name_string()), std::string(field.value())});
+  }
+  request_.body = std::move(message.body());
+  answer_request();
+}
+
+/// Where the next request would begin is unknown: one answer, and the end.
+void Session::refuse_broken(const IoError& error) {
+  keep_alive_ = false;
+  head_only_ = false;
+  unread_ = true;
+  if (error == http::error::body_limit) {
+    return write(error_response(ErrorCode::TooLarge,
+                                "the body is larger than " + std::to_string(limits_.body_bytes) + " bytes"));
+  }
+  if (error == http::error::header_limit || error == http::error::buffer_overflow) {
+    Response response = error_response(
+        ErrorCode::TooLarge, "the head is larger than " + std::to_string(limits_.head_bytes) + " bytes");
+    response.status = 431;
+    return write(std::move(response));
+  }
+  const bool spoke_http_badly = error.category() == http::make_error_code(http::error::bad_method).category() &&
+                                error != http::error::end_of_stream && error != http::error::partial_message;
+  if (!spoke_http_badly) return close();
+  write(error_response(ErrorCode::Invalid, "this is not HTTP/1.1: " + error.message()));
+}
+
+// --- the answer
+
+void Session::answer_request() {
+  state_ = State::Answering;
+  stream_.expires_never();
+  head_only_ = request_.method == "HEAD";
+  const std::uint64_t serial = ++serial_;
+  patience_.expires_after(limits_.answer);
+  patience_.async_wait([weak = weak_from_this(), serial](const IoError& error) {
+    const auto self = weak.lock();
+    if (error || !self || self->state_ != State::Answering || self->serial_ != serial) return;
+    self->write(error_response(ErrorCode::Unavailable,
+                               "no answer in time; the decision may still come into force: look at the status"));
+  });
+  // Weak: the engine may keep the answer longer than the server, and its io_context, live.
+  handler_.handle(request_, [weak = weak_from_this(), serial](Response response) {
+    const auto self = weak.lock();
+    if (self && self->state_ == State::Answering && self->serial_ == serial) self->write(std::move(response));
+  });
+}
+
+void Session::write(Response response) {
+  state_ = State::Writing;
+  patience_.cancel();
+  if (ending_) keep_alive_ = false;
+  response_.emplace(static_cast<http::status>(response.status), version_);
+  response_->set(http::field::content_type, response.content_type);
+  response_->set(http::field::cache_control, "no-store");
+  response_->set("X-Content-Type-Options", "nosniff");
+  for (const Field& field : response.fields) response_->set(field.name, field.value);
+  response_->keep_alive(keep_alive_);
+  response_->content_length(response.body.size());
+  if (!head_only_) response_->body() = std::move(response.body);
+  stream_.expires_after(limits_.idle);
+  http::async_write(stream_, *response_,
+                    [self = shared_from_this()](const IoError& error, std::size_t) { self->on_written(error); });
+}
+
+void Session::on_written(const IoError& error) {
+  if (state_ != State::Writing) return;
+  response_.reset();
+  if (!error && unread_ && !ending_) return linger();
+  if (error || !keep_alive_ || ending_) return close();
+  read_head();
+}
+
+/// The client may still be sending (a body that is too large). A plain close would reset the connection, and the client
+/// might never see why; so what comes is read and thrown away for a moment.
+void Session::linger() {
+  state_ = State::Lingering;
+  IoError ignored;
+  stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  stream_.expires_after(limits_.farewell);
+  discard();
+}
+
+void Session::discard() {
+  stream_.async_read_some(asio::buffer(discarded_), [self = shared_from_this()](const IoError& error, std::size_t) {
+    if (self->state_ != State::Lingering) return;
+    if (error) return self->close();
+    self->discard();
+  });
+}
+
+void Session::close() {
+  if (state_ == State::Gone) return;
+  state_ = State::Gone;
+  patience_.cancel();
+  stream_.close();
+  gone_(shared_from_this());
+}
+
+}  // namespace tidegate::admin

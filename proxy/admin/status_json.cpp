@@ -1,0 +1,145 @@
+#include "admin/status_json.h"
+
+#include <boost/json.hpp>
+#include <cmath>
+#include <cstdio>
+#include <ctime>
+
+namespace tidegate::admin {
+
+namespace json = boost::json;
+
+namespace {
+
+json::value number(double value) { return std::isfinite(value) ? json::value(value) : json::value(nullptr); }
+json::value number(const std::optional<double>& value) { return value ? number(*value) : json::value(nullptr); }
+json::value text_or_null(const std::string& text) { return text.empty() ? json::value(nullptr) : json::value(text); }
+
+/// 25, not 25.0: what was written in the file and typed by people.
+json::value percent(Weight weight) {
+  if (weight.units() % 100 == 0) return weight.units() / 100;
+  return weight.percent();
+}
+
+json::object sides(const PerSide<std::string>& of) { return {{"old", of[Side::Old]}, {"new", of[Side::New]}}; }
+
+json::object window(const gate::Window& from) {
+  return {{"seconds", from.seconds},
+          {"old", {{"requests", from.counts.old_total}, {"failures", from.counts.old_failures}}},
+          {"new", {{"requests", from.counts.new_total}, {"failures", from.counts.new_failures}}}};
+}
+
+json::object gate_json(const control::GateStatus& gate) {
+  const gate::Ruling& ruling = gate.ruling;
+  json::object out{{"verdict", gate::name(gate::verdict(ruling))},
+                   {"decision", gate::name(ruling.decision)},
+                   {"reason", gate::name(ruling.reason)},
+                   {"sentence", gate.sentence}};
+  out["statistics"] = json::object{{"s_new", number(ruling.statistics.s_new)},
+                                   {"s_old", number(ruling.statistics.s_old)},
+                                   {"s_rel", number(ruling.statistics.s_rel)},
+                                   {"s_prom", number(ruling.statistics.s_prom)}};
+  out["thresholds"] = json::object{{"h_new", number(gate.thresholds.h_new)},
+                                   {"h_rel", number(gate.thresholds.h_rel)},
+                                   {"h_prom", number(gate.thresholds.h_prom)}};
+  out["window"] = ruling.window ? json::value(window(*ruling.window)) : json::value(nullptr);
+  out["step"] = window(ruling.step);
+  out["silent_s"] = ruling.silent_s;
+  out["old_suspect"] = gate.old_suspect;
+  return out;
+}
+
+json::value mirror_json(const control::RouteStatus& route, const MirrorTraffic& traffic) {
+  if (!route.has_mirror) return nullptr;
+  json::object dropped;
+  for (std::size_t i = 0; i < traffic.dropped.size(); ++i) {
+    dropped[observe::name(static_cast<observe::MirrorDrop>(i))] = traffic.dropped[i];
+  }
+  return json::object{{"file", percent(route.file_mirror)}, {"percent", percent(route.mirror)},
+                      {"received", traffic.received},       {"mirrored", traffic.mirrored},
+                      {"dropped", std::move(dropped)},      {"in_flight", traffic.in_flight}};
+}
+
+json::object side_json(const SideTraffic& side) {
+  return {{"requests", side.requests},
+          {"failures", side.failures},
+          {"p50_ms", number(side.p50_ms)},
+          {"p99_ms", number(side.p99_ms)}};
+}
+
+json::object reverts_json(const control::RouteStatus& route) {
+  json::object out;
+  for (std::size_t i = 0; i < route.reverts.size(); ++i) {
+    out[control::name(static_cast<control::RevertReason>(i))] = route.reverts[i];
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string utc_text(std::int64_t wall_ms) {
+  const std::time_t seconds = static_cast<std::time_t>(wall_ms / 1000);
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  char text[80];
+  std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", utc.tm_year + 1900, utc.tm_mon + 1,
+                utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, static_cast<int>(wall_ms % 1000));
+  return text;
+}
+
+json::object route_json(const control::RouteStatus& route, const std::vector<RouteTraffic>& all) {
+  static const RouteTraffic kNone{};
+  const RouteTraffic* traffic = &kNone;
+  for (const RouteTraffic& candidate : all) {
+    if (candidate.route == route.name) traffic = &candidate;
+  }
+  json::object out{{"name", route.name}, {"clusters", sides(route.clusters)}};
+  out["weight"] = json::object{{"file", percent(route.file_weight)},
+                               {"wanted", percent(route.wanted)},
+                               {"effective", percent(route.effective)}};
+  out["latched"] = route.latched;
+  out["latch_reason"] = text_or_null(route.latch_reason);
+  out["epoch"] = route.epoch;
+  out["mirror"] = mirror_json(route, traffic->mirror);
+  out["gate"] = gate_json(route.gate);
+  out["reverts"] = reverts_json(route);
+  out["in_flight"] = traffic->in_flight;
+  out["traffic"] = json::object{{"old", side_json(traffic->sides[Side::Old])},
+                                {"new", side_json(traffic->sides[Side::New])}};
+  return out;
+}
+
+json::object status_json(const control::Status& status, const std::vector<RouteTraffic>& traffic,
+                         const ProcessStatus& process) {
+  json::object out{{"version", process.version},
+                   {"started_at", utc_text(process.started_at_ms)},
+                   {"epoch", status.epoch},
+                   {"ready", process.ready}};
+  out["store"] = json::object{{"healthy", status.store.healthy},
+                              {"path", status.store.path},
+                              {"last_error", text_or_null(status.store.last_error)},
+                              {"failures", status.store.failures},
+                              {"pending", status.store.pending}};
+  json::array routes;
+  for (const control::RouteStatus& route : status.routes) routes.push_back(route_json(route, traffic));
+  out["routes"] = std::move(routes);
+  return out;
+}
+
+json::object decision_json(const store::Decision& decision) {
+  json::error_code error;
+  json::value record = json::parse(decision.record, error);
+  json::object out{{"epoch", decision.epoch},
+                   {"at", utc_text(decision.at_ms)},
+                   {"at_ms", decision.at_ms},
+                   {"route", decision.route},
+                   {"action", store::name(decision.action)},
+                   {"actor", decision.actor},
+                   {"reason", decision.reason},
+                   {"from", decision.from},
+                   {"to", decision.to}};
+  out["record"] = error ? json::value(nullptr) : std::move(record);
+  return out;
+}
+
+}  // namespace tidegate::admin

@@ -1,0 +1,90 @@
+#include "cli/api.h"
+
+#include <boost/json.hpp>
+#include <fstream>
+
+#include "admin/target.h"
+#include "cli/json_text.h"
+#include "cli/terminal.h"
+
+namespace tidegate::cli {
+
+namespace json = boost::json;
+
+namespace {
+
+Trouble transport_trouble(const admin::ClientError& error, const std::string& server) {
+  using Kind = admin::ClientError::Kind;
+  switch (error.kind) {
+    case Kind::Unreachable:
+      return {Exit::Unreachable, "nothing answers at " + server + ": " + error.message +
+                                     "\nis tidegate running? tidegate run --config FILE, or give --server URL"};
+    case Kind::TimedOut:
+      return {Exit::TimedOut, server + ": " + error.message +
+                                  "\na change may be in force nevertheless: tidegate status; more time: --timeout 5m"};
+    case Kind::Broken: break;
+  }
+  return {Exit::Failed, server + " did not answer as tidegate does: " + error.message +
+                            "\nis --server the admin address? a change may be in force nevertheless: tidegate status"};
+}
+
+Trouble refusal(unsigned status, const json::value& body, const std::string& server) {
+  std::string message = printable(text_at(body, {"error", "message"}));
+  if (message.empty()) {
+    return {Exit::Failed, server + " answered " + std::to_string(status) +
+                              ", but not as tidegate does\nis --server the admin address (admin.address of the configuration)?"};
+  }
+  if (status == 409) return {Exit::Conflict, message};
+  if (status == 412) return {Exit::Conflict, message + "\nlook, and try again: tidegate status"};
+  if (status == 401) return {Exit::Failed, message + "\ngive --token-file FILE, the one that admin.token_file names"};
+  if (text_at(body, {"error", "code"}) == "not_found") message += "\nthe routes: tidegate status";
+  return {Exit::Failed, message};
+}
+
+}  // namespace
+
+OrTrouble<std::string> read_token(const std::string& token_file) {
+  if (token_file.empty()) return std::string();
+  std::ifstream file(token_file);
+  std::string line;
+  if (!file || !std::getline(file, line)) return Trouble{Exit::Failed, "--token-file " + token_file + " cannot be read, or is empty"};
+  constexpr const char* kBlank = " \t\r";
+  const std::size_t first = line.find_first_not_of(kBlank);
+  if (first == std::string::npos) return Trouble{Exit::Failed, "--token-file " + token_file + ": the first line is empty"};
+  line = line.substr(first, line.find_last_not_of(kBlank) + 1 - first);
+  for (const char c : line) {  // it becomes a header field
+    if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f) {
+      return Trouble{Exit::Failed, "--token-file " + token_file + ": a token has visible ASCII signs only"};
+    }
+  }
+  return line;
+}
+
+Api::Api(const Options& options, std::string token)
+    : server_(options.server_text),
+      timeout_(options.timeout),
+      client_({options.server, std::move(token), options.timeout}) {}
+
+OrTrouble<Api::Got> Api::get(const std::string& target) const { return understood(client_.get(target)); }
+
+OrTrouble<Api::Got> Api::put(const std::string& target, const json::value& body, const std::string& if_match) const {
+  return understood(client_.put(target, json::serialize(body), if_match));
+}
+
+OrTrouble<Api::Got> Api::post(const std::string& target, const json::value& body) const {
+  return understood(client_.post(target, json::serialize(body)));
+}
+
+OrTrouble<Api::Got> Api::understood(const admin::Client::Result& result) const {
+  if (!result) return transport_trouble(result.error(), server_);
+  json::error_code error;
+  json::value body = json::parse(result->body, error);
+  if (error || result->status < 200 || result->status > 299) return refusal(result->status, error ? json::value() : body, server_);
+  return Got{std::move(body), result->etag};
+}
+
+std::string route_target(const std::string& route, std::string_view rest) {
+  return "/api/v1/routes/" + admin::encoded_segment(route) + std::string(rest);
+}
+
+}  // namespace tidegate::cli

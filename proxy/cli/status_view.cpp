@@ -1,0 +1,134 @@
+#include "cli/status_view.h"
+
+#include <boost/json.hpp>
+#include <cstdio>
+
+#include "cli/json_text.h"
+#include "cli/table.h"
+
+namespace tidegate::cli {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::size_t kLabel = 10;  // "  weight  "
+
+std::string labelled(std::string_view label, const std::string& text, const ViewStyle& style, Tone tone = Tone::Plain) {
+  std::string out = "  " + std::string(label);
+  out.resize(std::max(out.size() + 1, kLabel), ' ');
+  return out + paint(style.color, tone, wrapped(text, kLabel, style.columns)) + '\n';
+}
+
+std::string weight_line(const json::value& route) {
+  const std::string wanted = percent_text(at(route, {"weight", "wanted"}));
+  const std::string effective = percent_text(at(route, {"weight", "effective"}));
+  const std::string file = percent_text(at(route, {"weight", "file"}));
+  std::string out = wanted + " of requests go to new";
+  if (effective != wanted) out = "wanted " + wanted + ", effective " + effective;
+  return file == wanted ? out + " (as in the file)" : out + " (the file says " + file + ")";
+}
+
+Tone tone_of(const std::string& verdict) {
+  if (verdict == "pass") return Tone::Good;
+  return verdict == "fail" || verdict == "error" ? Tone::Bad : Tone::Plain;
+}
+
+std::string gate_line(const json::value& route) {
+  std::string out = printable(text_at(route, {"gate", "verdict"}));
+  if (true_at(route, {"gate", "old_suspect"})) out += " (old is failing, too)";
+  return out + " - " + printable(text_at(route, {"gate", "sentence"}));
+}
+
+std::string mirror_line(const json::value& mirror) {
+  std::string reasons;
+  double dropped = 0;
+  if (const auto* counts = at(mirror, {"dropped"}).if_object()) {
+    for (const auto& [reason, count] : *counts) {
+      const double value = count.is_number() ? count.to_number<double>() : 0;
+      if (value > 0) reasons += (reasons.empty() ? "" : ", ") + std::string(reason) + ' ' + plain_text(count);
+      dropped += value;
+    }
+  }
+  std::string out = percent_text(at(mirror, {"percent"}));
+  const std::string file = percent_text(at(mirror, {"file"}));
+  if (file != out) out += " (the file says " + file + ")";
+  out += ": received " + plain_text(at(mirror, {"received"})) + ", mirrored " + plain_text(at(mirror, {"mirrored"}));
+  out += ", dropped " + plain_text(json::value(dropped));
+  if (!reasons.empty()) out += " (" + reasons + ")";
+  return out + ", in flight " + plain_text(at(mirror, {"in_flight"}));
+}
+
+std::string milliseconds(const json::value& value) {
+  if (!value.is_number()) return "-";
+  const double ms = value.to_number<double>();
+  char text[40];
+  std::snprintf(text, sizeof text, ms < 10 ? "%.1f ms" : "%.0f ms", ms);
+  return text;
+}
+
+std::string failures_cell(const json::value& side, const ViewStyle& style) {
+  const double failures = number_at(side, {"failures"});
+  const double requests = number_at(side, {"requests"});
+  std::string out = plain_text(at(side, {"failures"}));
+  if (failures > 0 && requests > 0) {
+    char share[40];
+    std::snprintf(share, sizeof share, " (%.2f %%)", 100.0 * failures / requests);
+    out += share;
+  }
+  return paint(style.color, failures > 0 ? Tone::Warn : Tone::Plain, out);
+}
+
+std::string traffic_table(const json::value& route, const ViewStyle& style) {
+  using Align = Table::Align;
+  Table table({Align::Left, Align::Left, Align::Right, Align::Right, Align::Right, Align::Right});
+  table.row({"side", "cluster", "requests", "failures", "p50", "p99"});
+  for (const std::string_view side : {std::string_view("old"), std::string_view("new")}) {
+    const json::value& traffic = at(route, {"traffic", side});
+    table.row({std::string(side), printable(text_at(route, {"clusters", side})), plain_text(at(traffic, {"requests"})),
+               failures_cell(traffic, style), milliseconds(at(traffic, {"p50_ms"})), milliseconds(at(traffic, {"p99_ms"}))});
+  }
+  return table.text(2);
+}
+
+std::string heading(const json::value& status, const ViewStyle& style) {
+  const bool ready = true_at(status, {"ready"});
+  std::string out = "tidegate " + printable(text_at(status, {"version"})) + ", epoch " + plain_text(at(status, {"epoch"})) + ", ";
+  out += paint(style.color, ready ? Tone::Good : Tone::Warn, ready ? "ready" : "not ready") + '\n';
+  if (!true_at(status, {"store", "healthy"})) {
+    const std::string text = "the store fails: " + printable(text_at(status, {"store", "last_error"})) + " (" +
+                             plain_text(at(status, {"store", "pending"})) + " decisions are not durable)";
+    out += paint(style.color, Tone::Bad, wrapped(text, 0, style.columns)) + '\n';
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string percent_text(const json::value& percent) { return (percent.is_null() ? "?" : plain_text(percent)) + " %"; }
+
+std::string route_view(const json::value& route, const ViewStyle& style) {
+  const std::string name = printable(text_at(route, {"name"}));
+  std::string out = paint(style.color, Tone::Bold, name) + "  (epoch " + plain_text(at(route, {"epoch"})) + ")\n";
+  out += labelled("weight", weight_line(route), style);
+  if (true_at(route, {"latched"})) {
+    out += labelled("latched", printable(text_at(route, {"latch_reason"})), style, Tone::Bad);
+    out += labelled("", "open it: tidegate rearm " + name, style, Tone::Dim);
+  } else {
+    out += labelled("gate", gate_line(route), style, tone_of(text_at(route, {"gate", "verdict"})));
+  }
+  if (const json::value& mirror = at(route, {"mirror"}); !mirror.is_null()) {
+    out += labelled("mirror", mirror_line(mirror), style);
+  }
+  return out + traffic_table(route, style);
+}
+
+std::string status_view(const json::value& status, const ViewStyle& style) {
+  std::string out = heading(status, style);
+  if (const auto* routes = at(status, {"routes"}).if_array()) {
+    for (const json::value& route : *routes) out += '\n' + route_view(route, style);
+  }
+  return out;
+}
+
+}  // namespace tidegate::cli

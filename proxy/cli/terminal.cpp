@@ -1,0 +1,79 @@
+#include "cli/terminal.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <array>
+#include <iostream>
+
+namespace tidegate::cli {
+namespace {
+
+constexpr std::size_t kLeastColumns = 40;
+
+std::size_t columns_of(int descriptor) noexcept {
+  winsize size{};
+  if (::ioctl(descriptor, TIOCGWINSZ, &size) != 0 || size.ws_col < kLeastColumns) return 80;
+  return size.ws_col;
+}
+
+}  // namespace
+
+Terminal process_terminal(bool color) {
+  const bool out_is_tty = ::isatty(STDOUT_FILENO) == 1;
+  return {std::cout,  std::cerr, std::cin, out_is_tty, ::isatty(STDIN_FILENO) == 1, color && out_is_tty,
+          out_is_tty ? columns_of(STDOUT_FILENO) : 80};
+}
+
+std::string paint(bool color, Tone tone, std::string_view text) {
+  static constexpr std::array<std::string_view, 6> kCodes{"", "\033[32m", "\033[1;31m", "\033[33m", "\033[2m", "\033[1m"};
+  if (!color || tone == Tone::Plain || text.empty()) return std::string(text);
+  return std::string(kCodes[static_cast<std::size_t>(tone)]) + std::string(text) + "\033[0m";
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    // C2 80..9F are the C1 controls in UTF-8; 9B among them begins a sequence as ESC [ does.
+    const bool c1 = byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0;
+    if (c1) ++i;
+    out += c1 || byte < 0x20 || byte == 0x7f ? '?' : text[i];
+  }
+  return out;
+}
+
+std::size_t width(std::string_view text) noexcept {
+  std::size_t out = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\033') {
+      while (i < text.size() && text[i] != 'm') ++i;
+    } else if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) {
+      ++out;
+    }
+  }
+  return out;
+}
+
+std::string wrapped(std::string_view text, std::size_t indent, std::size_t columns) {
+  std::string out;
+  std::size_t used = indent;
+  while (!text.empty()) {
+    const std::size_t space = text.find(' ');
+    const std::string_view word = text.substr(0, space);
+    text.remove_prefix(space == std::string_view::npos ? text.size() : space + 1);
+    const std::size_t wide = width(word);
+    if (used > indent && used + 1 + wide > columns) {
+      out += '\n' + std::string(indent, ' ');
+      used = indent;
+    } else if (used > indent) {
+      out += ' ';
+      ++used;
+    }
+    out += word;
+    used += wide;
+  }
+  return out;
+}
+
+}  // namespace tidegate::cli

@@ -1,0 +1,2 @@
+#include "run.h"
+namespace tidegate { int demo(const cli::DemoOptions&) { return 1; } }

@@ -1,0 +1,28 @@
+// A latency histogram folded over workers, and what can be said from it. Estimates are Prometheus' own
+// (histogram_quantile), so that `tidegate status` and a dashboard agree. Values of one thread; the counters that are
+// added go on counting meanwhile.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "observe/counters.h"
+
+namespace tidegate::observe {
+
+struct LatencyTotals {
+  std::array<std::uint64_t, kLatencyBounds.size() + 1> buckets{};  ///< not cumulative; the last is +Inf
+  double sum_seconds = 0.0;
+
+  void add(const LatencyHistogram& part) noexcept;
+
+  /// Of the buckets that were read, so that it always agrees with them.
+  std::uint64_t count() const noexcept;
+
+  /// In seconds, by linear interpolation in the bucket; the last finite bound if it lies above it. Empty without data.
+  /// @param q 0..1
+  std::optional<double> quantile(double q) const noexcept;
+};
+
+}  // namespace tidegate::observe

@@ -1,0 +1,48 @@
+// What metrics show and workers do not count: weights, the gate, the store. A copy, made by the composition root from
+// the control thread's status for one scrape, because observe knows nothing of control. Plain values.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "base/side.h"
+#include "base/weight.h"
+#include "gate/ruling.h"
+
+namespace tidegate::observe {
+
+struct ReasonCount {
+  std::string_view reason;  ///< of static storage
+  std::uint64_t count = 0;
+};
+
+struct LiveRoute {
+  Weight wanted;
+  Weight effective;
+  gate::Verdict verdict = gate::Verdict::Inconclusive;
+  gate::Reason reason = gate::Reason::Observing;
+  gate::Statistics statistics;
+  gate::Thresholds thresholds;
+  bool old_suspect = false;
+  bool latched = false;
+  Weight mirror;                           ///< share of requests that are copied
+  std::vector<ReasonCount> reverts;        ///< every reason there is, those that never happened at 0
+  PerSide<std::uint64_t> stale_failures;   ///< known after their step had ended: not judged
+};
+
+struct LiveStore {
+  bool connected = true;
+  std::uint64_t failures = 0;
+  std::size_t pending = 0;
+};
+
+struct LiveFacts {
+  std::vector<LiveRoute> routes;           ///< in the order of Metrics::Setup::routes
+  LiveStore store;
+  std::uint64_t epoch = 0;
+  std::uint64_t access_log_lost = 0;       ///< AccessLog::lost()
+};
+
+}  // namespace tidegate::observe

@@ -1,0 +1,122 @@
+// The part of Metrics that shows what control knows, and the process itself.
+#include <algorithm>
+#include <array>
+
+#include "gate/old_detector.h"
+#include "observe/metrics.h"
+#include "observe/process_facts.h"
+
+namespace tidegate::observe {
+
+namespace {
+
+constexpr std::array kVerdicts{gate::Verdict::Pass, gate::Verdict::Fail, gate::Verdict::Inconclusive,
+                               gate::Verdict::Error};
+constexpr std::array kReasons{gate::Reason::Observing,         gate::Reason::NoData,       gate::Reason::HardBreaker,
+                              gate::Reason::ErrorRate,         gate::Reason::Attribution,
+                              gate::Reason::SharedDegradation, gate::Reason::WorseThanOld, gate::Reason::Promote};
+
+/// f(name, live) for the routes that both know.
+template <class F>
+void for_each_route(const std::vector<Metrics::Route>& routes, const LiveFacts& live, F f) {
+  for (std::size_t i = 0; i < std::min(routes.size(), live.routes.size()); ++i) f(routes[i], live.routes[i]);
+}
+
+}  // namespace
+
+void Metrics::add_weights(Exposition& page, const LiveFacts& live) const {
+  auto weights = page.gauge("tidegate_weight_ratio",
+                            "Share of the requests that goes to new, as decided (wanted) and as in force (effective).");
+  auto mirror = page.gauge("tidegate_mirror_ratio", "Share of the requests that is copied to new.");
+  for_each_route(setup_.routes, live, [&](const Route& route, const LiveRoute& now) {
+    weights.add({{"route", route.name}, {"kind", "wanted"}}, now.wanted.share());
+    weights.add({{"route", route.name}, {"kind", "effective"}}, now.effective.share());
+    if (route.has_mirror) mirror.add({{"route", route.name}}, now.mirror.share());
+  });
+}
+
+void Metrics::add_gate(Exposition& page, const LiveFacts& live) const {
+  auto verdict = page.gauge("tidegate_gate_verdict", "1 for what the gate says of new, 0 for the other verdicts.");
+  auto reason = page.gauge("tidegate_gate_reason", "1 for why the gate says it, 0 for the other reasons.");
+  auto suspect = page.gauge("tidegate_gate_old_suspect", "1 while old is above the gate's threshold too.");
+  auto latched = page.gauge("tidegate_gate_latched", "1 after a revert, until a person re-arms the gate.");
+  for_each_route(setup_.routes, live, [&](const Route& route, const LiveRoute& now) {
+    for (const gate::Verdict one : kVerdicts) {
+      verdict.add({{"route", route.name}, {"verdict", name(one)}}, one == now.verdict);
+    }
+    for (const gate::Reason one : kReasons) {
+      reason.add({{"route", route.name}, {"reason", name(one)}}, one == now.reason);
+    }
+    suspect.add({{"route", route.name}}, now.old_suspect);
+    latched.add({{"route", route.name}}, now.latched);
+  });
+}
+
+/// A statistic without an open suspicion is shown as the -Inf that it is, not left out: a series that comes and goes is
+/// stale half of the time and cannot be told from one that is missing, while -Inf compares (and max_over_time) as "no
+/// evidence" should. Averages of evidence mean nothing anyhow.
+void Metrics::add_evidence(Exposition& page, const LiveFacts& live) const {
+  auto statistics = page.gauge("tidegate_gate_statistic",
+                               "The gate's evidence in nats, to compare with tidegate_gate_threshold; -Inf = none.");
+  auto thresholds = page.gauge("tidegate_gate_threshold", "Where the gate takes the evidence as proof.");
+  for_each_route(setup_.routes, live, [&](const Route& route, const LiveRoute& now) {
+    const auto add = [&](std::string_view statistic, double value, double threshold) {
+      statistics.add({{"route", route.name}, {"statistic", statistic}}, value);
+      thresholds.add({{"route", route.name}, {"statistic", statistic}}, threshold);
+    };
+    add("s_new", now.statistics.s_new, now.thresholds.h_new);
+    add("s_old", now.statistics.s_old, gate::OldDetector::kSuspect);
+    add("s_rel", now.statistics.s_rel, now.thresholds.h_rel);
+    add("s_prom", now.statistics.s_prom, now.thresholds.h_prom);
+  });
+}
+
+void Metrics::add_reverts(Exposition& page, const LiveFacts& live) const {
+  auto reverts = page.counter("tidegate_reverts_total", "Reverts to old, by the reason.");
+  auto stale = page.counter("tidegate_gate_stale_failures_total",
+                            "Failures that were known after their step had ended and were not judged.");
+  for_each_route(setup_.routes, live, [&](const Route& route, const LiveRoute& now) {
+    for (const ReasonCount& one : now.reverts) reverts.add({{"route", route.name}, {"reason", one.reason}}, one.count);
+    for (const Side side : {Side::Old, Side::New}) {
+      stale.add({{"route", route.name}, {"side", name(side)}}, now.stale_failures[side]);
+    }
+  });
+}
+
+void Metrics::add_store(Exposition& page, const LiveFacts& live) const {
+  page.gauge("tidegate_store_connected", "1 while decisions can be stored.").add({}, live.store.connected);
+  page.counter("tidegate_store_failures_total", "Attempts to store a decision that failed.")
+      .add({}, live.store.failures);
+  page.gauge("tidegate_store_pending", "Decisions that are in force and not yet stored.")
+      .add({}, static_cast<std::uint64_t>(live.store.pending));
+  page.gauge("tidegate_epoch", "Number of the last decision.").add({}, live.epoch);
+}
+
+void Metrics::add_identity(Exposition& page) const {
+  page.gauge("tidegate_build_info", "Always 1; the version is in the label.").add({{"version", setup_.version}}, 1.0);
+  auto routes = page.gauge("tidegate_route_info", "Always 1; which cluster plays which side of a route.");
+  for (const Route& route : setup_.routes) {
+    for (const Side side : {Side::Old, Side::New}) {
+      routes.add({{"route", route.name}, {"side", name(side)}, {"cluster", route.clusters[side]}}, 1.0);
+    }
+  }
+}
+
+void Metrics::add_process(Exposition& page) const {
+  if (const auto stat = read_process_stat()) {
+    page.counter("process_cpu_seconds_total", "User and system CPU time.").add({}, stat->cpu_seconds);
+    page.gauge("process_resident_memory_bytes", "Resident memory.").add({}, stat->resident_bytes);
+    page.gauge("process_virtual_memory_bytes", "Virtual memory.").add({}, stat->virtual_bytes);
+    page.gauge("process_threads", "Threads.").add({}, stat->threads);
+  }
+  if (const auto open = count_open_descriptors()) {
+    page.gauge("process_open_fds", "Open file descriptors.").add({}, *open);
+  }
+  if (const auto most = descriptor_limit()) {
+    page.gauge("process_max_fds", "Most file descriptors that may be open.").add({}, *most);
+  }
+  page.gauge("process_start_time_seconds", "Start of the process since the Unix epoch.")
+      .add({}, static_cast<double>(setup_.started_ms) / 1000.0);
+}
+
+}  // namespace tidegate::observe

@@ -1,0 +1,92 @@
+#include "run.h"
+
+#include <signal.h>
+
+#include <atomic>
+#include <chrono>
+#include <iostream>
+#include <thread>
+
+#include "app.h"
+#include "config/load.h"
+#include "observe/log.h"
+
+namespace tidegate {
+
+namespace {
+
+constexpr int kBadConfiguration = 78;  // sysexits' EX_CONFIG: systemd does not restart on it
+
+observe::LogLevel log_level(config::LogLevel level) {
+  switch (level) {
+    case config::LogLevel::Debug: return observe::LogLevel::Debug;
+    case config::LogLevel::Warn: return observe::LogLevel::Warn;
+    case config::LogLevel::Error: return observe::LogLevel::Error;
+    case config::LogLevel::Info: break;
+  }
+  return observe::LogLevel::Info;
+}
+
+void say(const store::Decision& made) {
+  const std::string line = "route " + made.route + ": " + std::string(store::name(made.action)) + " " + made.from + " -> " +
+                           made.to + " by " + made.actor + (made.reason.empty() ? "" : ": " + made.reason) + " (epoch " +
+                           std::to_string(made.epoch) + ")";
+  if (made.action == store::Action::Revert) {
+    observe::log_warn(line);
+  } else {
+    observe::log_info(line);
+  }
+}
+
+/// Every thread inherits the mask: signals are only ever taken here, in order, and never interrupt a worker.
+sigset_t block_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);  // a file size limit must be an error of write(), not the end of the proxy
+  return signals;
+}
+
+bool signal_came(const sigset_t& signals, std::chrono::milliseconds wait) {
+  const timespec limit{wait.count() / 1000, (wait.count() % 1000) * 1'000'000};
+  return ::sigtimedwait(&signals, nullptr, &limit) > 0;
+}
+
+int serve(config::Config config) {
+  const sigset_t signals = block_signals();
+  std::atomic<bool> drain_asked{false};
+  App app(std::move(config), {say, [&drain_asked] { drain_asked = true; }});
+  try {
+    app.start();
+  } catch (const std::exception& error) {
+    observe::log_error(error.what());
+    return 1;
+  }
+  for (const BoundAddress& listener : app.listeners()) {
+    observe::log_info("listening on " + listener.address + " (" + listener.name + ")");
+  }
+  observe::log_info("admin on " + app.admin_address());
+  if (!app.metrics_address().empty()) observe::log_info("metrics on " + app.metrics_address());
+  observe::log_info("ready");
+  while (!drain_asked && !signal_came(signals, std::chrono::milliseconds(250))) {
+  }
+  observe::log_info("draining: no new connections, exchanges in flight may finish");
+  app.drain_and_stop([&signals] { return signal_came(signals, std::chrono::milliseconds(0)); });
+  observe::log_info("ended");
+  return 0;
+}
+
+}  // namespace
+
+int run(const std::string& config_path) {
+  config::Loaded loaded = config::load_file(config_path);
+  for (const config::Problem& problem : loaded.problems) std::cerr << to_string(problem) << '\n';
+  if (!loaded.config) return kBadConfiguration;
+  observe::set_log_level(log_level(loaded.config->log.level));
+  return serve(std::move(*loaded.config));
+}
+
+}  // namespace tidegate
