@@ -6,10 +6,12 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
+#include <boost/throw_exception.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 #include <charconv>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 #include "admin/access_rule.h"
@@ -81,6 +83,14 @@ class Conversation {
 
 }  // namespace
 
+void throw_exception_from_error(const UrlProblem& problem, const boost::source_location& where) {
+  boost::throw_exception(std::runtime_error(problem.message), where);
+}
+
+void throw_exception_from_error(const ClientError& error, const boost::source_location& where) {
+  boost::throw_exception(std::runtime_error(error.message), where);
+}
+
 boost::system::result<ServerUrl, UrlProblem> parse_server(const std::string& text) {
   const auto bad = [&text](const char* why) { return UrlProblem{'"' + text + '"' + why}; };
   const std::string full = text.find("://") == std::string::npos ? "http://" + text : text;
@@ -96,7 +106,8 @@ boost::system::result<ServerUrl, UrlProblem> parse_server(const std::string& tex
   if (!url->has_port()) return out;
   const std::string port(url->port());
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), out.port);
-  if (error != std::errc() || end != port.data() + port.size() || out.port == 0) return bad(": the port must be 1 to 65535");
+  if (error != std::errc() || end != port.data() + port.size() || out.port == 0)
+    return bad(": the port must be 1 to 65535");
   return out;
 }
 

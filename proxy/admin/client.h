@@ -17,6 +17,9 @@ struct ServerUrl {
 struct UrlProblem {
   std::string message;
 };
+/// What Result::value() throws; the program looks at errors instead, the demo and tests use it.
+[[noreturn]] void throw_exception_from_error(const UrlProblem& problem, const boost::source_location& where);
+
 /// "http://HOST:PORT" or "HOST:PORT", without a path. Only http.
 boost::system::result<ServerUrl, UrlProblem> parse_server(const std::string& text);
 
@@ -35,6 +38,8 @@ struct ClientError {
   Kind kind = Kind::Unreachable;
   std::string message;
 };
+
+[[noreturn]] void throw_exception_from_error(const ClientError& error, const boost::source_location& where);
 
 class Client {
  public:

@@ -163,7 +163,8 @@ std::string duration_text(Duration duration) {
   static constexpr std::array<Unit, 5> kUnits{{{24h, "d"}, {1h, "h"}, {1min, "m"}, {1s, "s"}, {1ms, "ms"}}};
   if (duration == Duration::zero()) return "0s";
   for (const Unit& unit : kUnits) {
-    if (duration % unit.length == Duration::zero()) return std::to_string(duration / unit.length) + std::string(unit.name);
+    if (duration % unit.length == Duration::zero())
+      return std::to_string(duration / unit.length) + std::string(unit.name);
   }
   return std::to_string(std::chrono::round<std::chrono::milliseconds>(duration).count()) + "ms";
 }
@@ -183,12 +184,14 @@ json::object config_json(const config::Config& from) {
   out["clusters"] = std::move(clusters);
   out["routes"] = std::move(routes);
   out["state"] = json::object{{"store", "sqlite"}, {"path", from.state.path}};
-  out["admin"] = json::object{{"address", address_text(from.admin.address)},
-                              {"token_file", from.admin.token_file.empty() ? json::value(nullptr)
-                                                                           : json::value(from.admin.token_file)}};
-  out["metrics"] = from.metrics ? json::value(json::object{{"address", address_text(*from.metrics)}}) : json::value(nullptr);
+  out["admin"] = json::object{
+      {"address", address_text(from.admin.address)},
+      {"token_file", from.admin.token_file.empty() ? json::value(nullptr) : json::value(from.admin.token_file)}};
+  out["metrics"] =
+      from.metrics ? json::value(json::object{{"address", address_text(*from.metrics)}}) : json::value(nullptr);
   out["log"] = log(from.log);
-  out["drain"] = json::object{{"delay", duration_text(from.drain.delay)}, {"timeout", duration_text(from.drain.timeout)}};
+  out["drain"] =
+      json::object{{"delay", duration_text(from.drain.delay)}, {"timeout", duration_text(from.drain.timeout)}};
   return out;
 }
 

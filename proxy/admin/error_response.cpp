@@ -31,11 +31,21 @@ Response error_response(const control::CommandError& error) {
   using Code = control::CommandError::Code;
   ErrorCode code = ErrorCode::Invalid;
   switch (error.code) {
-    case Code::NotFound: code = ErrorCode::NotFound; break;
-    case Code::Invalid: code = ErrorCode::Invalid; break;
-    case Code::Conflict: code = ErrorCode::Conflict; break;
-    case Code::Stale: code = ErrorCode::Stale; break;
-    case Code::Store: code = ErrorCode::StoreFailed; break;
+    case Code::NotFound:
+      code = ErrorCode::NotFound;
+      break;
+    case Code::Invalid:
+      code = ErrorCode::Invalid;
+      break;
+    case Code::Conflict:
+      code = ErrorCode::Conflict;
+      break;
+    case Code::Stale:
+      code = ErrorCode::Stale;
+      break;
+    case Code::Store:
+      code = ErrorCode::StoreFailed;
+      break;
   }
   return error_response(code, error.message, error.field);
 }

@@ -75,9 +75,8 @@ void Handler::handle(const Request& request, Answer answer) {
     if (auto refusal = access_.refuse_foreign(request)) return answer(std::move(*refusal));
     if (auto refusal = access_.refuse_without_token(request)) return answer(std::move(*refusal));
   }
-  Response response = allow.empty()
-                          ? error_response(ErrorCode::NotFound, "there is nothing at " + request.target)
-                          : error_response(ErrorCode::MethodNotAllowed, request.target + " takes " + allow);
+  Response response = allow.empty() ? error_response(ErrorCode::NotFound, "there is nothing at " + request.target)
+                                    : error_response(ErrorCode::MethodNotAllowed, request.target + " takes " + allow);
   if (!allow.empty()) response.fields.push_back({"Allow", allow});
   answer(std::move(response));
 }
@@ -149,8 +148,8 @@ void Handler::metrics(Call& call) {
 }
 
 void Handler::version(Call& call) {
-  call.answer(json_response(
-      json::object{{"version", services_.version}, {"started_at", utc_text(services_.started_at_ms)}}));
+  call.answer(
+      json_response(json::object{{"version", services_.version}, {"started_at", utc_text(services_.started_at_ms)}}));
 }
 
 // --- state
@@ -205,12 +204,13 @@ void Handler::history(Call& call) {
     const char* const end = value.data() + value.size();
     const auto [stop, error] = std::from_chars(value.data(), end, limit);
     if (error != std::errc() || stop != end || limit == 0 || limit > kMostHistoryRows) {
-      return call.answer(error_response(ErrorCode::Invalid,
-                                        "limit must be a number from 1 to " + std::to_string(kMostHistoryRows), "limit"));
+      return call.answer(error_response(
+          ErrorCode::Invalid, "limit must be a number from 1 to " + std::to_string(kMostHistoryRows), "limit"));
     }
   }
   const auto rows = services_.store.history(route, limit);
-  if (!rows) return call.answer(error_response(ErrorCode::Unavailable, "the store cannot be read: " + rows.error().message));
+  if (!rows)
+    return call.answer(error_response(ErrorCode::Unavailable, "the store cannot be read: " + rows.error().message));
   json::array decisions;
   for (const store::Decision& decision : *rows) decisions.push_back(decision_json(decision));
   call.answer(json_response(json::object{{"decisions", std::move(decisions)}}));

@@ -1,5 +1,5 @@
-// What the admin API does with a request: who may ask (access_rule.h), which endpoint it is, and the endpoint's work. It
-// knows no socket; a session gives it requests and takes answers. GET and HEAD never change anything, and everything
+// What the admin API does with a request: who may ask (access_rule.h), which endpoint it is, and the endpoint's work.
+// It knows no socket; a session gives it requests and takes answers. GET and HEAD never change anything, and everything
 // that waits for the engine is asynchronous. Owned by the server, used on the server's thread only.
 #pragma once
 

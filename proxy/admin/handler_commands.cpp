@@ -25,7 +25,8 @@ OrRefusal<std::string> text_member(const Members& members, std::string_view name
   if (!value->is_string()) return error_response(ErrorCode::Invalid, std::string(name) + " must be a text", name);
   const std::string text(value->get_string());
   if (text.size() > most) {
-    return error_response(ErrorCode::Invalid, std::string(name) + " is longer than " + std::to_string(most) + " bytes", name);
+    return error_response(ErrorCode::Invalid, std::string(name) + " is longer than " + std::to_string(most) + " bytes",
+                          name);
   }
   for (const char c : text) {  // it is one line of logs and tables
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
@@ -77,7 +78,9 @@ OrRefusal<Weight> percent_of(const Members& members) {
                         "percent");
 }
 
-json::value note_json(const control::Done& done) { return done.note.empty() ? json::value(nullptr) : json::value(done.note); }
+json::value note_json(const control::Done& done) {
+  return done.note.empty() ? json::value(nullptr) : json::value(done.note);
+}
 
 json::object done_json(const control::Done& done) {
   return {{"epoch", done.epoch}, {"durable", done.durable}, {"note", note_json(done)}};
@@ -162,27 +165,29 @@ void Handler::revert_all(Call& call) {
   auto command = command_of(call.request, call.members);
   if (!command) return call.answer(command.error());
   if (command->if_epoch) {
-    return call.answer(error_response(ErrorCode::Invalid, "If-Match names one route's epoch; this reverts all", "If-Match"));
+    return call.answer(
+        error_response(ErrorCode::Invalid, "If-Match names one route's epoch; this reverts all", "If-Match"));
   }
   const auto all = std::make_shared<RevertOfAll>();
   all->waiting = services_.config.routes.size();
   if (all->waiting == 0) return call.answer(all->response());
   for (const config::Route& route : services_.config.routes) {
     const std::string& name = route.policy.name;
-    services_.engine.revert(name, *command, [post = post_, all, name, answer = call.answer](const control::Outcome& outcome) {
-      post([all, name, answer, outcome] {
-        all->add(name, outcome);
-        if (all->waiting == 0) answer(all->response());
-      });
-    });
+    services_.engine.revert(name, *command,
+                            [post = post_, all, name, answer = call.answer](const control::Outcome& outcome) {
+                              post([all, name, answer, outcome] {
+                                all->add(name, outcome);
+                                if (all->waiting == 0) answer(all->response());
+                              });
+                            });
   }
 }
 
 void Handler::drain(Call& call) {
   const auto command = command_of(call.request, call.members);
   if (!command) return call.answer(command.error());
-  call.answer(json_response(json::object{{"draining", true}}, 202));
   services_.drain();
+  call.answer(json_response(json::object{{"draining", true}}, 202));
 }
 
 }  // namespace tidegate::admin

@@ -1,5 +1,6 @@
-// Work for a thread that may be gone: the engine answers on its own thread, perhaps after the server that asked has been
-// stopped. What is posted after close() is dropped. Shared by the server and everything that it handed out; any thread.
+// Work for a thread that may be gone: the engine answers on its own thread, perhaps after the server that asked has
+// been stopped. What is posted after close() is dropped. Shared by the server and everything that it handed out; any
+// thread.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

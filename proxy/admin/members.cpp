@@ -98,9 +98,9 @@ Members::Read Members::read(const std::string& body, const std::vector<std::stri
   if (!error && body.find_first_not_of(" \t\r\n", used) != std::string::npos) error = json::error::extra_data;
   if (!error) return out;
   const FlatObject& seen = parser.handler();
-  out.refusal = seen.problem().empty()
-                    ? error_response(ErrorCode::Invalid, "the body is not the JSON that is expected: " + error.message())
-                    : error_response(ErrorCode::Invalid, seen.problem(), seen.field());
+  out.refusal = seen.problem().empty() ? error_response(ErrorCode::Invalid,
+                                                        "the body is not the JSON that is expected: " + error.message())
+                                       : error_response(ErrorCode::Invalid, seen.problem(), seen.field());
   return out;
 }
 

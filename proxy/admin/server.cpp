@@ -32,9 +32,9 @@ void Server::start() {
                              authority(setup_.host, setup_.port) + ": " + error.code().message());
   }
   const Handler::Scope scope = setup_.metrics_only ? Handler::Scope::Metrics : Handler::Scope::Admin;
-  handler_ = std::make_unique<Handler>(
-      setup_.services, AccessRule(setup_.host, bound_.port(), setup_.token), scope,
-      [mailbox = mailbox_](std::function<void()> work) { mailbox->post(std::move(work)); });
+  handler_ =
+      std::make_unique<Handler>(setup_.services, AccessRule(setup_.host, bound_.port(), setup_.token), scope,
+                                [mailbox = mailbox_](std::function<void()> work) { mailbox->post(std::move(work)); });
   accept();
   thread_ = std::thread([this] {
     ::pthread_setname_np(::pthread_self(), setup_.metrics_only ? "metrics" : "admin");

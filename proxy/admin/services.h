@@ -1,7 +1,7 @@
-// What the admin API asks of the rest of the program, filled in by the composition root, so that admin depends on control
-// and store but not on forward. Everything that is referred to must outlive the server. The functions are called on the
-// server's thread, one at a time for each server (the admin and the metrics listener have a thread each); they must not
-// wait and not throw.
+// What the admin API asks of the rest of the program, filled in by the composition root, so that admin depends on
+// control and store but not on forward. Everything that is referred to must outlive the server. The functions are
+// called on the server's thread, one at a time for each server (the admin and the metrics listener have a thread each);
+// they must not wait and not throw.
 #pragma once
 
 #include <array>
@@ -23,8 +23,8 @@ namespace tidegate::admin {
 /// What clients saw of a side since the start.
 struct SideTraffic {
   std::uint64_t requests = 0;
-  std::uint64_t failures = 0;     ///< answered with 5xx
-  std::optional<double> p50_ms{}; ///< empty: nothing to say yet
+  std::uint64_t failures = 0;      ///< answered with 5xx
+  std::optional<double> p50_ms{};  ///< empty: nothing to say yet
   std::optional<double> p99_ms{};
 };
 
@@ -49,7 +49,7 @@ struct Services {
   const config::Config& config;
   std::function<std::string(const control::Status&)> metrics_text;
   std::function<bool()> ready;
-  std::function<void()> drain;  ///< begins it, and returns
+  std::function<void()> drain;                         ///< begins it, and returns
   std::function<std::vector<RouteTraffic>()> traffic;  ///< in any order
   std::string version;
   std::int64_t started_at_ms = 0;  ///< wall clock

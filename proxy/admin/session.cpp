@@ -102,8 +102,8 @@ void Session::refuse_broken(const IoError& error) {
                                 "the body is larger than " + std::to_string(limits_.body_bytes) + " bytes"));
   }
   if (error == http::error::header_limit || error == http::error::buffer_overflow) {
-    Response response = error_response(
-        ErrorCode::TooLarge, "the head is larger than " + std::to_string(limits_.head_bytes) + " bytes");
+    Response response =
+        error_response(ErrorCode::TooLarge, "the head is larger than " + std::to_string(limits_.head_bytes) + " bytes");
     response.status = 431;
     return write(std::move(response));
   }

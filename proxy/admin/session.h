@@ -70,11 +70,11 @@ class Session : public std::enable_shared_from_this<Session> {
   TimePoint since_{};
   bool ending_ = false;
   bool keep_alive_ = true;
-  bool head_only_ = false;         ///< HEAD
-  bool unread_ = false;            ///< the request was refused before its end
-  unsigned version_ = 11;          ///< of HTTP, as Beast writes it
-  std::uint64_t serial_ = 0;       ///< of the request: an answer that comes after its 503 is for nobody
-  std::optional<Parser> parser_;   ///< of the current request
+  bool head_only_ = false;        ///< HEAD
+  bool unread_ = false;           ///< the request was refused before its end
+  unsigned version_ = 11;         ///< of HTTP, as Beast writes it
+  std::uint64_t serial_ = 0;      ///< of the request: an answer that comes after its 503 is for nobody
+  std::optional<Parser> parser_;  ///< of the current request
   Request request_;
   std::optional<boost::beast::http::response<boost::beast::http::string_body>> response_;
   std::array<char, 4096> discarded_;

@@ -94,9 +94,8 @@ json::object route_json(const control::RouteStatus& route, const std::vector<Rou
     if (candidate.route == route.name) traffic = &candidate;
   }
   json::object out{{"name", route.name}, {"clusters", sides(route.clusters)}};
-  out["weight"] = json::object{{"file", percent(route.file_weight)},
-                               {"wanted", percent(route.wanted)},
-                               {"effective", percent(route.effective)}};
+  out["weight"] = json::object{
+      {"file", percent(route.file_weight)}, {"wanted", percent(route.wanted)}, {"effective", percent(route.effective)}};
   out["latched"] = route.latched;
   out["latch_reason"] = text_or_null(route.latch_reason);
   out["epoch"] = route.epoch;
@@ -104,8 +103,8 @@ json::object route_json(const control::RouteStatus& route, const std::vector<Rou
   out["gate"] = gate_json(route.gate);
   out["reverts"] = reverts_json(route);
   out["in_flight"] = traffic->in_flight;
-  out["traffic"] = json::object{{"old", side_json(traffic->sides[Side::Old])},
-                                {"new", side_json(traffic->sides[Side::New])}};
+  out["traffic"] =
+      json::object{{"old", side_json(traffic->sides[Side::Old])}, {"new", side_json(traffic->sides[Side::New])}};
   return out;
 }
 

@@ -1,6 +1,6 @@
 // What the engine and the workers know, as the JSON of GET /api/v1/status and /api/v1/routes: the shape that
-// `tidegate status` reads. Statistics that stand at minus infinity (no suspicion is open) are null, JSON has no word for
-// them. Pure.
+// `tidegate status` reads. Statistics that stand at minus infinity (no suspicion is open) are null, JSON has no word
+// for them. Pure.
 #pragma once
 
 #include <boost/json/object.hpp>

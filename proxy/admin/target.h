@@ -1,5 +1,5 @@
-// The path and query of a request, decoded, and how it fits a pattern like "/api/v1/routes/*/weight". Boost.URL decodes;
-// a target that is not in origin form is refused. Pure.
+// The path and query of a request, decoded, and how it fits a pattern like "/api/v1/routes/*/weight". Boost.URL
+// decodes; a target that is not in origin form is refused. Pure.
 #pragma once
 
 #include <optional>

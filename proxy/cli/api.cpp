@@ -22,7 +22,8 @@ Trouble transport_trouble(const admin::ClientError& error, const std::string& se
     case Kind::TimedOut:
       return {Exit::TimedOut, server + ": " + error.message +
                                   "\na change may be in force nevertheless: tidegate status; more time: --timeout 5m"};
-    case Kind::Broken: break;
+    case Kind::Broken:
+      break;
   }
   return {Exit::Failed, server + " did not answer as tidegate does: " + error.message +
                             "\nis --server the admin address? a change may be in force nevertheless: tidegate status"};
@@ -31,8 +32,9 @@ Trouble transport_trouble(const admin::ClientError& error, const std::string& se
 Trouble refusal(unsigned status, const json::value& body, const std::string& server) {
   std::string message = printable(text_at(body, {"error", "message"}));
   if (message.empty()) {
-    return {Exit::Failed, server + " answered " + std::to_string(status) +
-                              ", but not as tidegate does\nis --server the admin address (admin.address of the configuration)?"};
+    return {Exit::Failed,
+            server + " answered " + std::to_string(status) +
+                ", but not as tidegate does\nis --server the admin address (admin.address of the configuration)?"};
   }
   if (status == 409) return {Exit::Conflict, message};
   if (status == 412) return {Exit::Conflict, message + "\nlook, and try again: tidegate status"};
@@ -47,10 +49,12 @@ OrTrouble<std::string> read_token(const std::string& token_file) {
   if (token_file.empty()) return std::string();
   std::ifstream file(token_file);
   std::string line;
-  if (!file || !std::getline(file, line)) return Trouble{Exit::Failed, "--token-file " + token_file + " cannot be read, or is empty"};
+  if (!file || !std::getline(file, line))
+    return Trouble{Exit::Failed, "--token-file " + token_file + " cannot be read, or is empty"};
   constexpr const char* kBlank = " \t\r";
   const std::size_t first = line.find_first_not_of(kBlank);
-  if (first == std::string::npos) return Trouble{Exit::Failed, "--token-file " + token_file + ": the first line is empty"};
+  if (first == std::string::npos)
+    return Trouble{Exit::Failed, "--token-file " + token_file + ": the first line is empty"};
   line = line.substr(first, line.find_last_not_of(kBlank) + 1 - first);
   for (const char c : line) {  // it becomes a header field
     if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f) {
@@ -79,7 +83,8 @@ OrTrouble<Api::Got> Api::understood(const admin::Client::Result& result) const {
   if (!result) return transport_trouble(result.error(), server_);
   json::error_code error;
   json::value body = json::parse(result->body, error);
-  if (error || result->status < 200 || result->status > 299) return refusal(result->status, error ? json::value() : body, server_);
+  if (error || result->status < 200 || result->status > 299)
+    return refusal(result->status, error ? json::value() : body, server_);
   return Got{std::move(body), result->etag};
 }
 

@@ -1,5 +1,5 @@
-// Asking the server: the call itself, and every way in which it can fail as a message with the command that helps and an
-// exit code. The verbs see only answers that are good. Does not print. Main thread.
+// Asking the server: the call itself, and every way in which it can fail as a message with the command that helps and
+// an exit code. The verbs see only answers that are good. Does not print. Main thread.
 #pragma once
 
 #include <boost/json/value.hpp>

@@ -45,8 +45,8 @@ bool agreed(const Options& options, Terminal& terminal, const std::string& quest
 /// What weight and mirror share. The route is read first: for "was", for the question, and so that a change that
 /// somebody (or the gate) makes in between is a conflict and not overwritten.
 struct Percent {
-  std::string_view path;      ///< below the route
-  std::string_view of;        ///< "weight of new"
+  std::string_view path;  ///< below the route
+  std::string_view of;    ///< "weight of new"
   std::string before{};
   std::string epoch_seen{};
 };
@@ -66,8 +66,10 @@ Done put(const Api& api, const Options& options, Terminal& terminal, const Perce
   body["percent"] = options.percent.percent();
   const auto done = api.put(route_target(options.route, percent.path), body, percent.epoch_seen);
   if (!done) return done.error();
-  say(done->body, options.route + ": " + std::string(percent.of) + " is " + options.percent.text() + " %" + epoch(done->body) +
-                      ", was " + percent.before, options, terminal);
+  say(done->body,
+      options.route + ": " + std::string(percent.of) + " is " + options.percent.text() + " %" + epoch(done->body) +
+          ", was " + percent.before,
+      options, terminal);
   return std::nullopt;
 }
 
@@ -85,8 +87,9 @@ Done set_weight(const Api& api, const Options& options, Terminal& terminal) {
   double present = 0;
   if (auto trouble = look(api, options, {"weight", "wanted"}, percent, present)) return trouble;
   if (options.percent.percent() - present > kBoldRise &&
-      !agreed(options, terminal,
-              options.route + ": weight of new from " + percent.before + " to " + options.percent.text() + " % at once?")) {
+      !agreed(
+          options, terminal,
+          options.route + ": weight of new from " + percent.before + " to " + options.percent.text() + " % at once?")) {
     return Trouble{Exit::Failed, "nothing was changed"};
   }
   return put(api, options, terminal, percent);
@@ -100,12 +103,14 @@ Done set_mirror(const Api& api, const Options& options, Terminal& terminal) {
 }
 
 Done revert(const Api& api, const Options& options, Terminal& terminal) {
-  const auto done = api.post(options.all ? "/api/v1/revert" : route_target(options.route, "/revert"), who_and_why(options));
+  const auto done =
+      api.post(options.all ? "/api/v1/revert" : route_target(options.route, "/revert"), who_and_why(options));
   if (!done) return done.error();
   say(done->body,
-      options.all ? "all routes are reverted: nothing goes to new" + epoch(done->body) + "; open one again: tidegate rearm ROUTE"
-                  : options.route + " is reverted: nothing goes to new" + epoch(done->body) + "; open it again: tidegate rearm " +
-                        options.route,
+      options.all ? "all routes are reverted: nothing goes to new" + epoch(done->body) +
+                        "; open one again: tidegate rearm ROUTE"
+                  : options.route + " is reverted: nothing goes to new" + epoch(done->body) +
+                        "; open it again: tidegate rearm " + options.route,
       options, terminal);
   return std::nullopt;
 }
@@ -113,8 +118,10 @@ Done revert(const Api& api, const Options& options, Terminal& terminal) {
 Done rearm(const Api& api, const Options& options, Terminal& terminal) {
   const auto done = api.post(route_target(options.route, "/rearm"), who_and_why(options));
   if (!done) return done.error();
-  say(done->body, options.route + " is open again, its weight is 0" + epoch(done->body) + "; raise it: tidegate weight " +
-                      options.route + " PERCENT", options, terminal);
+  say(done->body,
+      options.route + " is open again, its weight is 0" + epoch(done->body) + "; raise it: tidegate weight " +
+          options.route + " PERCENT",
+      options, terminal);
   return std::nullopt;
 }
 

@@ -34,14 +34,22 @@ Done watch(const Api& api, const Options& options, Terminal& terminal) {
 
 Done ask(const Api& api, const Options& options, Terminal& terminal) {
   switch (options.verb) {
-    case Verb::Status: return options.watch ? watch(api, options, terminal) : show_status(api, options, terminal);
-    case Verb::Weight: return set_weight(api, options, terminal);
-    case Verb::Mirror: return set_mirror(api, options, terminal);
-    case Verb::Revert: return revert(api, options, terminal);
-    case Verb::Rearm: return rearm(api, options, terminal);
-    case Verb::History: return show_history(api, options, terminal);
-    case Verb::Drain: return drain(api, options, terminal);
-    default: break;
+    case Verb::Status:
+      return options.watch ? watch(api, options, terminal) : show_status(api, options, terminal);
+    case Verb::Weight:
+      return set_weight(api, options, terminal);
+    case Verb::Mirror:
+      return set_mirror(api, options, terminal);
+    case Verb::Revert:
+      return revert(api, options, terminal);
+    case Verb::Rearm:
+      return rearm(api, options, terminal);
+    case Verb::History:
+      return show_history(api, options, terminal);
+    case Verb::Drain:
+      return drain(api, options, terminal);
+    default:
+      break;
   }
   return Trouble{Exit::Failed, "this verb asks no server"};
 }
@@ -56,12 +64,20 @@ Exit ask_server(const Options& options, Terminal& terminal) {
 
 int act(const Options& options, Terminal& terminal, const Actions& actions) {
   switch (options.verb) {
-    case Verb::Help: terminal.out << help_text(options.help_about) << std::flush; return code(Exit::Ok);
-    case Verb::Version: show_version(options, terminal); return code(Exit::Ok);
-    case Verb::Validate: return code(validate(options, terminal));
-    case Verb::Run: return actions.run(options.config);
-    case Verb::Demo: return actions.demo({options.plain || !terminal.out_is_tty, terminal.color});
-    default: return code(ask_server(options, terminal));
+    case Verb::Help:
+      terminal.out << help_text(options.help_about) << std::flush;
+      return code(Exit::Ok);
+    case Verb::Version:
+      show_version(options, terminal);
+      return code(Exit::Ok);
+    case Verb::Validate:
+      return code(validate(options, terminal));
+    case Verb::Run:
+      return actions.run(options.config);
+    case Verb::Demo:
+      return actions.demo({options.plain || !terminal.out_is_tty, terminal.color});
+    default:
+      return code(ask_server(options, terminal));
   }
 }
 

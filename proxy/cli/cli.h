@@ -1,5 +1,5 @@
-// The command line: arguments in, exit code out. `run` and `demo` need the whole program, which is above this folder, so
-// they come as functions from main.cpp. Prints results to standard output and everything else to standard error.
+// The command line: arguments in, exit code out. `run` and `demo` need the whole program, which is above this folder,
+// so they come as functions from main.cpp. Prints results to standard output and everything else to standard error.
 #pragma once
 
 #include <functional>

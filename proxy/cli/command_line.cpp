@@ -19,7 +19,8 @@ constexpr std::uint32_t kMostRows = 1'000;  // what GET /api/v1/history gives
 struct Texts {
   std::string server, token_file, format = "table", timeout, reason, config, limit;
   std::vector<std::string> positionals;
-  bool yes = false, no_color = false, help = false, version = false, strict = false, all = false, watch = false, plain = false;
+  bool yes = false, no_color = false, help = false, version = false, strict = false, all = false, watch = false,
+       plain = false;
 };
 
 void add_globals(CLI::App& app, Texts& to) {
@@ -41,16 +42,27 @@ void add_verb(CLI::App& app, const VerbText& verb, Texts& to) {
   sub->allow_extras();
   sub->add_option("ARGUMENTS", to.positionals)->expected(0, -1);
   switch (verb.verb) {
-    case Verb::Run: sub->add_option("-c,--config", to.config); break;
+    case Verb::Run:
+      sub->add_option("-c,--config", to.config);
+      break;
     case Verb::Validate:
       sub->add_option("-c,--config", to.config);
       sub->add_flag("--strict", to.strict);
       break;
-    case Verb::Status: sub->add_flag("-w,--watch", to.watch); break;
-    case Verb::Revert: sub->add_flag("--all", to.all); break;
-    case Verb::History: sub->add_option("-n,--limit", to.limit); break;
-    case Verb::Demo: sub->add_flag("--plain", to.plain); break;
-    default: break;
+    case Verb::Status:
+      sub->add_flag("-w,--watch", to.watch);
+      break;
+    case Verb::Revert:
+      sub->add_flag("--all", to.all);
+      break;
+    case Verb::History:
+      sub->add_option("-n,--limit", to.limit);
+      break;
+    case Verb::Demo:
+      sub->add_flag("--plain", to.plain);
+      break;
+    default:
+      break;
   }
 }
 
@@ -106,7 +118,9 @@ class Reader {
   }
 
  private:
-  [[noreturn]] void fail(const std::string& what) const { throw UsageProblem{what + see_help(std::string(verb_.name))}; }
+  [[noreturn]] void fail(const std::string& what) const {
+    throw UsageProblem{what + see_help(std::string(verb_.name))};
+  }
 
   void read_globals() {
     if (const auto from_environment = environment_("TIDEGATE_SERVER"); from_environment && !from_environment->empty()) {
@@ -117,9 +131,12 @@ class Reader {
     if (!server) fail(std::string(texts_.server.empty() ? "TIDEGATE_SERVER: " : "--server: ") + server.error().message);
     out_.server = *server;
     out_.token_file = texts_.token_file;
-    if (texts_.format == "json") out_.format = Format::Json;
-    else if (texts_.format == "yaml") out_.format = Format::Yaml;
-    else if (texts_.format != "table") fail("-o: \"" + texts_.format + "\" is none of table, json, yaml");
+    if (texts_.format == "json")
+      out_.format = Format::Json;
+    else if (texts_.format == "yaml")
+      out_.format = Format::Yaml;
+    else if (texts_.format != "table")
+      fail("-o: \"" + texts_.format + "\" is none of table, json, yaml");
     if (!texts_.timeout.empty()) {
       const auto timeout = config::parse_duration(texts_.timeout);
       if (!timeout) fail("--timeout: " + timeout.error);
@@ -144,8 +161,10 @@ class Reader {
         continue;
       }
       if (given[i].empty()) fail(std::string(name) + " must not be empty");
-      if (name == "PERCENT") read_percent(given[i]);
-      else out_.route = given[i];
+      if (name == "PERCENT")
+        read_percent(given[i]);
+      else
+        out_.route = given[i];
     }
   }
 

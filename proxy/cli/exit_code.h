@@ -5,13 +5,13 @@ namespace tidegate::cli {
 
 enum class Exit : int {
   Ok = 0,
-  Failed = 1,        ///< failed or invalid
+  Failed = 1,  ///< failed or invalid
   Usage = 2,
-  Warnings = 3,      ///< validate --strict
-  Unreachable = 4,   ///< no server there
-  Conflict = 5,      ///< not possible in this state, or somebody was faster
-  BadConfig = 78,    ///< run with a bad configuration (EX_CONFIG)
-  TimedOut = 124,    ///< as timeout(1) says it
+  Warnings = 3,     ///< validate --strict
+  Unreachable = 4,  ///< no server there
+  Conflict = 5,     ///< not possible in this state, or somebody was faster
+  BadConfig = 78,   ///< run with a bad configuration (EX_CONFIG)
+  TimedOut = 124,   ///< as timeout(1) says it
 };
 
 constexpr int code(Exit exit) noexcept { return static_cast<int>(exit); }

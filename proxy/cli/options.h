@@ -12,7 +12,18 @@
 namespace tidegate::cli {
 
 enum class Verb : std::uint8_t {
-  Run, Validate, Status, Weight, Mirror, Revert, Rearm, History, Drain, Demo, Version, Help
+  Run,
+  Validate,
+  Status,
+  Weight,
+  Mirror,
+  Revert,
+  Rearm,
+  History,
+  Drain,
+  Demo,
+  Version,
+  Help
 };
 
 enum class Format : std::uint8_t { Table, Json, Yaml };

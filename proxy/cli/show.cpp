@@ -60,8 +60,8 @@ Done watch_status(const Api& api, const Options& options, Terminal& terminal, co
     // A server that is restarted comes back; one that never answered, or refuses, is told at once.
     const bool may_return = got.has_error() && got.error().exit == Exit::Unreachable;
     if (got.has_error() && (!seen || !may_return)) return got.error();
-    const std::string text = got ? view(got->body, options, terminal)
-                                 : paint(terminal.color, Tone::Warn, got.error().message) + '\n';
+    const std::string text =
+        got ? view(got->body, options, terminal) : paint(terminal.color, Tone::Warn, got.error().message) + '\n';
     terminal.out << (terminal.out_is_tty ? frame(text) : text + '\n') << std::flush;
     seen = true;
   } while (next());

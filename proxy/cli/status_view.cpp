@@ -86,14 +86,16 @@ std::string traffic_table(const json::value& route, const ViewStyle& style) {
   for (const std::string_view side : {std::string_view("old"), std::string_view("new")}) {
     const json::value& traffic = at(route, {"traffic", side});
     table.row({std::string(side), printable(text_at(route, {"clusters", side})), plain_text(at(traffic, {"requests"})),
-               failures_cell(traffic, style), milliseconds(at(traffic, {"p50_ms"})), milliseconds(at(traffic, {"p99_ms"}))});
+               failures_cell(traffic, style), milliseconds(at(traffic, {"p50_ms"})),
+               milliseconds(at(traffic, {"p99_ms"}))});
   }
   return table.text(2);
 }
 
 std::string heading(const json::value& status, const ViewStyle& style) {
   const bool ready = true_at(status, {"ready"});
-  std::string out = "tidegate " + printable(text_at(status, {"version"})) + ", epoch " + plain_text(at(status, {"epoch"})) + ", ";
+  std::string out =
+      "tidegate " + printable(text_at(status, {"version"})) + ", epoch " + plain_text(at(status, {"epoch"})) + ", ";
   out += paint(style.color, ready ? Tone::Good : Tone::Warn, ready ? "ready" : "not ready") + '\n';
   if (!true_at(status, {"store", "healthy"})) {
     const std::string text = "the store fails: " + printable(text_at(status, {"store", "last_error"})) + " (" +

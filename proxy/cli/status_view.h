@@ -1,5 +1,5 @@
-// The answer of GET /api/v1/status as people read it: for each route the sides, the weight, the latch, the gate with its
-// sentence, the mirror and what clients saw. Fits 80 columns. Pure.
+// The answer of GET /api/v1/status as people read it: for each route the sides, the weight, the latch, the gate with
+// its sentence, the mirror and what clients saw. Fits 80 columns. Pure.
 #pragma once
 
 #include <boost/json/value.hpp>

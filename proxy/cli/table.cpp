@@ -9,7 +9,8 @@ namespace tidegate::cli {
 std::string Table::text(std::size_t indent) const {
   std::vector<std::size_t> widths(columns_.size(), 0);
   for (const auto& row : rows_) {
-    for (std::size_t i = 0; i < std::min(row.size(), widths.size()); ++i) widths[i] = std::max(widths[i], width(row[i]));
+    for (std::size_t i = 0; i < std::min(row.size(), widths.size()); ++i)
+      widths[i] = std::max(widths[i], width(row[i]));
   }
   std::string out;
   for (const auto& row : rows_) {

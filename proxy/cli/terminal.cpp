@@ -21,12 +21,18 @@ std::size_t columns_of(int descriptor) noexcept {
 
 Terminal process_terminal(bool color) {
   const bool out_is_tty = ::isatty(STDOUT_FILENO) == 1;
-  return {std::cout,  std::cerr, std::cin, out_is_tty, ::isatty(STDIN_FILENO) == 1, color && out_is_tty,
+  return {std::cout,
+          std::cerr,
+          std::cin,
+          out_is_tty,
+          ::isatty(STDIN_FILENO) == 1,
+          color && out_is_tty,
           out_is_tty ? columns_of(STDOUT_FILENO) : 80};
 }
 
 std::string paint(bool color, Tone tone, std::string_view text) {
-  static constexpr std::array<std::string_view, 6> kCodes{"", "\033[32m", "\033[1;31m", "\033[33m", "\033[2m", "\033[1m"};
+  static constexpr std::array<std::string_view, 6> kCodes{"",         "\033[32m", "\033[1;31m",
+                                                          "\033[33m", "\033[2m",  "\033[1m"};
   if (!color || tone == Tone::Plain || text.empty()) return std::string(text);
   return std::string(kCodes[static_cast<std::size_t>(tone)]) + std::string(text) + "\033[0m";
 }

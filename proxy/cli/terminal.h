@@ -1,5 +1,5 @@
-// Where a verb reads and writes: streams and what they are connected to, so that tests give strings. Also colors and the
-// width of texts. One for a process; the main thread.
+// Where a verb reads and writes: streams and what they are connected to, so that tests give strings. Also colors and
+// the width of texts. One for a process; the main thread.
 #pragma once
 
 #include <cstddef>

@@ -15,7 +15,8 @@ namespace {
 
 /// Words that YAML 1.1 (most readers) or 1.2 take for null or a boolean, in any case.
 bool is_reserved(std::string_view text) {
-  static constexpr std::array<std::string_view, 10> kWords{"null", "~", "true", "false", "yes", "no", "on", "off", "y", "n"};
+  static constexpr std::array<std::string_view, 10> kWords{"null", "~",  "true", "false", "yes",
+                                                           "no",   "on", "off",  "y",     "n"};
   std::string lower(text);
   for (char& c : lower) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
   return std::find(kWords.begin(), kWords.end(), lower) != kWords.end();
@@ -30,7 +31,8 @@ bool is_plain(std::string_view text) {
   if (text.back() == ' ' || text.back() == ':') return false;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    if (letter(c) || (c >= '0' && c <= '9') || std::string_view("_-./ ()+=%;").find(c) != std::string_view::npos) continue;
+    if (letter(c) || (c >= '0' && c <= '9') || std::string_view("_-./ ()+=%;").find(c) != std::string_view::npos)
+      continue;
     const bool colon_inside = c == ':' && text[i + 1] != ' ';  // not the last, see above
     const bool comma = c == ',';                               // we write no flow style
     if (!colon_inside && !comma) return false;
@@ -40,12 +42,23 @@ bool is_plain(std::string_view text) {
 
 void append_escaped(std::string& out, char c) {
   switch (c) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\n': out += "\\n"; return;
-    case '\t': out += "\\t"; return;
-    case '\r': out += "\\r"; return;
-    default: break;
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    default:
+      break;
   }
   if (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) {
     out += c;

@@ -28,6 +28,8 @@ ChunkHeader::ChunkHeader(std::uint64_t size) noexcept : begin_(text_.size() - 2)
 
 bool may_be_trailer(std::string_view name, FieldId id) noexcept {
   if (id != FieldId::Other) return false;
+  constexpr std::string_view kForwarded = "x-forwarded-";  // also those without an id of their own
+  if (equals_ignoring_case(name.substr(0, kForwarded.size()), kForwarded)) return false;
   static constexpr std::array<std::string_view, 24> kForbidden{
       "age",          "authorization",       "cache-control",   "content-encoding",   "content-range", "content-type",
       "cookie",       "date",                "expires",         "if-match",           "if-none-match", "if-modified-since",

@@ -13,10 +13,11 @@ HeadLines::Step HeadLines::next(std::string_view bytes, std::string_view& line, 
     scanned_ = bytes.size();
     return Step::NeedMore;
   }
+  scanned_ = lf + 1;
   if (lf == line_at_ || bytes[lf - 1] != '\r') return Step::BadLineEnd;
   line = bytes.substr(line_at_, lf - 1 - line_at_);
   at = static_cast<std::uint32_t>(line_at_);
-  line_at_ = scanned_ = lf + 1;
+  line_at_ = scanned_;
   return Step::Line;
 }
 
@@ -62,12 +63,14 @@ HeadState RequestHeadDecoder::refuse(std::uint16_t status, std::string_view reas
   return HeadState::Refused;
 }
 
-HeadState RequestHeadDecoder::too_long(std::string_view bytes) noexcept {
-  if (!have_request_line_ && bytes.size() - lines_.consumed() > limits_.uri_bytes + kMethodBytes + 16) {
-    return refuse(414, "request line too long");
+/// Looks at what was scanned, not at what arrived, so that the answer does not depend on how the bytes were cut.
+Refusal RequestHeadDecoder::check_size(std::size_t line_at) const noexcept {
+  constexpr std::size_t kAround = kMethodBytes + 16;  // method, version, spaces, CRLF
+  if (!have_request_line_ && lines_.scanned() - line_at > limits_.uri_bytes + kAround) {
+    return {414, "request line too long"};
   }
-  if (bytes.size() > limits_.bytes) return refuse(431, "head too long");
-  return HeadState::NeedMore;
+  if (lines_.scanned() > limits_.bytes) return {431, "head too long"};
+  return {};
 }
 
 HeadState RequestHeadDecoder::feed(std::string_view bytes, RequestHead& head) noexcept {
@@ -76,12 +79,11 @@ HeadState RequestHeadDecoder::feed(std::string_view bytes, RequestHead& head) no
   for (;;) {
     std::string_view line;
     std::uint32_t at = 0;
-    switch (lines_.next(bytes, line, at)) {
-      case detail::HeadLines::Step::NeedMore: return too_long(bytes);
-      case detail::HeadLines::Step::BadLineEnd: return refuse(400, "line that does not end with CRLF");
-      case detail::HeadLines::Step::Line: break;
-    }
-    if (lines_.consumed() > limits_.bytes) return refuse(431, "head too long");
+    const std::size_t line_at = lines_.consumed();
+    const auto step = lines_.next(bytes, line, at);
+    if (const Refusal refusal = check_size(line_at)) return refuse(refusal.status, refusal.reason);
+    if (step == detail::HeadLines::Step::NeedMore) return HeadState::NeedMore;
+    if (step == detail::HeadLines::Step::BadLineEnd) return refuse(400, "line that does not end with CRLF");
     if (!have_request_line_) {
       if (line.empty()) {  // RFC 9112 §2.2: a server should ignore at least one empty line before the request line
         if (++empty_lines_ > 2) return refuse(400, "empty lines before the request");
@@ -144,7 +146,9 @@ Refusal resolve_target(RequestHead& head) noexcept {
   const std::size_t path = rest.find_first_of("/?");
   head.authority = rest.substr(0, path);
   if (!is_host(head.authority)) return {400, "malformed authority in the target"};
-  head.target = path == std::string_view::npos ? std::string_view("/") : rest.substr(path);
+  // Without a path the server as a whole is meant, which OPTIONS says as "*" (RFC 9112 §3.2.4).
+  const std::string_view root = head.method == Method::Options ? "*" : "/";
+  head.target = path == std::string_view::npos ? root : rest.substr(path);
   if (head.target.front() == '?') return {400, "absolute-form without a path"};
   return {};
 }
@@ -212,13 +216,10 @@ HeadState ResponseHeadDecoder::feed(std::string_view bytes, ResponseHead& head) 
   for (;;) {
     std::string_view line;
     std::uint32_t at = 0;
-    switch (lines_.next(bytes, line, at)) {
-      case detail::HeadLines::Step::NeedMore:
-        return bytes.size() > limits_.bytes ? refuse("response head too long") : HeadState::NeedMore;
-      case detail::HeadLines::Step::BadLineEnd: return refuse("response line that does not end with CRLF");
-      case detail::HeadLines::Step::Line: break;
-    }
-    if (lines_.consumed() > limits_.bytes) return refuse("response head too long");
+    const auto step = lines_.next(bytes, line, at);
+    if (lines_.scanned() > limits_.bytes) return refuse("response head too long");
+    if (step == detail::HeadLines::Step::NeedMore) return HeadState::NeedMore;
+    if (step == detail::HeadLines::Step::BadLineEnd) return refuse("response line that does not end with CRLF");
     if (!have_status_line_) {
       if (const Refusal refusal = parse_status_line(line, at)) return refuse(refusal.reason);
       have_status_line_ = true;

@@ -35,6 +35,8 @@ class HeadLines {
   /// On Line, `line` is the next line without its CRLF and `at` its place.
   Step next(std::string_view bytes, std::string_view& line, std::uint32_t& at) noexcept;
   std::size_t consumed() const noexcept { return line_at_; }
+  /// Bytes looked at so far: up to and including the last line end seen, or all of them.
+  std::size_t scanned() const noexcept { return scanned_; }
 
  private:
   std::size_t line_at_ = 0;  // where the line that is being read begins
@@ -62,7 +64,7 @@ class RequestHeadDecoder {
 
  private:
   HeadState refuse(std::uint16_t status, std::string_view reason) noexcept;
-  HeadState too_long(std::string_view bytes) noexcept;
+  Refusal check_size(std::size_t line_at) const noexcept;
   Refusal parse_request_line(std::string_view line) noexcept;
   Refusal finish(std::string_view bytes, RequestHead& head) noexcept;
 
