@@ -1,5 +1,7 @@
 #include "http/h1_head.h"
 
+#include <algorithm>
+
 #include "http/grammar.h"
 #include "http/h1_framing.h"
 
@@ -99,7 +101,9 @@ HeadState RequestHeadDecoder::feed(std::string_view bytes, RequestHead& head) no
       if (const Refusal refusal = finish(bytes, head)) return refuse(refusal.status, refusal.reason);
       return HeadState::Done;
     }
-    if (head.fields.size() >= limits_.fields) return refuse(431, "too many fields");
+    if (head.fields.size() >= std::min<std::size_t>(limits_.fields, FieldList::kMost)) {
+      return refuse(431, "too many fields");
+    }
     if (const char* wrong = detail::parse_field_line(line, at, head.fields)) return refuse(400, wrong);
   }
 }

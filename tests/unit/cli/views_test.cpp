@@ -1,0 +1,121 @@
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <boost/json.hpp>
+#include <sstream>
+
+#include "cli/history_view.h"
+#include "cli/status_view.h"
+#include "cli/table.h"
+
+namespace tidegate::cli {
+namespace {
+
+namespace json = boost::json;
+
+json::value status() {
+  return json::parse(R"({"version": "1.2.3", "epoch": 7, "ready": true, "store": {"healthy": true},
+    "routes": [{"name": "api", "clusters": {"old": "dc-west", "new": "eks"}, "epoch": 7,
+      "weight": {"file": 5, "wanted": 12.5, "effective": 12.5}, "latched": false, "latch_reason": null,
+      "mirror": {"file": 100, "percent": 100, "received": 1200, "mirrored": 1180,
+                 "dropped": {"method": 15, "rate": 5, "reset": 0}, "in_flight": 0},
+      "gate": {"verdict": "inconclusive", "reason": "observing", "old_suspect": false,
+               "sentence": "observing: new failed 0 of 60 requests in 12 s, old 1 of 420 in the same time, threshold 1 %"},
+      "traffic": {"old": {"requests": 90000, "failures": 12, "p50_ms": 1.24, "p99_ms": 81.4},
+                  "new": {"requests": 60, "failures": 0, "p50_ms": null, "p99_ms": null}}}]})");
+}
+
+std::size_t longest_line(const std::string& text) {
+  std::size_t longest = 0;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) longest = std::max(longest, width(line));
+  return longest;
+}
+
+TEST(StatusView, SaysEverythingInEightyColumns) {
+  const std::string text = status_view(status(), {});
+  EXPECT_EQ(text,
+            "tidegate 1.2.3, epoch 7, ready\n"
+            "\n"
+            "api  (epoch 7)\n"
+            "  weight  12.5 % of requests go to new (the file says 5 %)\n"
+            "  gate    inconclusive - observing: new failed 0 of 60 requests in 12 s, old 1\n"
+            "          of 420 in the same time, threshold 1 %\n"
+            "  mirror  100 %: received 1200, mirrored 1180, dropped 20 (method 15, rate 5),\n"
+            "          in flight 0\n"
+            "  side  cluster  requests     failures     p50    p99\n"
+            "  old   dc-west     90000  12 (0.01 %)  1.2 ms  81 ms\n"
+            "  new   eks            60            0       -      -\n");
+  EXPECT_LE(longest_line(text), 80u);
+}
+
+TEST(StatusView, ALatchSaysWhyAndHowToOpenIt) {
+  json::value value = status();
+  json::object& route = value.at("routes").as_array()[0].as_object();
+  route["latched"] = true;
+  route["latch_reason"] = "new failed 12 of 60 requests in 0.6 s";
+  route["weight"] = json::parse(R"({"file": 5, "wanted": 0, "effective": 0})");
+  const std::string text = status_view(value, {});
+  EXPECT_NE(text.find("latched new failed 12 of 60 requests in 0.6 s\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("open it: tidegate rearm api\n"), std::string::npos) << text;
+}
+
+TEST(StatusView, WantedAndEffectiveAreBothSaidWhereTheyDiffer) {
+  json::value value = status();
+  value.at("routes").as_array()[0].at("weight") = json::parse(R"({"file": 10, "wanted": 10, "effective": 5})");
+  EXPECT_NE(status_view(value, {}).find("weight  wanted 10 %, effective 5 % (as in the file)\n"), std::string::npos);
+}
+
+TEST(StatusView, AStoreThatFailsIsSaid) {
+  json::value value = status();
+  value.as_object()["store"] = json::parse(R"({"healthy": false, "last_error": "disk full", "pending": 2})");
+  EXPECT_NE(status_view(value, {}).find("the store fails: disk full (2 decisions are not durable)"), std::string::npos);
+}
+
+TEST(StatusView, ColorsChangeNoColumn) {
+  const std::string plain = status_view(status(), {});
+  const std::string colored = status_view(status(), {true, 80});
+  EXPECT_NE(colored.find("\033["), std::string::npos);
+  EXPECT_EQ(longest_line(colored), longest_line(plain));
+  EXPECT_EQ(plain.find('\033'), std::string::npos);
+}
+
+TEST(StatusView, AnAnswerOfAnotherVersionCostsCellsAndNotTheTable) {
+  EXPECT_NE(status_view(json::parse(R"({"routes": [{"name": "api"}, 5]})"), {}).find("api"), std::string::npos);
+  EXPECT_NO_THROW(status_view(json::value(5), {}));
+}
+
+TEST(StatusView, WhatAnOperatorWroteCannotCommandTheTerminal) {
+  json::value value = status();
+  value.at("routes").as_array()[0].as_object()["name"] = "a\033[2J\xc2\x9b";
+  EXPECT_NE(status_view(value, {}).find("a?[2J?  (epoch"), std::string::npos);
+}
+
+TEST(HistoryView, ShowsWhoWhatAndWhy) {
+  ::setenv("TZ", "UTC", 1);
+  ::tzset();
+  EXPECT_EQ(history_view(json::parse(R"({"decisions": [
+      {"epoch": 12, "at_ms": 1700000000250, "route": "api", "action": "revert", "actor": "gate", "reason": "new failed", "from": "10", "to": "0"},
+      {"epoch": 9, "at_ms": 1699999999000, "route": "all", "action": "weight", "actor": "anna", "reason": "", "from": "5", "to": "10"}]})")),
+            "TIME                      EPOCH  ROUTE  ACTION  FROM -> TO  ACTOR  REASON\n"
+            "2023-11-14T22:13:20+0000     12  api    revert  10 -> 0     gate   new failed\n"
+            "2023-11-14T22:13:19+0000      9  all    weight  5 -> 10     anna\n");
+  EXPECT_EQ(history_view(json::parse(R"({"decisions": []})")), "no decisions yet\n");
+}
+
+TEST(Table, CountsSignsAndNotBytes) {
+  Table table({Table::Align::Left, Table::Align::Right});
+  table.row({"grün", "1"});
+  table.row({"\033[31mrot\033[0m", "22"});
+  table.row({"x"});
+  EXPECT_EQ(table.text(1), " grün   1\n \033[31mrot\033[0m   22\n x\n");
+}
+
+TEST(Wrapped, AWordThatIsTooLongStandsAlone) {
+  EXPECT_EQ(wrapped("aa bbbbbbbbbb cc dd", 2, 8), "aa\n  bbbbbbbbbb\n  cc dd");
+  EXPECT_EQ(wrapped("", 2, 8), "");
+}
+
+}  // namespace
+}  // namespace tidegate::cli

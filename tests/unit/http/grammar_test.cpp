@@ -1,0 +1,120 @@
+// The small rules that every parser shares: lengths, tokens, lists, names of fields and methods.
+#include "http/grammar.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "http/head.h"
+
+namespace tidegate::http {
+namespace {
+
+TEST(ParseLength, TakesDigitsOnlyAndAtMostEighteen) {
+  EXPECT_EQ(parse_length("0"), 0u);
+  EXPECT_EQ(parse_length("5"), 5u);
+  EXPECT_EQ(parse_length("0005"), 5u);
+  EXPECT_EQ(parse_length("999999999999999999"), 999'999'999'999'999'999u);
+  for (const char* text : {"", " ", "5 ", " 5", "+5", "-5", "5,5", "0x5", "5_0", "5a", "1000000000000000000",
+                           "0000000000000000005", "18446744073709551616", "\xb2"}) {
+    EXPECT_EQ(parse_length(text), std::nullopt) << text;
+  }
+}
+
+TEST(Grammar, EveryByteHasItsClasses) {
+  const std::string token = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  for (int i = 0; i < 256; ++i) {
+    const char c = static_cast<char>(i);
+    EXPECT_EQ(is_token_char(c), token.find(c) != std::string::npos) << i;
+    EXPECT_EQ(is_field_byte(c), i == '\t' || (i >= 0x20 && i != 0x7f)) << i;
+    EXPECT_EQ(is_target_char(c), i > 0x20 && i < 0x7f && c != '#') << i;
+  }
+  EXPECT_FALSE(is_token(""));
+}
+
+TEST(Grammar, OnlyAsciiLettersChangeCase) {
+  for (int i = 0; i < 256; ++i) {
+    const char c = static_cast<char>(i);
+    EXPECT_EQ(lower(c), i >= 'A' && i <= 'Z' ? static_cast<char>(i + 32) : c) << i;
+  }
+  EXPECT_FALSE(equals_ignoring_case("[", "{"));
+  EXPECT_FALSE(equals_ignoring_case("\xc3\x84", "\xc3\xa4"));
+}
+
+TEST(Grammar, AListYieldsItsElementsWithoutBlanksOrEmptyOnes) {
+  const auto elements = [](std::string_view list) {
+    std::vector<std::string> out;
+    for_each_element(list, [&out](std::string_view e) { return out.emplace_back(e), true; });
+    return out;
+  };
+  using V = std::vector<std::string>;
+  EXPECT_EQ(elements(""), V{});
+  EXPECT_EQ(elements(",, ,\t"), V{});
+  EXPECT_EQ(elements("a"), V{"a"});
+  EXPECT_EQ(elements(" a ,\tb c,,d"), (V{"a", "b c", "d"}));
+  int seen = 0;
+  for_each_element("a,b,c", [&seen](std::string_view) { return ++seen < 2; });
+  EXPECT_EQ(seen, 2);
+}
+
+TEST(Grammar, AnAuthorityLosesItsPort) {
+  EXPECT_EQ(without_port("a:80"), "a");
+  EXPECT_EQ(without_port("a"), "a");
+  EXPECT_EQ(without_port("a:"), "a");
+  EXPECT_EQ(without_port("[::1]:80"), "[::1]");
+  EXPECT_EQ(without_port("[::1]"), "[::1]");
+  EXPECT_EQ(without_port(""), "");
+}
+
+TEST(FieldIds, AreFoundInEveryCaseAndOnlyForTheWholeName) {
+  const std::vector<std::pair<std::string, FieldId>> names{
+      {"connection", FieldId::Connection}, {"content-length", FieldId::ContentLength}, {"expect", FieldId::Expect},
+      {"forwarded", FieldId::Forwarded}, {"host", FieldId::Host}, {"keep-alive", FieldId::KeepAlive},
+      {"proxy-connection", FieldId::ProxyConnection}, {"te", FieldId::Te}, {"x-tidegate-side", FieldId::Tidegate},
+      {"traceparent", FieldId::Traceparent}, {"tracestate", FieldId::Tracestate}, {"trailer", FieldId::Trailer},
+      {"transfer-encoding", FieldId::TransferEncoding}, {"upgrade", FieldId::Upgrade}, {"user-agent", FieldId::UserAgent},
+      {"x-forwarded-for", FieldId::XForwardedFor}, {"x-forwarded-host", FieldId::XForwardedHost},
+      {"x-forwarded-proto", FieldId::XForwardedProto}, {"x-request-id", FieldId::XRequestId}};
+  for (const auto& [name, id] : names) {
+    std::string upper = name;
+    for (char& c : upper) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+    EXPECT_EQ(identify(name), id) << name;
+    EXPECT_EQ(identify(upper), id) << upper;
+    EXPECT_EQ(identify("x" + name), FieldId::Other) << name;
+    if (id != FieldId::Tidegate) {
+      EXPECT_EQ(identify(name + "s"), FieldId::Other) << name;
+    }
+    EXPECT_EQ(identify(name.substr(0, name.size() - 1) + "_"), id == FieldId::Tidegate ? id : FieldId::Other) << name;
+  }
+  EXPECT_EQ(identify(""), FieldId::Other);
+  EXPECT_EQ(identify("content_length"), FieldId::Other);
+}
+
+TEST(Methods, AreKnownByTheirExactNameAndLabelledWithoutMakingSeries) {
+  EXPECT_EQ(method_of("GET"), Method::Get);
+  EXPECT_EQ(method_of("DELETE"), Method::Delete);
+  EXPECT_EQ(method_of("get"), Method::Other);
+  EXPECT_EQ(method_of("OTHER"), Method::Other);
+  EXPECT_EQ(method_of(""), Method::Other);
+  EXPECT_EQ(label(Method::Patch), "PATCH");
+  EXPECT_EQ(label(method_of("X-EVIL")), "OTHER");
+}
+
+TEST(Methods, SafeAndIdempotentAreThoseOfRfc9110) {
+  for (const Method m : {Method::Get, Method::Head, Method::Options, Method::Trace}) {
+    EXPECT_TRUE(is_safe(m));
+    EXPECT_TRUE(is_idempotent(m));
+  }
+  for (const Method m : {Method::Put, Method::Delete}) {
+    EXPECT_FALSE(is_safe(m));
+    EXPECT_TRUE(is_idempotent(m));
+  }
+  for (const Method m : {Method::Post, Method::Patch, Method::Connect, Method::Other}) {
+    EXPECT_FALSE(is_safe(m));
+    EXPECT_FALSE(is_idempotent(m));
+  }
+}
+
+}  // namespace
+}  // namespace tidegate::http

@@ -1,0 +1,47 @@
+#include "observe/latency_totals.h"
+
+#include <gtest/gtest.h>
+
+namespace tidegate::observe {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(LatencyTotals, FoldBucketsAndSumOfAllWorkers) {
+  LatencyHistogram one, two;
+  one.add(400us);
+  one.add(500us);  // a bound belongs to its bucket
+  two.add(501us);
+  two.add(60s);
+  LatencyTotals totals;
+  totals.add(one);
+  totals.add(two);
+  EXPECT_EQ(totals.count(), 4u);
+  EXPECT_EQ(totals.buckets[0], 2u);
+  EXPECT_EQ(totals.buckets[1], 1u);
+  EXPECT_EQ(totals.buckets.back(), 1u);
+  EXPECT_DOUBLE_EQ(totals.sum_seconds, 60.001401);
+}
+
+TEST(LatencyTotals, QuantilesAreInterpolatedInTheirBucket) {
+  LatencyTotals totals;
+  totals.buckets[4] = 100;  // 5 to 10 ms
+  EXPECT_DOUBLE_EQ(*totals.quantile(0.0), 0.005);
+  EXPECT_DOUBLE_EQ(*totals.quantile(0.5), 0.0075);
+  EXPECT_DOUBLE_EQ(*totals.quantile(0.99), 0.00995);
+  totals.buckets[0] = 300;  // up to 0.5 ms
+  EXPECT_DOUBLE_EQ(*totals.quantile(0.5), 0.0005 * 200 / 300);
+  EXPECT_DOUBLE_EQ(*totals.quantile(0.75), 0.0005);
+  EXPECT_DOUBLE_EQ(*totals.quantile(1.0), 0.01);
+}
+
+TEST(LatencyTotals, WhatIsAboveAllBoundsIsShownAsTheLastBound) {
+  LatencyTotals totals;
+  totals.buckets.back() = 1;
+  EXPECT_DOUBLE_EQ(*totals.quantile(0.5), 10.0);
+}
+
+TEST(LatencyTotals, NoDataHaveNoQuantile) { EXPECT_FALSE(LatencyTotals().quantile(0.5)); }
+
+}  // namespace
+}  // namespace tidegate::observe
