@@ -95,6 +95,7 @@ std::string name_error(std::string_view name) {
   if (std::all_of(name.begin(), name.end(), [](char c) { return c == '.'; })) {
     return in_quotes(name) + " cannot be a part of a URL";
   }
+  if (name == "none") return "\"none\" cannot be a name: metrics use it for requests without a route or side";
   return {};
 }
 

@@ -1,0 +1,165 @@
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+#include "fixture.h"
+
+namespace tidegate::control {
+namespace {
+
+TEST_F(EngineTest, AWeightIsInForceAndDurableWhenTheAnswerComes) {
+  start(one_route(10));
+  const Outcome outcome = set_weight(25, {"anna", "step 2", {}});
+  ASSERT_TRUE(outcome.has_value());
+  EXPECT_TRUE(outcome->durable);
+  EXPECT_EQ(in_force().text(), "25");
+  ASSERT_EQ(store_.saved().size(), 1u);
+  const store::Change saved = store_.saved().front();
+  EXPECT_EQ(saved.route.weight.text(), "25");
+  EXPECT_EQ(saved.route.file_weight.text(), "10");
+  EXPECT_EQ(saved.decision.actor, "anna");
+  EXPECT_EQ(saved.decision.reason, "step 2");
+  EXPECT_EQ(saved.decision.from, "10");
+  EXPECT_EQ(saved.decision.to, "25");
+  EXPECT_EQ(saved.decision.epoch, outcome->epoch);
+}
+
+TEST_F(EngineTest, EpochsGrowFromTheOneThatWasSaved) {
+  store::State saved;
+  saved.epoch = 41;
+  start(one_route(10), saved);
+  EXPECT_EQ(set_weight(5)->epoch, 42u);
+  EXPECT_EQ(set_weight(6)->epoch, 43u);
+}
+
+TEST_F(EngineTest, ADeadNewSideIsRevertedLatchedAndRecorded) {
+  start(one_route(50));
+  for (int i = 0; i < 200; ++i) {
+    ledger_.dispatched(Side::New, 0);
+    ledger_.failed(Side::New, 0, 0);
+    ledger_.dispatched(Side::Old, 0);
+  }
+  // The breaker wants its failures over 0.2 s: keep failing until it decides.
+  std::atomic<bool> decided{false};
+  std::thread traffic([&] {
+    while (!decided) {
+      ledger_.dispatched(Side::New, 0);
+      ledger_.failed(Side::New, 0, 0);
+      std::this_thread::yield();
+    }
+  });
+  const store::Decision made = wait_for(store::Action::Revert);
+  decided = true;
+  traffic.join();
+  EXPECT_EQ(in_force(), Weight::none());
+  EXPECT_EQ(made.actor, "gate");
+  EXPECT_EQ(made.from, "50");
+  EXPECT_EQ(made.to, "0");
+  EXPECT_NE(made.reason.find("new failed"), std::string::npos) << made.reason;
+  const boost::json::value record = boost::json::parse(made.record);
+  EXPECT_EQ(record.at("reason").as_string(), "hard_breaker");
+  EXPECT_GE(record.at("window").at("new").at("failures").to_number<int>(), 20);
+  const Status now = status();
+  EXPECT_TRUE(now.routes.front().latched);
+  EXPECT_EQ(now.routes.front().reverts[static_cast<std::size_t>(RevertReason::HardBreaker)], 1u);
+}
+
+TEST_F(EngineTest, ARaiseOnALatchedRouteIsAConflictThatNamesTheWayOut) {
+  start(one_route(10));
+  ASSERT_TRUE(revert().has_value());
+  const Outcome outcome = set_weight(10);
+  ASSERT_TRUE(outcome.has_error());
+  EXPECT_EQ(outcome.error().code, CommandError::Code::Conflict);
+  EXPECT_NE(outcome.error().message.find("tidegate rearm all"), std::string::npos);
+  EXPECT_EQ(in_force(), Weight::none());
+}
+
+TEST_F(EngineTest, RearmOpensAtWeightZero) {
+  start(one_route(10));
+  ASSERT_TRUE(revert().has_value());
+  ASSERT_TRUE(rearm().has_value());
+  EXPECT_EQ(in_force(), Weight::none());
+  EXPECT_FALSE(status().routes.front().latched);
+  ASSERT_TRUE(set_weight(10).has_value());
+  EXPECT_EQ(in_force().text(), "10");
+}
+
+TEST_F(EngineTest, RearmOfAnOpenRouteIsAConflict) {
+  start(one_route(10));
+  ASSERT_TRUE(rearm().has_error());
+  EXPECT_EQ(rearm().error().code, CommandError::Code::Conflict);
+}
+
+TEST_F(EngineTest, AStaleEpochIsRefused) {
+  start(one_route(10));
+  const std::uint64_t epoch = set_weight(11)->epoch;
+  ASSERT_TRUE(set_weight(12, {"a", "", epoch}).has_value());
+  const Outcome second = set_weight(13, {"b", "", epoch});
+  ASSERT_TRUE(second.has_error());
+  EXPECT_EQ(second.error().code, CommandError::Code::Stale);
+  EXPECT_EQ(in_force().text(), "12");
+}
+
+TEST_F(EngineTest, AnUnknownRouteIsNamedWithThoseThatExist) {
+  start(one_route(10));
+  const Outcome outcome = ask([&](Reply reply) { engine_->revert("al", {}, std::move(reply)); });
+  ASSERT_TRUE(outcome.has_error());
+  EXPECT_EQ(outcome.error().code, CommandError::Code::NotFound);
+  EXPECT_NE(outcome.error().message.find("routes: all"), std::string::npos);
+}
+
+TEST_F(EngineTest, ARaiseThatCannotBeMadeDurableIsTakenBack) {
+  start(one_route(10));
+  store_.fail(true);
+  const Outcome outcome = set_weight(50);
+  ASSERT_TRUE(outcome.has_error());
+  EXPECT_EQ(outcome.error().code, CommandError::Code::Store);
+  EXPECT_EQ(in_force().text(), "10");
+}
+
+TEST_F(EngineTest, ARevertHoldsWhileTheStoreFailsAndIsWrittenWhenItWorksAgain) {
+  start(one_route(50));
+  store_.fail(true);
+  const Outcome outcome = revert();
+  ASSERT_TRUE(outcome.has_value());
+  EXPECT_FALSE(outcome->durable);
+  EXPECT_EQ(in_force(), Weight::none());
+  EXPECT_FALSE(status().store.healthy);
+  store_.fail(false);
+  while (store_.saved().empty()) std::this_thread::yield();
+  EXPECT_TRUE(store_.saved().front().route.latched);
+}
+
+TEST_F(EngineTest, LoweringHoldsWhileTheStoreFails) {
+  start(one_route(50));
+  store_.fail(true);
+  const Outcome outcome = set_weight(5);
+  ASSERT_TRUE(outcome.has_value());
+  EXPECT_FALSE(outcome->durable);
+  EXPECT_EQ(in_force().text(), "5");
+}
+
+TEST_F(EngineTest, ARearmThatCannotBeMadeDurableStaysLatched) {
+  start(one_route(50));
+  ASSERT_TRUE(revert().has_value());
+  store_.fail(true);
+  ASSERT_TRUE(rearm().has_error());
+  EXPECT_TRUE(status().routes.front().latched);
+}
+
+TEST_F(EngineTest, AMirrorPercentNeedsAMirrorInTheConfiguration) {
+  start(one_route(10));
+  ASSERT_TRUE(set_mirror(50).has_error());
+  EXPECT_EQ(set_mirror(50).error().code, CommandError::Code::Invalid);
+}
+
+TEST_F(EngineTest, AMirrorPercentIsInForceWithoutANewGateStep) {
+  start(one_route(10, true));
+  const std::uint32_t step = snapshot_->routes().front().live->split().step;
+  ASSERT_TRUE(set_mirror(50).has_value());
+  EXPECT_EQ(snapshot_->routes().front().live->mirror().text(), "50");
+  EXPECT_EQ(snapshot_->routes().front().live->split().step, step);
+}
+
+}  // namespace
+}  // namespace tidegate::control

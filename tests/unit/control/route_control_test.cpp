@@ -1,0 +1,80 @@
+#include "control/route_control.h"
+
+#include <gtest/gtest.h>
+
+#include "fixture.h"
+
+namespace tidegate::control {
+namespace {
+
+using State = RouteControl::State;
+using Event = RouteControl::Event;
+using Action = RouteControl::Action;
+
+TEST(RouteControl, EveryPairOfStateAndEventIsDecided) {
+  EXPECT_EQ(RouteControl::allowed(State::Open, Event::Lower), Action::Apply);
+  EXPECT_EQ(RouteControl::allowed(State::Open, Event::Raise), Action::Apply);
+  EXPECT_EQ(RouteControl::allowed(State::Open, Event::Revert), Action::Apply);
+  EXPECT_EQ(RouteControl::allowed(State::Open, Event::Rearm), Action::Refuse);
+  EXPECT_EQ(RouteControl::allowed(State::Open, Event::Mirror), Action::Apply);
+  EXPECT_EQ(RouteControl::allowed(State::Latched, Event::Lower), Action::Nothing);
+  EXPECT_EQ(RouteControl::allowed(State::Latched, Event::Raise), Action::Refuse);
+  EXPECT_EQ(RouteControl::allowed(State::Latched, Event::Revert), Action::Nothing);
+  EXPECT_EQ(RouteControl::allowed(State::Latched, Event::Rearm), Action::Apply);
+  EXPECT_EQ(RouteControl::allowed(State::Latched, Event::Mirror), Action::Apply);
+}
+
+struct Restarted {
+  explicit Restarted(double file_weight, const store::RouteRecord& record)
+      : config(one_route(file_weight)),
+        snapshot(snapshot_of(config)),
+        control(config.routes.front(), snapshot.routes().front(), {}, &record) {}
+  config::Config config;
+  route::Snapshot snapshot;
+  RouteControl control;
+};
+
+store::RouteRecord record(double file_weight, double weight, bool latched) {
+  store::RouteRecord out;
+  out.route = "all";
+  out.file_weight = *Weight::from_percent(file_weight);
+  out.weight = *Weight::from_percent(weight);
+  out.latched = latched;
+  out.latch_reason = latched ? "new failed" : "";
+  out.epoch = 7;
+  return out;
+}
+
+TEST(RouteControl, AWeightSetAtRunTimeWinsOverTheFileAfterARestart) {
+  const Restarted after(10, record(10, 35, false));
+  EXPECT_EQ(after.control.weight().text(), "35");
+  EXPECT_EQ(after.snapshot.routes().front().live->split().weight.text(), "35");
+  EXPECT_EQ(after.snapshot.routes().front().live->split().epoch, 7u);
+}
+
+TEST(RouteControl, AFileWhoseOwnValueChangedWinsOverTheWeightSetAtRunTime) {
+  const Restarted after(20, record(10, 35, false));
+  EXPECT_EQ(after.control.weight().text(), "20");
+}
+
+TEST(RouteControl, ALatchSurvivesARestartAndAChangedFile) {
+  for (const double file_weight : {10.0, 20.0}) {
+    const Restarted after(file_weight, record(10, 0, true));
+    EXPECT_EQ(after.control.state(), State::Latched);
+    EXPECT_EQ(after.snapshot.routes().front().live->split().weight, Weight::none());
+    EXPECT_EQ(after.control.latch_reason(), "new failed");
+  }
+}
+
+TEST(RouteControl, EachWeightChangeIsANewStepOfTheGate) {
+  Restarted route(10, record(10, 10, false));
+  const auto step = [&] { return route.snapshot.routes().front().live->split().step; };
+  const std::uint32_t before = step();
+  route.control.set_weight(*Weight::from_percent(20), 8);
+  EXPECT_EQ(step(), before + 1);
+  route.control.revert(RevertReason::Operator, "by hand", 9);
+  EXPECT_EQ(step(), before + 2);
+}
+
+}  // namespace
+}  // namespace tidegate::control
