@@ -84,7 +84,7 @@ class Demo {
                   std::vector<std::string>{
                       "Tidegate demo  proxy http://" + proxy + "  admin http://" + app_.admin_address(),
                       "  old cluster " + old_.address() + "  new cluster " + new_.address() + "  " +
-                          std::to_string(cli::DemoLoad::kPerSecond) + " requests/s  (Ctrl-C ends it)"});
+                          std::to_string(cli::DemoLoad::kPerSecond) + " requests/s"});
     api_.emplace(admin::Client::Setup{*admin::parse_server(app_.admin_address()), {}, 5s});
     const auto colon = proxy.rfind(':');
     load_.emplace(*net::make_address("127.0.0.1", static_cast<std::uint16_t>(std::stoi(proxy.substr(colon + 1)))));

@@ -14,20 +14,23 @@
 namespace tidegate::cli {
 
 /// One connection: answers requests without bodies, one after the other.
-class DemoOrigin::Visitor final : public net::Retirable {
+class DemoOrigin::Visitor final : public net::Retirable, public Link<> {
  public:
-  explicit Visitor(DemoOrigin& origin) : origin_(origin), stream_(origin.reactor_), received_(origin.reactor_.blocks()), out_(origin.reactor_.blocks()) {}
+  explicit Visitor(DemoOrigin& origin)
+      : origin_(origin), stream_(origin.reactor_), received_(origin.reactor_.blocks()), out_(origin.reactor_.blocks()) {}
 
   void start(int descriptor) {
     stream_.adopt(descriptor);
     root_ = serve();
     root_.start(&Visitor::done, this);
   }
+  void end() { stream_.cancel(); }
 
  private:
   static void done(void* self) {
     auto* visitor = static_cast<Visitor*>(self);
     visitor->stream_.close();
+    visitor->unlink();
     visitor->origin_.listener_.on_session_end();
     visitor->origin_.reactor_.retire(std::unique_ptr<net::Retirable>(visitor));
   }
@@ -81,7 +84,13 @@ constexpr std::uint32_t kConnections = 256;
 DemoOrigin::DemoOrigin(std::string answer)
     : answer_(std::move(answer)),
       listener_(
-          reactor_, [this](int descriptor, const net::Address&) { (new Visitor(*this))->start(descriptor); }, kConnections) {
+          reactor_,
+          [this](int descriptor, const net::Address&) {
+            auto* visitor = new Visitor(*this);
+            visitors_.push_back(*visitor);
+            visitor->start(descriptor);
+          },
+          kConnections) {
   net::Address address = *net::make_address("127.0.0.1", 0);
   const int descriptor = net::Listener::open(address);
   ::getsockname(descriptor, address.get(), &address.length);
@@ -91,7 +100,10 @@ DemoOrigin::DemoOrigin(std::string answer)
 }
 
 DemoOrigin::~DemoOrigin() {
-  reactor_.stop();
+  reactor_.post([this] {
+    while (Visitor* visitor = visitors_.front()) visitor->end();
+    reactor_.stop();
+  });
   thread_.join();
 }
 

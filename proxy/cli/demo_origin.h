@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "base/intrusive_list.h"
 #include "net/listener.h"
 #include "net/reactor.h"
 
@@ -34,6 +35,7 @@ class DemoOrigin {
   std::string address_;
   net::Reactor reactor_;
   net::Listener listener_;
+  List<Visitor> visitors_;
   std::atomic<unsigned> fail_percent_{0};
   std::atomic<std::uint64_t> requests_{0};
   std::atomic<std::uint64_t> failures_{0};
