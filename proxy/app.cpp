@@ -55,6 +55,7 @@ OpenedListener open_listener(const config::SocketAddress& wanted, std::size_t wo
   OpenedListener opened;
   std::optional<net::Address> address = net::make_address(wanted.host, wanted.port);
   if (!address) throw std::runtime_error("not an address: " + wanted.host);
+  if (wanted.port != 0) net::Listener::check_free(*address);
   for (std::size_t i = 0; i < workers; ++i) {
     opened.descriptors.push_back(net::Listener::open(*address));
     if (i > 0) continue;

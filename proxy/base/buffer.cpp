@@ -40,7 +40,7 @@ void Buffer::acquire() {
   begin_ = end_ = 0;
 }
 
-void Buffer::reserve(std::size_t bytes) {
+void Buffer::make_room(std::size_t bytes) {
   ensure();
   if (free_bytes() >= bytes) return;
   const std::size_t held = size();

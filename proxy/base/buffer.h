@@ -60,7 +60,9 @@ class Buffer {
     if (memory_ == nullptr) acquire();
   }
   /// At least `bytes` free after the readable part; moves and grows as needed. Views into the buffer become invalid.
-  void reserve(std::size_t bytes);
+  void reserve(std::size_t bytes) {
+    if (memory_ == nullptr || free_bytes() < bytes) make_room(bytes);
+  }
   void commit(std::size_t bytes) noexcept { end_ += bytes; }
   void consume(std::size_t bytes) noexcept {
     begin_ += bytes;
@@ -87,6 +89,7 @@ class Buffer {
 
  private:
   void acquire();
+  void make_room(std::size_t bytes);
 
   BlockPool* pool_;
   char* memory_ = nullptr;

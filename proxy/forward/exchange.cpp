@@ -134,7 +134,8 @@ void Exchange::consider_mirror() {
   if (!is_traceparent(request_.fields.first(http::FieldId::Traceparent))) {
     context.traceparent = {made_traceparent_.data(), made_traceparent_.size()};
   }
-  context.host = route_->mirror->host_for(request_.authority, target.pool.policy());
+  const std::string host = route_->mirror->host_for(request_.authority, target.pool.policy());
+  context.host = host;
   context.edits = &route_->route->policy.request_headers;
   context.is_mirror_copy = true;
   encode_request(copy_->head, request_, context);
@@ -157,18 +158,24 @@ void Exchange::watch_client() {
 }
 
 /// The client has ended its direction. With nothing left to read it is taken to have left, as Envoy, NGINX and Go do;
-/// with a pipelined request still unread it has not.
+/// with a pipelined request still unread, or a body that the upload reads to its end, it has not. A reset always means it.
 void Exchange::client_hung_up(void* self) {
   auto* exchange = static_cast<Exchange*>(self);
-  Session& session = *exchange->session_;
-  if (exchange->uploading_ || exchange->request_.framing != http::Framing::None) {
-    if (!exchange->upload_complete()) return;  // the upload reads the end itself
-  } else if (session.received().size() > exchange->head_bytes_) {
+  if (!exchange->client_has_left()) {
+    exchange->session_->stream().on_hangup(&Exchange::client_hung_up, self);  // a reset may follow
     return;
   }
-  if (!exchange->body_.empty() || !session.stream().at_end()) return;
   exchange->client_gone_ = true;
   exchange->cancel_upstream();
+}
+
+bool Exchange::client_has_left() {
+  Session& session = *session_;
+  if (session.stream().broken()) return true;
+  const bool has_body = request_.framing != http::Framing::None;
+  if (has_body && !upload_complete()) return false;
+  const bool pipelined = has_body ? !body_.empty() : session.received().size() > head_bytes_;
+  return !pipelined && session.stream().at_end();
 }
 
 void Exchange::route_expired(void* self) {

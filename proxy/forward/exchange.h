@@ -88,6 +88,7 @@ class Exchange {
   void cancel_upstream() noexcept;
   void launch_mirror();
   static void client_hung_up(void* self);
+  bool client_has_left();
   static void route_expired(void* self);
 
   void count_outcome();

@@ -85,7 +85,8 @@ void put_request_framing(HeadWriter& out, const http::RequestHead& head) noexcep
 }  // namespace
 
 void encode_request(Buffer& out, const http::RequestHead& head, const RequestContext& context) {
-  const std::string_view host = context.host ? *context.host : head.authority;
+  std::string_view host = head.authority;
+  if (context.host) host = *context.host;
   std::size_t most = kFixedBytes + head.method_token.size() + head.target.size() + host.size() + head.authority.size() +
                      http::encoded_size(head.fields) + 2 * head.fields.size() + context.peer.size() +
                      context.request_id.size() + context.traceparent.size();

@@ -40,7 +40,7 @@ std::unique_ptr<mirror::Mirror> make_mirror(Worker& worker, const WorkerSetup& s
 }  // namespace
 
 Worker::Worker(WorkerSetup setup)
-    : positions(static_cast<std::uint32_t>(setup.index * Weight::kWhole / setup.count)),
+    : positions(static_cast<std::uint32_t>(random.next() % Weight::kWhole)),  // or every fresh process began with new
       snapshot(*setup.snapshot),
       counters(*setup.counters),
       access_log(setup.access_log),

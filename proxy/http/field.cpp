@@ -1,6 +1,7 @@
 #include "http/field.h"
 
 #include "http/grammar.h"
+#include "http/limits.h"
 
 namespace tidegate::http {
 
@@ -75,11 +76,13 @@ bool may_be_nominated(FieldId id) noexcept { return id != FieldId::Host && id !=
 
 }  // namespace
 
-void mark_hop_by_hop(FieldList& fields) noexcept {
+bool mark_hop_by_hop(FieldList& fields) noexcept {
+  int options = 0;
   for (Field& field : fields) {
     if (is_hop_by_hop(field.id)) field.hop_by_hop = true;
     if (field.id != FieldId::Connection) continue;
     for_each_element(fields.value(field), [&](std::string_view nominated) {
+      if (++options > kConnectionOptions) return false;
       if (equals_ignoring_case(nominated, "close") || equals_ignoring_case(nominated, "keep-alive")) return true;
       for (Field& other : fields) {
         if (other.name_size != nominated.size() || !may_be_nominated(other.id)) continue;
@@ -91,6 +94,7 @@ void mark_hop_by_hop(FieldList& fields) noexcept {
       return true;
     });
   }
+  return options <= kConnectionOptions;
 }
 
 }  // namespace tidegate::http

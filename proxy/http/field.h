@@ -79,6 +79,8 @@ class FieldList {
 
 /// Marks what must not be forwarded (RFC 9110 §7.6.1): hop-by-hop fields by nature and those that Connection names. Host
 /// and the fields that carry framing cannot be named away: the encoder writes them anew in any case.
-void mark_hop_by_hop(FieldList& fields) noexcept;
+/// @return false when Connection names more than kConnectionOptions: the work is options times fields, and nobody needs so
+/// many.
+[[nodiscard]] bool mark_hop_by_hop(FieldList& fields) noexcept;
 
 }  // namespace tidegate::http

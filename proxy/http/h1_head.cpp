@@ -196,7 +196,7 @@ Refusal RequestHeadDecoder::finish(std::string_view bytes, RequestHead& head) no
   if (const Refusal refusal = resolve_target(head)) return refusal;
   if (const Refusal refusal = resolve_expect(head)) return refusal;
   head.keep_alive = is_persistent(head.fields, head.minor_version);
-  mark_hop_by_hop(head.fields);
+  if (!mark_hop_by_hop(head.fields)) return {431, "too many connection options"};
   return {};
 }
 
@@ -268,7 +268,7 @@ Refusal ResponseHeadDecoder::finish(std::string_view bytes, ResponseHead& head) 
   head.minor_version = minor_version_;
   if (const Refusal refusal = resolve_framing(head, request_method_)) return refusal;
   head.keep_alive = is_persistent(head.fields, head.minor_version) && head.framing != Framing::UntilClose;
-  mark_hop_by_hop(head.fields);
+  if (!mark_hop_by_hop(head.fields)) return {502, "too many connection options"};
   return {};
 }
 

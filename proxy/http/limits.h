@@ -16,6 +16,7 @@ struct HeadLimits {
 inline constexpr HeadLimits kResponseHeadLimits{64 * 1024, 200, 0};
 
 inline constexpr std::size_t kMethodBytes = 32;          ///< longest method token taken
+inline constexpr int kConnectionOptions = 32;            ///< elements of Connection; each is compared with every field
 inline constexpr std::size_t kChunkExtensionBytes = 256; ///< extensions of one chunk; they are read and dropped
 inline constexpr std::size_t kChunkExtensionTotal = 16 * 1024;  ///< extensions of one body
 inline constexpr std::size_t kTrailerBytes = 8 * 1024;

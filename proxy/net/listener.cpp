@@ -25,22 +25,27 @@ Listener::~Listener() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-int Listener::open(const Address& address) {
-  const auto fail = [&](int descriptor) {
+namespace {
+
+/// A bound socket. @throws std::system_error naming the address.
+int bind_socket(const Address& address, bool shared) {
+  const int descriptor = ::socket(address.get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int on = 1;
+  if (descriptor >= 0) ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (descriptor < 0 || (shared && ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) ||
+      ::bind(descriptor, address.get(), address.length) != 0 || ::listen(descriptor, kBacklog) != 0) {
     const int error = errno;
     if (descriptor >= 0) ::close(descriptor);
     throw std::system_error(error, std::generic_category(), "cannot listen on " + text(address));
-  };
-  const int descriptor = ::socket(address.get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (descriptor < 0) fail(descriptor);
-  const int on = 1;
-  ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0 ||
-      ::bind(descriptor, address.get(), address.length) != 0 || ::listen(descriptor, kBacklog) != 0) {
-    fail(descriptor);
   }
   return descriptor;
 }
+
+}  // namespace
+
+int Listener::open(const Address& address) { return bind_socket(address, true); }
+
+void Listener::check_free(const Address& address) { ::close(bind_socket(address, false)); }
 
 void Listener::start(int descriptor) {
   descriptor_ = descriptor;

@@ -29,6 +29,10 @@ class Listener final : private EventHandler {
   /// @throws std::system_error naming the address.
   static int open(const Address& address);
 
+  /// SO_REUSEPORT would let a second Tidegate share the port and take part of its traffic unnoticed.
+  /// @throws std::system_error when somebody listens on the address already.
+  static void check_free(const Address& address);
+
   void start(int descriptor);
   void stop();  ///< accepts what is queued, then closes
   /// A connection that was accepted here has ended.

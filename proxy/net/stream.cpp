@@ -12,7 +12,17 @@ namespace tidegate::net {
 
 namespace {
 constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+
+/// One part needs no message header, which the kernel would copy in and check.
+ssize_t send_parts(int descriptor, iovec* parts, std::size_t count) noexcept {
+  if (count == 1) return ::send(descriptor, parts->iov_base, parts->iov_len, MSG_NOSIGNAL);
+  msghdr message{};
+  message.msg_iov = parts;
+  message.msg_iovlen = count;
+  return ::sendmsg(descriptor, &message, MSG_NOSIGNAL);
 }
+
+}  // namespace
 
 Stream::Stream(Reactor& reactor) noexcept
     : reactor_(reactor), read_timer_(&Stream::read_expired, this), send_timer_(&Stream::send_expired, this) {}
@@ -21,7 +31,7 @@ bool Stream::adopt(int descriptor) noexcept {
   descriptor_ = descriptor;
   const int on = 1;
   ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  readable_ = true;  // the first bytes often came with the connection: try before waiting
+  readable_ = false;  // epoll tells in the next turn if the first bytes came with the connection
   writable_ = true;
   return reactor_.add(descriptor, kEvents, *this);
 }
@@ -92,10 +102,7 @@ bool Stream::attempt(SendOp& op) noexcept {
   }
   if (!writable_) return false;
   for (;;) {
-    msghdr message{};
-    message.msg_iov = op.parts.data() + op.first;
-    message.msg_iovlen = op.count - op.first;
-    const ssize_t n = ::sendmsg(descriptor_, &message, MSG_NOSIGNAL);
+    const ssize_t n = send_parts(descriptor_, op.parts.data() + op.first, op.count - op.first);
     if (n < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN) {
@@ -196,6 +203,7 @@ void Stream::finish_connect(IoStatus status) noexcept {
 void Stream::on_events(std::uint32_t events) {
   if (descriptor_ < 0) return;  // closed earlier in this batch
   if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) ended_ = true;
+  if ((events & (EPOLLHUP | EPOLLERR)) != 0) broken_ = true;
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) readable_ = true;
   if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) writable_ = true;
   if (connector_ != nullptr) {
@@ -240,7 +248,7 @@ void Stream::close() noexcept {
   ::close(std::exchange(descriptor_, -1));
   read_timer_.disarm();
   send_timer_.disarm();
-  ended_ = false;
+  ended_ = broken_ = false;
   hangup_ = nullptr;
   unexpected_ = nullptr;
 }

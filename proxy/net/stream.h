@@ -120,6 +120,8 @@ class Stream final : private EventHandler {
   }
   /// True when the peer has ended or broken its direction (bytes may still be unread).
   bool ended() const noexcept { return ended_; }
+  /// True when the connection is broken in both directions: a reset, or an error.
+  bool broken() const noexcept { return broken_; }
   /// True when nothing is known to wait in the socket and the peer has not ended: fit to be kept idle.
   bool is_quiet() const noexcept { return descriptor_ >= 0 && !readable_ && !ended_ && !canceled_; }
   /// Asks the kernel: nothing more to read and the peer has ended. One system call.
@@ -152,6 +154,7 @@ class Stream final : private EventHandler {
   bool readable_ = false;
   bool writable_ = false;
   bool ended_ = false;
+  bool broken_ = false;
   bool canceled_ = false;
   ReadOp* reader_ = nullptr;
   SendOp* sender_ = nullptr;

@@ -23,7 +23,7 @@ constexpr Side pick(Position position, Weight weight) noexcept { return is_below
 
 class PositionSequence {
  public:
-  /// @param start where in the sequence to begin; workers begin at different places so that their deviations don't add up.
+  /// @param start where in the sequence to begin; shares are exact from any place on.
   explicit constexpr PositionSequence(std::uint32_t start = 0) noexcept : next_(start % Weight::kWhole) {}
 
   constexpr Position next() noexcept {

@@ -62,6 +62,7 @@ inline std::string lines(const std::string& head, std::string_view name) {
   std::string found;
   for (std::size_t at = 0; at < head.size();) {
     const std::size_t end = head.find("\r\n", at);
+    if (end == std::string::npos || end == at) break;  // the end of the head
     std::string line = head.substr(at, end - at);
     const std::size_t colon = line.find(':');
     if (colon == name.size() && std::equal(name.begin(), name.end(), line.begin(), [](char wanted, char c) {

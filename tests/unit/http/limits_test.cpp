@@ -93,6 +93,16 @@ TEST(HeadLimits, ALimitAboveWhatAListHoldsStillRefusesAndNeverDropsAField) {
   EXPECT_EQ(request(with_fields(FieldList::kMost + 1), limits), "431 too many fields");
 }
 
+TEST(HeadLimits, ConnectionNamesAtMostSoManyOptionsOverAllItsLines) {
+  std::string options;
+  for (int i = 0; i < kConnectionOptions; ++i) options += "a,";
+  const std::string head = "GET / HTTP/1.1\r\nHost: h\r\nConnection: " + options;
+  EXPECT_TRUE(request(head + ",,\r\n\r\n").starts_with("GET / @h"));
+  EXPECT_EQ(request(head + "close\r\n\r\n"), "431 too many connection options");
+  EXPECT_EQ(request(head + "\r\nConnection: b\r\n\r\n"), "431 too many connection options");
+  EXPECT_EQ(response("HTTP/1.1 200 OK\r\nConnection: " + options + "b\r\n\r\n"), "502 too many connection options");
+}
+
 TEST(HeadLimits, ANameLongerThanSixteenBitsIsRefused) {
   HeadLimits limits;
   limits.bytes = 200'000;

@@ -1,0 +1,53 @@
+"""Fixtures: `lab` for one test, `shared` for the tests of a file that may use the same Tidegate. Each test has a deadline."""
+import os
+import signal
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+from harness import Lab  # noqa: E402
+
+DEADLINE = 60
+
+
+@pytest.fixture
+def lab(tmp_path):
+    lab = Lab(tmp_path)
+    try:
+        yield lab
+        lab.finish()
+    finally:
+        lab.abandon()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    lab = Lab(tmp_path_factory.mktemp("shared"))
+    try:
+        yield lab
+        lab.finish()
+    finally:
+        lab.abandon()
+
+
+class DeadlineOver(BaseException):
+    """Not an Exception: nothing in a test catches it by accident."""
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    mark = item.get_closest_marker("deadline")
+    seconds = mark.args[0] if mark else DEADLINE
+
+    def over(*_):
+        raise DeadlineOver(f"the test did not end within {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,61 @@
+"""What one test starts, ended in the right order: clients, origins, then every Tidegate with the rules of finish()."""
+from .client import Client
+from .nginx import Nginx
+from .origin import Origin
+from .prometheus import Prometheus
+from .tidegate import Tidegate, make_config
+
+
+class Lab:
+    def __init__(self, directory):
+        self.directory = directory
+        self._closing = []
+        self._tidegates = []
+        self._count = 0
+
+    def _next(self, name):
+        self._count += 1
+        return self.directory / f"{self._count}-{name}"
+
+    def keep(self, thing):
+        """thing.close() is called at the end."""
+        self._closing.append(thing)
+        return thing
+
+    def nginx(self, side):
+        return self.keep(Nginx(side, self._next("nginx-" + side)))
+
+    def origin(self, script, **options):
+        return self.keep(Origin(script, **options))
+
+    def prometheus(self, target):
+        return self.keep(Prometheus(target, self._next("prometheus")))
+
+    def tidegate(self, config, **options):
+        tidegate = Tidegate(config, self._next("tidegate"), **options)
+        self._tidegates.append(tidegate)
+        return tidegate
+
+    def proxy(self, old, new=None, process=None, **options):
+        """A Tidegate for make_config(old, new, **options)."""
+        return self.tidegate(make_config(old, new, **options), **(process or {}))
+
+    def client(self, tidegate, **options):
+        return self.keep(Client(tidegate if isinstance(tidegate, str) else tidegate.address, **options))
+
+    def finish(self):
+        problems = []
+        for thing in reversed(self._closing):
+            thing.close()
+        for thing in self._closing:
+            problems += [f"an origin's script failed:\n{error}" for error in getattr(thing, "errors", [])]
+        for tidegate in self._tidegates:
+            try:
+                tidegate.finish()
+            except AssertionError as error:
+                problems.append(str(error))
+        assert not problems, "\n".join(problems)
+
+    def abandon(self):
+        for tidegate in self._tidegates:
+            tidegate.abandon()

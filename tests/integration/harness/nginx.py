@@ -1,0 +1,129 @@
+"""Debian's nginx as a cluster. Answers with its side's name; /size/N, /status/N, /echo, /upload; fails on demand."""
+import os
+import signal
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+
+from .waiting import eventually
+
+STATUSES = (200, 201, 301, 304, 400, 401, 403, 404, 409, 429, 500, 502, 503, 504)
+KIB, MIB = 1024, 1024 * 1024
+SIZES = (1 * KIB, 64 * KIB, 1 * MIB, 64 * MIB)
+
+CONFIG = """
+daemon off;
+user root;
+worker_processes 1;
+pid {dir}/nginx.pid;
+error_log {dir}/error.log warn;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off;
+  client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u;
+  scgi_temp_path {dir}/s;
+  client_max_body_size 0;
+  keepalive_requests 1000000; keepalive_timeout 300s;
+  server {{
+    listen 127.0.0.1:{port} backlog=4096;
+    default_type text/plain;
+    add_header x-side {side} always;
+    if (-f {dir}/fail) {{ return 503 "failing"; }}
+    location / {{ return 200 "{side}\\n"; }}
+    location /echo {{ return 200 "$request_method $request_uri $server_protocol\\n"; }}
+    location = /status/204 {{ return 204; }}
+{statuses}
+    location /size/ {{ alias {dir}/size/; }}
+    location /upload {{ proxy_pass http://unix:{dir}/inner.sock; proxy_http_version 1.1; }}
+  }}
+  server {{
+    listen unix:{dir}/inner.sock;
+    location / {{ return 200 "$content_length"; }}
+  }}
+}}
+"""
+
+
+def free_port():
+    """Bound once to find it. The caller tries again when somebody else was faster."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Nginx:
+    def __init__(self, side, directory):
+        self.side = side
+        self.directory = str(directory)
+        os.makedirs(os.path.join(self.directory, "size"), exist_ok=True)
+        for size in SIZES:
+            with open(os.path.join(self.directory, "size", str(size)), "wb") as file:
+                file.truncate(size)
+        self.process = None
+        self.port = 0
+        for _ in range(5):
+            if self._try_start():
+                return
+        raise AssertionError("nginx did not start: " + self._log())
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    def _log(self):
+        try:
+            with open(os.path.join(self.directory, "error.log")) as file:
+                return file.read()[-2000:]
+        except OSError:
+            return ""
+
+    def _try_start(self):
+        self.port = self.port if self.process else free_port()
+        statuses = "\n".join(f'    location = /status/{s} {{ return {s} "{s}\\n"; }}' for s in STATUSES if s != 301)
+        path = os.path.join(self.directory, "nginx.conf")
+        with open(path, "w") as file:
+            file.write(CONFIG.format(dir=self.directory, port=self.port, side=self.side, statuses=statuses))
+        self.process = subprocess.Popen(["nginx", "-p", self.directory, "-c", path], stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+
+        def answers():
+            if self.process.poll() is not None:
+                return True
+            try:
+                urllib.request.urlopen(f"http://{self.address}/", timeout=2).read()
+                return True
+            except urllib.error.HTTPError:
+                return True
+            except OSError:
+                return False
+
+        eventually(answers, "nginx answering")
+        if self.process.poll() is None:
+            return True
+        self.process = None
+        return False
+
+    # --- faults
+    def fail(self, on=True):
+        """From now on 503 to everything."""
+        path = os.path.join(self.directory, "fail")
+        if on:
+            open(path, "w").close()
+        elif os.path.exists(path):
+            os.unlink(path)
+
+    def stop(self):
+        """Its port refuses from now on."""
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait(5)
+        self.process = None
+
+    close = stop

@@ -1,0 +1,314 @@
+"""The real binary as a process. What it prints at start is read here and nowhere else (LISTENING, ADMIN, METRICS, READY)."""
+import functools
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import threading
+import urllib.error
+import urllib.request
+
+from .waiting import eventually
+
+LISTENING = re.compile(r"\blistening (?:on )?(\S+:\d+)(?: \(([^)]*)\))?")
+ADMIN = re.compile(r"\badmin on (\S+:\d+)")
+METRICS = re.compile(r"\bmetrics on (\S+:\d+)")
+READY = re.compile(r"\bready\s*$")
+FORBIDDEN = re.compile(r"Sanitizer|runtime error|assert|terminate called|\bAborted\b", re.IGNORECASE)
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+
+
+def find_binary():
+    path = os.environ.get("TIDEGATE_BIN", os.path.join(ROOT, "build/release/tidegate"))
+    assert os.access(path, os.X_OK), f"no binary at {path}; set TIDEGATE_BIN"
+    return os.path.abspath(path)
+
+
+@functools.cache
+def memory_slack():
+    """What bounds on memory are multiplied with: a sanitizer keeps freed memory aside."""
+    with open(find_binary(), "rb") as file:
+        return 20 if b"__asan_init" in file.read() else 1
+
+
+def make_config(old, new=None, weight=0, route=None, listener=None, cluster=None, new_cluster=None, **top):
+    """A configuration as a dict: two clusters, one route named `all`, everything on port 0. Addresses or objects that have one."""
+    def endpoint(of):
+        return of if isinstance(of, str) else of.address
+    config = {
+        "workers": 1,
+        "listeners": [{"address": "127.0.0.1:0", **(listener or {})}],
+        "clusters": {"old": {"endpoints": [endpoint(old)], **(cluster or {})},
+                     "new": {"endpoints": [endpoint(new or old)], **(new_cluster or cluster or {})}},
+        "routes": [{"name": "all", "weight": weight, **(route or {})}],
+        "admin": {"address": "127.0.0.1:0"},
+    }
+    if new is None and "old" not in top:
+        config["clusters"]["new"]["endpoints"] = ["127.0.0.1:9"]  # nothing goes there
+    config.update(top)
+    return config
+
+
+class Api:
+    """The admin API over HTTP. answer.status, answer.json, answer.text, answer.fields."""
+
+    class Answer:
+        def __init__(self, status, text, fields):
+            self.status, self.text, self.fields = status, text, fields
+
+        @property
+        def json(self):
+            return json.loads(self.text)
+
+        def __repr__(self):
+            return f"<admin {self.status} {self.text[:500]}>"
+
+    def __init__(self, address):
+        self.address = address
+
+    def call(self, method, path, body=None, fields=None):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"http://{self.address}{path}", data, fields or {}, method=method)
+        if data is not None:
+            request.add_header("Content-Type", "application/json")
+        request.add_header("Connection", "close")
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return Api.Answer(answer.status, answer.read().decode(), answer.headers)
+        except urllib.error.HTTPError as error:
+            with error:
+                return Api.Answer(error.code, error.read().decode(), error.headers)
+
+    def get(self, path):
+        return self.call("GET", path)
+
+    def weight(self, percent, route="all", expect=200, fields=None, **more):
+        answer = self.call("PUT", f"/api/v1/routes/{route}/weight", {"percent": percent, **more}, fields)
+        assert expect is None or answer.status == expect, answer
+        return answer
+
+    def mirror(self, percent, route="all", expect=200):
+        answer = self.call("PUT", f"/api/v1/routes/{route}/mirror", {"percent": percent})
+        assert expect is None or answer.status == expect, answer
+        return answer
+
+    def post(self, verb, route="all", expect=200, body=None):
+        answer = self.call("POST", f"/api/v1/routes/{route}/{verb}", body or {})
+        assert expect is None or answer.status == expect, answer
+        return answer
+
+    def status(self):
+        answer = self.get("/api/v1/status")
+        assert answer.status == 200, answer
+        return answer.json
+
+    def route(self, name="all"):
+        return next(r for r in self.status()["routes"] if r["name"] == name)
+
+    def history(self, route=None):
+        answer = self.get("/api/v1/history")
+        assert answer.status == 200, answer
+        decisions = answer.json["decisions"]
+        return [d for d in decisions if route is None or d["route"] == route]
+
+    def metrics_text(self):
+        answer = self.get("/metrics")
+        assert answer.status == 200, answer
+        return answer.text
+
+    def metrics(self):
+        """{(name, frozenset of label pairs): value}"""
+        return parse_metrics(self.metrics_text())
+
+    def metric(self, name, **labels):
+        """The sum of the series that have these labels."""
+        wanted = set(labels.items())
+        found = [value for (series, has), value in self.metrics().items() if series == name and wanted <= has]
+        assert found, f"no series {name}{labels}"
+        return sum(found)
+
+
+def parse_metrics(text):
+    out = {}
+    for line in text.splitlines():
+        if not line or line.startswith("#"):
+            continue
+        match = re.fullmatch(r"([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)(?: \d+)?", line)
+        assert match, line
+        labels = re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', match.group(2) or "")
+        out[match.group(1), frozenset(labels)] = float(match.group(3))
+    return out
+
+
+class Tidegate:
+    def __init__(self, config, directory, env=None, limits=None, stdout=None, arguments=(), ready=True):
+        """@param config a dict, or the text of the file. @param limits {resource.RLIMIT_X: value}."""
+        self.directory = str(directory)
+        os.makedirs(self.directory, exist_ok=True)
+        self.config_path = os.path.join(self.directory, "tidegate.yaml")
+        self.write_config(config)
+        self.env = {**os.environ, **(env or {})}
+        self.limits = limits or {}
+        self.stdout = stdout
+        self.arguments = arguments
+        self.process = None
+        self.ended_on_purpose = False
+        self.start(ready)
+
+    def write_config(self, config):
+        if isinstance(config, dict):
+            config = dict(config)
+            config.setdefault("state", {"path": os.path.join(self.directory, "tidegate.db")})
+            self.config = config
+            config = json.dumps(config, indent=2)  # JSON is YAML
+        with open(self.config_path, "w") as file:
+            file.write(config)
+
+    # --- start and end
+    def start(self, ready=True):
+        self.lines = []
+        self.addresses, self.names = [], {}
+        self.admin_address = self.metrics_address = None
+        self._ready = threading.Event()
+
+        def before_exec():
+            for what, value in self.limits.items():
+                resource.setrlimit(what, (value, value))
+
+        self.process = subprocess.Popen(
+            [find_binary(), "run", "--config", self.config_path, *self.arguments], stdin=subprocess.DEVNULL,
+            stdout=self.stdout or subprocess.PIPE, stderr=subprocess.PIPE, env=self.env, cwd=self.directory,
+            start_new_session=True, preexec_fn=before_exec if self.limits else None)
+        self.pid = self.process.pid
+        self._readers = [threading.Thread(target=self._read, args=(self.process.stderr, True), daemon=True)]
+        self.stdout_lines = []
+        if self.process.stdout is not None:
+            self._readers.append(threading.Thread(target=self._read, args=(self.process.stdout, False), daemon=True))
+        for reader in self._readers:
+            reader.start()
+        self.ended_on_purpose = False
+        if not ready:
+            return self
+        eventually(lambda: self._ready.is_set() or self.process.poll() is not None, "the line `ready`", 15)
+        assert self.process.poll() is None, f"it ended with {self.process.returncode}:\n{self.output}"
+        self.address = self.addresses[0]
+        self.api = Api(self.admin_address) if self.admin_address else None
+        self.start_fds = self._fds()
+        return self
+
+    def _read(self, stream, is_stderr):
+        for raw in stream:
+            line = raw.decode("utf-8", "replace").rstrip("\n")
+            if not is_stderr:
+                self.stdout_lines.append(line)
+                continue
+            self.lines.append(line)
+            if match := LISTENING.search(line):
+                self.addresses.append(match.group(1))
+                self.names[match.group(2)] = match.group(1)
+            elif match := ADMIN.search(line):
+                self.admin_address = match.group(1)
+            elif match := METRICS.search(line):
+                self.metrics_address = match.group(1)
+            elif READY.search(line):
+                self._ready.set()
+
+    @property
+    def output(self):
+        return "\n".join(self.lines)
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self, seconds=15):
+        """@return the exit code."""
+        code = self.process.wait(seconds)
+        for reader in self._readers:
+            reader.join(5)
+        self.ended_on_purpose = True
+        return code
+
+    def kill(self):
+        """As a power cut: SIGKILL, no goodbye."""
+        self.process.kill()
+        self.wait()
+
+    def terminate(self, seconds=15):
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait(seconds)
+
+    def finish(self):
+        """The rules that hold after every test: alive, descriptors as at the start, SIGTERM gives 0, no alarm in the output."""
+        problems = []
+        if not self.ended_on_purpose:
+            if self.process.poll() is not None:
+                problems.append(f"it died with {self.process.returncode}")
+            else:
+                try:
+                    eventually(lambda: self._fds() <= self.start_fds, "open descriptors as at the start", 5)
+                except AssertionError:
+                    problems.append(f"descriptors: {self.start_fds} at the start, {self._fds()} at the end: {self.fd_list()}")
+                try:
+                    code = self.terminate(45)
+                    if code != 0:
+                        problems.append(f"SIGTERM ended it with {code}")
+                except subprocess.TimeoutExpired:
+                    self.process.kill()
+                    self.wait()
+                    problems.append("SIGTERM did not end it in 45 s")
+        if FORBIDDEN.search(self.output):
+            problems.append("alarms in the output")
+        for stream in (self.process.stderr, self.process.stdout):
+            if stream is not None:
+                stream.close()
+        assert not problems, f"{problems}\n--- stderr\n{self.output[-6000:]}"
+
+    def abandon(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+
+    # --- looking at it
+    def fd_list(self):
+        out = []
+        for name in os.listdir(f"/proc/{self.pid}/fd"):
+            try:
+                out.append(os.readlink(f"/proc/{self.pid}/fd/{name}"))
+            except OSError:
+                pass
+        return sorted(out)
+
+    def _fds(self):
+        """Without SQLite's own files, which come with the first write."""
+        return sum(1 for target in self.fd_list() if ".db" not in target)
+
+    def sockets(self):
+        return sum(1 for target in self.fd_list() if target.startswith("socket:"))
+
+    def rss_mib(self):
+        with open(f"/proc/{self.pid}/status") as file:
+            return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1)) / 1024
+
+    def cpu_seconds(self):
+        with open(f"/proc/{self.pid}/stat") as file:
+            parts = file.read().rsplit(")", 1)[1].split()
+        return (int(parts[11]) + int(parts[12])) / os.sysconf("SC_CLK_TCK")
+
+    def url(self, path="/"):
+        return f"http://{self.address}{path}"
+
+    # --- the command line
+    def cli(self, *arguments, timeout=30, stdin=None):
+        return run_cli("--server", f"http://{self.admin_address}", *arguments, timeout=timeout, stdin=stdin)
+
+
+def run_cli(*arguments, timeout=30, stdin=None, env=None, cwd=None):
+    """.returncode .stdout .stderr of one run of the binary."""
+    result = subprocess.run([find_binary(), *arguments], input=stdin, stdin=None if stdin else subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout,
+                            env={**os.environ, **(env or {})}, cwd=cwd)
+    assert not FORBIDDEN.search(result.stderr), result.stderr
+    return result

@@ -1,0 +1,54 @@
+"""Real clients: wrk and curl."""
+import re
+import subprocess
+
+
+class WrkResult:
+    def __init__(self, text):
+        self.text = text
+        self.requests = int(re.search(r"(\d+) requests in", text).group(1))
+        bad = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
+        self.bad_statuses = int(bad.group(1)) if bad else 0
+        errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
+        self.socket_errors = sum(int(n) for n in errors.groups()) if errors else 0
+
+    @property
+    def failed(self):
+        return self.bad_statuses + self.socket_errors
+
+    def __repr__(self):
+        return f"<wrk {self.requests} requests, {self.bad_statuses} bad statuses, {self.socket_errors} socket errors>"
+
+
+def start_wrk(url, seconds, connections=16, threads=1):
+    return subprocess.Popen(["timeout", str(int(seconds) + 30), "wrk", f"-t{threads}", f"-c{connections}",
+                             f"-d{int(seconds)}s", "--timeout", "20s", url],
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+
+
+def wrk(url, seconds, connections=16, threads=1):
+    process = start_wrk(url, seconds, connections, threads)
+    text, _ = process.communicate(timeout=seconds + 40)
+    assert process.returncode == 0, text
+    return WrkResult(text)
+
+
+class CurlResult:
+    def __init__(self, process, marker):
+        out, _, info = process.stdout.rpartition(marker)
+        self.exit_code = process.returncode
+        self.body = out
+        self.status, self.uploaded, self.seconds = 0, 0, 0.0
+        if info:
+            status, uploaded, seconds = info.split()
+            self.status, self.uploaded, self.seconds = int(status), int(uploaded), float(seconds)
+        self.trace = process.stderr.decode("latin1")
+
+
+def curl(*arguments, timeout=40, stdin=None):
+    """--silent --verbose; the trace is in .trace."""
+    marker = b"\n@@curl "
+    process = subprocess.run(["curl", "-sv", "--max-time", str(timeout - 5), "-w",
+                              "\n@@curl %{http_code} %{size_upload} %{time_total}", *arguments],
+                             input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout)
+    return CurlResult(process, marker)
