@@ -1,12 +1,15 @@
-"""Prints "PASSED FAILED NAMES..." of a JUnit XML file, for tests/run. A skipped test counts as failed: nothing is skipped."""
+"""Prints "PASSED FAILED SKIPPED NAMES-OF-FAILED..." of a JUnit XML file, for tests/run."""
 import sys
 import xml.etree.ElementTree as tree
 
-passed, bad = 0, []
+passed, skipped, bad = 0, 0, []
 for case in tree.parse(sys.argv[1]).getroot().iter("testcase"):
-    kinds = {child.tag for child in case}
-    if kinds & {"failure", "error", "skipped"} or case.get("status") in ("fail", "notrun", "disabled"):
+    kinds = {child.tag: child.get("message", "") for child in case}
+    asked_to_skip = "skipped" in kinds and (case.get("status") != "notrun" or "SKIP_" in kinds["skipped"])
+    if kinds.keys() & {"failure", "error"} or (case.get("status") in ("fail", "notrun") and not asked_to_skip):
         bad.append(f'{case.get("classname", "")}.{case.get("name", "")}'.replace(" ", "_"))
+    elif asked_to_skip or case.get("status") == "disabled":
+        skipped += 1
     else:
         passed += 1
-print(passed, len(bad), *bad)
+print(passed, len(bad), skipped, *bad)

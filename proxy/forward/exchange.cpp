@@ -39,7 +39,7 @@ void Exchange::attach(Session& session) {
   head_bytes_ = 0;
   status_ = 0;
   bytes_sent_ = bytes_received_ = 0;
-  refusal_reason_ = request_id_ = trace_id_ = upstream_host_ = {};
+  refusal_reason_ = request_id_ = trace_id_ = new_traceparent_ = upstream_host_ = {};
 }
 
 /// A body gets a buffer of its own: the head stays where it is, for retries and the log.
@@ -104,16 +104,34 @@ bool Exchange::find_route() {
   return true;
 }
 
+namespace {
+
+/// The value of the only field with that id that is forwarded; empty when there is none or more than one.
+std::string_view sole_value(const http::FieldList& fields, http::FieldId id) noexcept {
+  std::string_view value;
+  std::size_t found = 0;
+  for (const http::Field& field : fields) {
+    if (field.id != id || field.hop_by_hop) continue;
+    value = fields.value(field);
+    ++found;
+  }
+  return found == 1 ? value : std::string_view();
+}
+
+}  // namespace
+
 /// The ids that tie logs, traces and the mirror's copy together: the client's own where they are well-formed.
 void Exchange::identify() {
-  request_id_ = request_.fields.first(http::FieldId::XRequestId);
-  const std::string_view traceparent = request_.fields.first(http::FieldId::Traceparent);
+  request_id_ = sole_value(request_.fields, http::FieldId::XRequestId);
+  const std::string_view traceparent = sole_value(request_.fields, http::FieldId::Traceparent);
   const bool own_trace = is_traceparent(traceparent);
   if (own_trace) trace_id_ = traceparent.substr(3, 32);
   if (is_request_id(request_id_) && own_trace) return;
   const Identity made(worker_.random);
   if (!is_request_id(request_id_)) request_id_ = made.write_request_id(made_request_id_);
-  if (!own_trace) trace_id_ = made.write_traceparent(made_traceparent_).substr(3, 32);
+  if (own_trace) return;
+  new_traceparent_ = made.write_traceparent(made_traceparent_);
+  trace_id_ = new_traceparent_.substr(3, 32);
 }
 
 void Exchange::choose_side() {
@@ -131,9 +149,7 @@ void Exchange::consider_mirror() {
   context.peer = session_->peer();
   context.peer_trusted = session_->peer_trusted();
   context.request_id = request_id_;
-  if (!is_traceparent(request_.fields.first(http::FieldId::Traceparent))) {
-    context.traceparent = {made_traceparent_.data(), made_traceparent_.size()};
-  }
+  context.traceparent = new_traceparent_;
   const std::string host = route_->mirror->host_for(request_.authority, target.pool.policy());
   context.host = host;
   context.edits = &route_->route->policy.request_headers;
@@ -235,9 +251,7 @@ Task<bool> Exchange::send_request() {
   context.peer = session_->peer();
   context.peer_trusted = session_->peer_trusted();
   context.request_id = request_id_;
-  if (made_traceparent_[0] != 0 && trace_id_.data() == made_traceparent_.data() + 3) {
-    context.traceparent = {made_traceparent_.data(), made_traceparent_.size()};
-  }
+  context.traceparent = new_traceparent_;
   context.host = cluster().pool.policy().host;
   if (!context.host && request_.authority.empty()) context.host = upstream_host_;  // HTTP/1.0 without Host
   const route::HeaderEdits& edits = route_->route->policy.request_headers;

@@ -150,6 +150,7 @@ class Exchange {
   std::array<char, 55> made_traceparent_{};
   std::string_view request_id_;
   std::string_view trace_id_;
+  std::string_view new_traceparent_;  // empty: the client's own is passed on
   std::string_view upstream_host_;
 };
 

@@ -45,6 +45,7 @@ bool is_replaced(FieldId id, const RequestContext& context) noexcept {
     case FieldId::XForwardedFor:
     case FieldId::XRequestId:
     case FieldId::Tidegate: return true;
+    case FieldId::XForwarded:
     case FieldId::XForwardedHost:
     case FieldId::XForwardedProto:
     case FieldId::Forwarded: return !context.peer_trusted;

@@ -50,8 +50,9 @@ class Gate {
  private:
   /// An alarm that waits for attribution.
   struct Alarm {
-    std::optional<std::size_t> lane;  ///< of the new detector; empty: the breaker's
-    double waited_s = 0.0;
+    Alarm() noexcept : waited_s(0.0) {}  // not a default member initialiser: clang cannot emplace such a nested class
+    std::optional<std::size_t> lane;     ///< of the new detector; empty: the breaker's
+    double waited_s;
   };
   struct Answer {
     Decision decision;

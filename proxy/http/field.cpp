@@ -5,11 +5,10 @@
 
 namespace tidegate::http {
 
-FieldId identify(std::string_view name) noexcept {
+namespace {
+
+FieldId identify_known(std::string_view name) noexcept {
   const auto is = [name](std::string_view known) { return equals_ignoring_case(name, known); };
-  if (name.size() > 11 && (name[0] == 'x' || name[0] == 'X') && equals_ignoring_case(name.substr(0, 11), "x-tidegate-")) {
-    return FieldId::Tidegate;
-  }
   switch (name.size()) {
     case 2: return is("te") ? FieldId::Te : FieldId::Other;
     case 4: return is("host") ? FieldId::Host : FieldId::Other;
@@ -36,6 +35,16 @@ FieldId identify(std::string_view name) noexcept {
                                        : FieldId::Other;
     default: return FieldId::Other;
   }
+}
+
+}  // namespace
+
+FieldId identify(std::string_view name) noexcept {
+  const FieldId known = identify_known(name);
+  if (known != FieldId::Other || name.size() < 9 || lower(name[0]) != 'x' || name[1] != '-') return known;
+  if (name.size() > 11 && equals_ignoring_case(name.substr(0, 11), "x-tidegate-")) return FieldId::Tidegate;
+  if (name.size() > 12 && equals_ignoring_case(name.substr(0, 12), "x-forwarded-")) return FieldId::XForwarded;
+  return equals_ignoring_case(name, "x-real-ip") ? FieldId::XForwarded : FieldId::Other;
 }
 
 std::string_view FieldList::first(FieldId id) const noexcept {

@@ -26,6 +26,7 @@ enum class FieldId : std::uint8_t {
   TransferEncoding,
   Upgrade,
   UserAgent,
+  XForwarded,  ///< every other x-forwarded-*, and x-real-ip
   XForwardedFor,
   XForwardedHost,
   XForwardedProto,
