@@ -3,8 +3,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <fstream>
+#include <future>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -175,7 +177,8 @@ void App::Parts::make_engine(store::State saved) {
     observe::log_error("decisions are not durable: " + message);
   };
   engine = std::make_unique<control::Engine>(
-      control::EngineSetup{config, snapshot, std::move(by_route), *writer, std::move(saved), events.on_decision, on_error});
+      control::EngineSetup{config, snapshot, std::move(by_route), *writer, std::move(saved), events.on_decision, on_error,
+                           [](const std::string& notice) { observe::log_warn(notice); }});
 }
 
 void App::Parts::make_metrics() {
@@ -270,16 +273,41 @@ void App::start() {
 }
 
 void App::drain_and_stop(const std::function<bool()>& hurry) {
-  Parts& p = *parts_;
   constexpr auto kLook = std::chrono::milliseconds(20);
+  constexpr Duration kIdleGrace = std::chrono::seconds(1);  // a request that is on its way on a kept connection is answered
+  Parts& p = *parts_;
+  const auto wait = [&](Duration most, bool for_sessions) {
+    const TimePoint end = Clock::now() + most;
+    while (Clock::now() < end && !hurry() && !(for_sessions && p.sessions() == 0)) std::this_thread::sleep_for(kLook);
+  };
   p.ready = false;
-  const TimePoint accept_until = Clock::now() + p.config.drain.delay;
-  while (Clock::now() < accept_until && !hurry()) std::this_thread::sleep_for(kLook);
-  for (const auto& worker : p.workers) worker->drain();
-  const TimePoint end = Clock::now() + p.config.drain.timeout;
-  while (p.sessions() > 0 && Clock::now() < end && !hurry()) std::this_thread::sleep_for(kLook);
+  for (const auto& worker : p.workers) worker->announce_close();
+  wait(p.config.drain.delay, false);
+  for (const auto& worker : p.workers) worker->stop_accepting();
+  wait(std::min(kIdleGrace, p.config.drain.timeout), true);
+  for (const auto& worker : p.workers) worker->close_idle();
+  wait(p.config.drain.timeout, true);
   for (const auto& worker : p.workers) worker->stop();
   for (const auto& worker : p.workers) worker->join();
+}
+
+void App::reopen_logs() {
+  if (parts_->access_log) parts_->access_log->reopen();
+}
+
+std::vector<std::string> App::summary() const {
+  const Parts& p = *parts_;
+  std::promise<control::Status> answer;
+  p.engine->status([&answer](control::Status now) { answer.set_value(std::move(now)); });
+  std::vector<std::string> lines{"tidegate " TIDEGATE_VERSION ", " + std::to_string(p.config.workers) +
+                                 " workers, state in " + p.config.state.path};
+  for (const control::RouteStatus& route : answer.get_future().get().routes) {
+    std::string line = "route " + route.name + ": weight " + route.wanted.text() + " %";
+    if (route.wanted != route.file_weight) line += " (the file says " + route.file_weight.text() + " %)";
+    if (route.latched) line += ", latched: " + route.latch_reason;
+    lines.push_back(std::move(line));
+  }
+  return lines;
 }
 
 const std::vector<BoundAddress>& App::listeners() const noexcept { return parts_->listeners; }

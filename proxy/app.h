@@ -35,7 +35,11 @@ class App {
   /// Opens the store and every port, then serves.
   /// @throws std::runtime_error saying what could not be opened; nothing is left running.
   void start();
-  /// Stops accepting, lets exchanges finish within drain.timeout, ends. `hurry` is asked now and then: true = at once.
+  /// What it runs with, for the log: version, workers, state, and each route's weight and latch. After start().
+  std::vector<std::string> summary() const;
+  /// The access log was moved away: open its path again.
+  void reopen_logs();
+  /// Announces the end in every response, stops accepting, lets exchanges finish within drain.timeout, ends. `hurry` is asked now and then: true = at once.
   void drain_and_stop(const std::function<bool()>& hurry);
 
   const std::vector<BoundAddress>& listeners() const noexcept;

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <iostream>
@@ -44,15 +45,34 @@ sigset_t block_signals() {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
+  sigaddset(&signals, SIGUSR1);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);  // a file size limit must be an error of write(), not the end of the proxy
   return signals;
 }
 
-bool signal_came(const sigset_t& signals, std::chrono::milliseconds wait) {
+/// The next signal within `wait`, or 0.
+int next_signal(const sigset_t& signals, std::chrono::milliseconds wait) {
   const timespec limit{wait.count() / 1000, (wait.count() % 1000) * 1'000'000};
-  return ::sigtimedwait(&signals, nullptr, &limit) > 0;
+  return std::max(0, ::sigtimedwait(&signals, nullptr, &limit));
+}
+
+/// Takes signals until one asks for the end, or `drain_asked` does.
+void wait_for_the_end(App& app, const sigset_t& signals, const std::atomic<bool>& drain_asked) {
+  while (!drain_asked) {
+    switch (next_signal(signals, std::chrono::milliseconds(250))) {
+      case SIGTERM:
+      case SIGINT: return;
+      case SIGHUP:
+        observe::log_warn("SIGHUP: this version does not reload its configuration; restart it. The access log is opened again");
+        app.reopen_logs();
+        break;
+      case SIGUSR1: app.reopen_logs(); break;
+      default: break;
+    }
+  }
 }
 
 int serve(config::Config config) {
@@ -65,16 +85,19 @@ int serve(config::Config config) {
     observe::log_error(error.what());
     return 1;
   }
+  for (const std::string& line : app.summary()) observe::log_info(line);
   for (const BoundAddress& listener : app.listeners()) {
     observe::log_info("listening on " + listener.address + " (" + listener.name + ")");
   }
   observe::log_info("admin on " + app.admin_address());
   if (!app.metrics_address().empty()) observe::log_info("metrics on " + app.metrics_address());
   observe::log_info("ready");
-  while (!drain_asked && !signal_came(signals, std::chrono::milliseconds(250))) {
-  }
+  wait_for_the_end(app, signals, drain_asked);
   observe::log_info("draining: no new connections, exchanges in flight may finish");
-  app.drain_and_stop([&signals] { return signal_came(signals, std::chrono::milliseconds(0)); });
+  app.drain_and_stop([&signals] {
+    const int signal = next_signal(signals, std::chrono::milliseconds(0));
+    return signal == SIGTERM || signal == SIGINT;
+  });
   observe::log_info("ended");
   return 0;
 }

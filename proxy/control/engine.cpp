@@ -37,7 +37,34 @@ Engine::Engine(EngineSetup setup) : setup_(std::move(setup)), epoch_(setup_.save
 
 Engine::~Engine() { stop(); }
 
+/// Where a changed file wins over what was set at run time, that is a decision like any other; and what was saved for a
+/// route that is no more must not go without a word.
+void Engine::take_over_saved_state() {
+  for (const store::RouteRecord& record : setup_.saved.routes) {
+    RouteControl* route = nullptr;
+    for (const auto& candidate : routes_) {
+      if (candidate->name() == record.route) route = candidate.get();
+    }
+    if (route == nullptr) {
+      if (record.latched && setup_.on_notice) {
+        setup_.on_notice("the state file holds a latch of route " + record.route + ", which the configuration does not have: " +
+                         record.latch_reason);
+      }
+      continue;
+    }
+    if (record.latched || record.weight == route->weight()) continue;
+    const Weight to = route->weight();
+    route->set_weight(to, ++epoch_);
+    store::Decision made = decision(*route, store::Action::Weight, Command{"file", "the file's own value changed", {}});
+    made.from = record.weight.text();
+    made.to = to.text();
+    announce(made);
+    save_protective(*route, made, [](const Outcome&) {});
+  }
+}
+
 void Engine::start() {
+  take_over_saved_state();
   last_tick_ = Clock::now();
   schedule_tick();
   thread_ = std::thread([this] {
@@ -134,6 +161,9 @@ void Engine::rearm(std::string route, Command command, Reply reply) {
 
 void Engine::weight_on_control(RouteControl& route, Weight weight, const Command& command, const Reply& reply) {
   const Weight before = route.weight();
+  if (weight == before && route.state() == RouteControl::State::Open) {
+    return reply(Done{route.epoch(), true, "weight is " + weight.text() + " already"});
+  }
   const bool raises = weight > before;
   switch (RouteControl::allowed(route.state(), raises ? RouteControl::Event::Raise : RouteControl::Event::Lower)) {
     case RouteControl::Action::Refuse:

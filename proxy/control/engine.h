@@ -30,6 +30,7 @@ struct EngineSetup {
   store::State saved;
   std::function<void(const store::Decision&)> on_decision;  ///< control thread; after it is in force
   std::function<void(const std::string&)> on_store_error;   ///< control thread; at most once a minute
+  std::function<void(const std::string&)> on_notice{};      ///< inside start(): what an operator should know
 };
 
 class Engine {
@@ -62,6 +63,7 @@ class Engine {
   void revert_on_control(RouteControl& route, const Command& command, const Reply& reply);
   void rearm_on_control(RouteControl& route, const Command& command, const Reply& reply);
 
+  void take_over_saved_state();
   void schedule_tick();
   void tick();
   void revert_by_gate(RouteControl& route, const gate::Ruling& ruling, Weight before);

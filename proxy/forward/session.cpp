@@ -72,7 +72,7 @@ Task<Session::Received> Session::receive_head() {
   decoder_.reset();
   if (received_.empty()) {
     received_.release();
-    if (worker_.draining()) co_return Received::Ended;
+    if (worker_.closing_idle()) co_return Received::Ended;
     waiting_ = true;
     const net::IoResult ready = co_await stream_.readable(policy_.idle_timeout);
     waiting_ = false;

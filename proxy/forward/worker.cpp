@@ -98,10 +98,19 @@ void Worker::post(std::function<void(Worker&)> f) {
   reactor.post(std::move(message));
 }
 
-void Worker::drain() {
+void Worker::announce_close() {
+  post([](Worker& worker) { worker.draining_ = true; });
+}
+
+void Worker::stop_accepting() {
   post([](Worker& worker) {
-    worker.draining_ = true;
     for (const auto& listener : worker.listeners_) listener->listener->stop();
+  });
+}
+
+void Worker::close_idle() {
+  post([](Worker& worker) {
+    worker.closing_idle_ = true;
     worker.sessions_.for_each([](Session& session) { session.drain(); });
   });
 }
@@ -113,7 +122,7 @@ void Worker::stop() {
 /// Cuts off what is left: every coroutine is cancelled, so that each ends by itself and gives back what it holds.
 void Worker::end_everything() {
   if (ending_) return;
-  ending_ = draining_ = true;
+  ending_ = draining_ = closing_idle_ = true;
   for (const auto& listener : listeners_) listener->listener->stop();
   for (const RouteRuntime& route : routes) {
     if (route.mirror != nullptr) route.mirror->drop_all();

@@ -1,7 +1,7 @@
 // One worker: a thread with its own event loop, listeners, pools, mirrors, counters and ledgers. It shares nothing that
 // is written on the request path; from outside it is reached by messages (post) and by the live words of the snapshot.
 //
-// Built and started by the composition root, which outlives it. Everything here but post(), drain(), stop() and join()
+// Built and started by the composition root, which outlives it. Everything here but post(), the drain, stop() and join()
 // belongs to the worker's own thread once start() was called.
 #pragma once
 
@@ -98,8 +98,10 @@ class Worker {
 
   /// Any thread: runs f(*this) on the worker.
   void post(std::function<void(Worker&)> f);
-  /// Any thread: accept what is queued, then no more; idle connections are closed, exchanges end theirs.
-  void drain();
+  // Any thread: the steps of a drain, in order (RFC 9112 §9.6: a server that wants to close says so in a response first).
+  void announce_close();    ///< every response from now on carries Connection: close and ends its connection
+  void stop_accepting();    ///< what is queued is accepted, then no more
+  void close_idle();        ///< connections without an exchange end
   /// Any thread: drops what is left and ends the thread.
   void stop();
   /// Any thread: client connections that are still open.
@@ -108,7 +110,10 @@ class Worker {
   // --- the worker's own thread
   void set_addresses(std::size_t cluster, std::size_t endpoint, const std::vector<net::Address>& addresses);
   bool is_trusted(const net::Address& peer) const noexcept;
+  /// Responses announce the end of their connection.
   bool draining() const noexcept { return draining_; }
+  /// Connections do not wait for another request.
+  bool closing_idle() const noexcept { return closing_idle_; }
   std::unique_ptr<Exchange> take_exchange();
   void give_exchange(std::unique_ptr<Exchange> exchange);
   void retire(Session& session);
@@ -132,6 +137,7 @@ class Worker {
   std::vector<std::unique_ptr<Exchange>> spare_exchanges_;
   List<Session> sessions_;
   bool draining_ = false;
+  bool closing_idle_ = false;
   bool ending_ = false;
   std::thread thread_;
 };

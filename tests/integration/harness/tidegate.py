@@ -31,7 +31,8 @@ def find_binary():
 def memory_slack():
     """What bounds on memory are multiplied with: a sanitizer keeps freed memory aside."""
     with open(find_binary(), "rb") as file:
-        return 20 if b"__asan_init" in file.read() else 1
+        program = file.read()
+    return 20 if b"__asan_init" in program or b"__tsan_init" in program else 1
 
 
 def make_config(old, new=None, weight=0, route=None, listener=None, cluster=None, new_cluster=None, **top):

@@ -56,8 +56,8 @@ TEST(EncodeRequest, ATrustedPeerThatNamesForwardedFieldsAwayStillGetsThem) {
 
 constexpr std::string_view kForged =
     "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 1.1.1.1\r\nx-forwarded-for: 2.2.2.2\r\nX-Forwarded-Proto: https\r\n"
-    "X-Forwarded-Host: bank.example\r\nForwarded: for=1.1.1.1\r\nX-Tidegate-Side: new\r\nX-TIDEGATE-Mirror: 1\r\n"
-    "X-Request-Id: chosen\r\n";
+    "X-Forwarded-Host: bank.example\r\nX-Forwarded-Port: 1\r\nX-Real-IP: 1.1.1.1\r\nForwarded: for=1.1.1.1\r\n"
+    "X-Tidegate-Side: new\r\nX-TIDEGATE-Mirror: 1\r\nX-Request-Id: chosen\r\n";
 
 TEST(EncodeRequest, ReplacesWhatAStrangerForged) {
   const std::string head = encode(kForged);
@@ -66,6 +66,8 @@ TEST(EncodeRequest, ReplacesWhatAStrangerForged) {
   EXPECT_EQ(lines(head, "x-forwarded-host"), "h");
   EXPECT_EQ(lines(head, "x-request-id"), "id-1");
   EXPECT_FALSE(has(head, "forwarded"));
+  EXPECT_FALSE(has(head, "x-forwarded-port"));
+  EXPECT_FALSE(has(head, "x-real-ip"));
   EXPECT_FALSE(has(head, "x-tidegate-side"));
   EXPECT_FALSE(has(head, "x-tidegate-mirror"));
 }

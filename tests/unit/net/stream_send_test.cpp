@@ -99,7 +99,7 @@ TEST(StreamSend, ProgressPushesTheDeadlineBack) {
   const TimePoint begun = Clock::now();
   loop.run(std::move(tasks));
   if (result.status == IoStatus::TimedOut) {
-    EXPECT_GE(Clock::now() - begun, 9 * kShort);
+    EXPECT_GE(Clock::now() - begun, 5 * kShort);  // later than the deadline that it began with
   } else {
     EXPECT_EQ(result.bytes, text.size());
   }
