@@ -276,9 +276,14 @@ void App::drain_and_stop(const std::function<bool()>& hurry) {
   constexpr auto kLook = std::chrono::milliseconds(20);
   constexpr Duration kIdleGrace = std::chrono::seconds(1);  // a request that is on its way on a kept connection is answered
   Parts& p = *parts_;
+  bool hurried = false;
   const auto wait = [&](Duration most, bool for_sessions) {
     const TimePoint end = Clock::now() + most;
-    while (Clock::now() < end && !hurry() && !(for_sessions && p.sessions() == 0)) std::this_thread::sleep_for(kLook);
+    while (Clock::now() < end && !(for_sessions && p.sessions() == 0)) {
+      hurried = hurried || hurry();
+      if (hurried) return;
+      std::this_thread::sleep_for(kLook);
+    }
   };
   p.ready = false;
   for (const auto& worker : p.workers) worker->announce_close();

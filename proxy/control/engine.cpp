@@ -174,6 +174,7 @@ void Engine::weight_on_control(RouteControl& route, Weight weight, const Command
     case RouteControl::Action::Nothing: return reply(Done{route.epoch(), true, "weight is 0 already: the route is latched"});
     case RouteControl::Action::Apply: break;
   }
+  if (raises && refuse_while_pending(route, reply)) return;
   route.set_weight(weight, ++epoch_);
   store::Decision made = decision(route, store::Action::Weight, command);
   made.from = before.text();
@@ -189,6 +190,7 @@ void Engine::mirror_on_control(RouteControl& route, Weight percent, const Comman
                               "route " + route.name() + " has no mirror: give it one in the configuration (mirror: {percent: 0})",
                               "percent"});
   }
+  if (refuse_while_pending(route, reply)) return;
   const Weight before = route.mirror();
   const bool raises = percent > before;
   route.set_mirror(percent, ++epoch_);
@@ -219,6 +221,7 @@ void Engine::rearm_on_control(RouteControl& route, const Command& command, const
   if (RouteControl::allowed(route.state(), RouteControl::Event::Rearm) == RouteControl::Action::Refuse) {
     return reply(CommandError{CommandError::Code::Conflict, "route " + route.name() + " is not latched", "route"});
   }
+  if (refuse_while_pending(route, reply)) return;
   std::string latch_reason = route.latch_reason();
   route.rearm(++epoch_);
   store::Decision made = decision(route, store::Action::Rearm, command);
@@ -226,7 +229,7 @@ void Engine::rearm_on_control(RouteControl& route, const Command& command, const
   made.to = "0";
   announce(made);
   save_or_take_back(route, made, reply, [this, latch_reason](RouteControl& r) {
-    r.revert(RevertReason::Operator, latch_reason, ++epoch_);
+    r.latch_again(latch_reason, ++epoch_);
   });
 }
 
@@ -257,7 +260,8 @@ void Engine::save_protective(RouteControl& route, const store::Decision& made, R
   };
   auto patience = std::make_shared<asio::steady_timer>(io_, kPatience);
   patience->async_wait([this, once, epoch, patience](const boost::system::error_code&) {
-    once(Done{epoch, false, "in force, but not durable yet: " + setup_.writer.last_error()});
+    const std::string error = setup_.writer.last_error();
+    once(Done{epoch, false, "in force, but not durable yet: " + (error.empty() ? "the store is slow" : error)});
   });
   auto done = [once, epoch](const store::Result<void>& result) {
     once(Done{epoch, result.has_value(), result.has_value() ? "" : "in force, but not durable: " + result.error().message});
@@ -265,21 +269,36 @@ void Engine::save_protective(RouteControl& route, const store::Decision& made, R
   (void)setup_.writer.submit({route.record(), made}, store::Writer::Kind::Must, std::move(done));
 }
 
+/// What is not durable yet may be taken back, and must not become durable as a part of another decision's record.
+bool Engine::refuse_while_pending(const RouteControl& route, const Reply& reply) const {
+  if (!route.exposure_pending()) return false;
+  reply(CommandError{CommandError::Code::Conflict, "another change of route " + route.name() + " is being written; try again",
+                     "route"});
+  return true;
+}
+
 void Engine::save_or_take_back(RouteControl& route, const store::Decision& made, Reply reply, Action take_back) {
-  const std::uint64_t epoch = made.epoch;
   RouteControl* const target = &route;
-  const auto failed = [this, target, epoch, reply, take_back](const std::string& message) {
-    note_store_error(message);
-    if (target->epoch() == epoch) take_back(*target);
-    reply(CommandError{CommandError::Code::Store, "taken back, because a restart would forget it: " + message, "state"});
+  target->set_exposure_pending(true);
+  const auto settle = [this, target, made, reply = std::move(reply), take_back = std::move(take_back)](const std::string& error) {
+    target->set_exposure_pending(false);
+    if (error.empty()) return reply(Done{made.epoch, true, {}});
+    note_store_error(error);
+    if (target->epoch() == made.epoch) {
+      take_back(*target);
+      store::Decision undone = decision(*target, made.action, Command{"tidegate", "taken back: " + error, {}});
+      undone.from = made.to;
+      undone.to = made.from;
+      announce(undone);
+    }
+    reply(CommandError{CommandError::Code::Store, "taken back, because a restart would forget it: " + error, "state"});
   };
-  auto done = [this, failed, epoch, reply](const store::Result<void>& result) {
-    if (result.has_value()) return reply(Done{epoch, true, {}});
-    const std::string message = result.error().message;
-    asio::post(io_, [failed, message] { failed(message); });
+  auto done = [this, settle](const store::Result<void>& result) {
+    const std::string error = result.has_value() ? std::string() : result.error().message;
+    asio::post(io_, [settle, error] { settle(error); });
   };
   if (!setup_.writer.submit({route.record(), made}, store::Writer::Kind::Ordinary, std::move(done))) {
-    failed("too many decisions wait for the store");
+    settle("too many decisions wait for the store");
   }
 }
 

@@ -70,6 +70,7 @@ class Engine {
   store::Decision decision(const RouteControl& route, store::Action action, const Command& command) const;
   void announce(const store::Decision& decision);
   void save_protective(RouteControl& route, const store::Decision& decision, Reply reply);
+  bool refuse_while_pending(const RouteControl& route, const Reply& reply) const;
   void save_or_take_back(RouteControl& route, const store::Decision& decision, Reply reply, Action take_back);
   void note_store_error(const std::string& message);
   Status collect() const;

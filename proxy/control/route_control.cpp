@@ -84,6 +84,14 @@ void RouteControl::rearm(std::uint64_t epoch) {
   ruling_ = {};
 }
 
+void RouteControl::latch_again(std::string reason, std::uint64_t epoch) {
+  weight_ = Weight::none();
+  latched_ = true;
+  latch_reason_ = std::move(reason);
+  epoch_ = epoch;
+  publish();
+}
+
 std::optional<gate::Ruling> RouteControl::tick(double dt_s) {
   const gate::Counts counts = accumulator_.take(step_);
   if (latched_) return std::nullopt;

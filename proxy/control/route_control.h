@@ -48,6 +48,12 @@ class RouteControl {
   void set_mirror(Weight percent, std::uint64_t epoch);
   void revert(RevertReason why, std::string sentence, std::uint64_t epoch);
   void rearm(std::uint64_t epoch);
+  /// Takes a rearm back: the latch as it was. Not a revert of its own.
+  void latch_again(std::string reason, std::uint64_t epoch);
+
+  /// A decision that exposes users waits for the store: until it is durable or taken back, no other of that kind.
+  bool exposure_pending() const noexcept { return exposure_pending_; }
+  void set_exposure_pending(bool pending) noexcept { exposure_pending_ = pending; }
 
   /// One tick of the gate. @return the ruling when it orders a revert.
   std::optional<gate::Ruling> tick(double dt_s);
@@ -67,6 +73,7 @@ class RouteControl {
   Weight mirror_;
   bool mirror_set_ = false;  // at run time
   bool latched_ = false;
+  bool exposure_pending_ = false;
   std::string latch_reason_;
   std::uint64_t epoch_ = 0;
   std::uint32_t step_ = 0;

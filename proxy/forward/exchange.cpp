@@ -27,7 +27,8 @@ void Exchange::attach(Session& session) {
   split_ = {};
   has_side_ = false;
   attempts_ = 0;
-  on_budget_ = false;
+  on_budget_ = stale_ = false;
+  reuse_ = upstream::Reuse::Any;
   failure_ = Failure::None;
   upload_end_ = PumpEnd::Complete;
   client_fault_ = 0;
@@ -169,6 +170,11 @@ void Exchange::watch_client() {
   net::Stream& client = session_->stream();
   client.on_hangup(&Exchange::client_hung_up, this);
   if (client.ended()) client_hung_up(this);
+  if (request_.framing == http::Framing::None) start_route_clock();
+}
+
+/// From the complete request on: what a client takes to send its body is not the side's time.
+void Exchange::start_route_clock() {
   const Duration limit = route_->route->policy.timeout;
   if (limit > Duration::zero()) worker_.reactor.arm(route_deadline_, limit);
 }
@@ -196,6 +202,12 @@ bool Exchange::client_has_left() {
 
 void Exchange::route_expired(void* self) {
   auto* exchange = static_cast<Exchange*>(self);
+  net::Stream& client = exchange->session_->stream();
+  if (client.is_sending()) {  // it does not read its response: nobody's failure but its own
+    exchange->client_gone_ = true;
+    client.cancel();
+    return;
+  }
   exchange->timed_out_ = true;
   exchange->cancel_upstream();
 }
@@ -205,9 +217,13 @@ void Exchange::cut_off() noexcept {
   cancel_upstream();
 }
 
+/// The exchange may be over, and serve another request already, when this returns.
 void Exchange::cancel_upstream() noexcept {
-  acquisition_.cancel();
-  if (lease_) lease_->stream.cancel();
+  if (lease_) {
+    lease_->stream.cancel();
+  } else {
+    acquisition_.cancel();
+  }
 }
 
 // --- one attempt
@@ -221,19 +237,28 @@ Task<> Exchange::attempt() {
     failure_ = Failure::Canceled;
     co_return;
   }
-  route_->ledger->dispatched(side_, split_.step);
   const bool connected = co_await connect();  // never in the condition itself: see base/task.h
   if (!connected) co_return;
   const bool sent = co_await send_request();
   if (sent) co_await read_response_head();
 }
 
+/// For the gate: counted when the request leaves for the side, not while it waits in Tidegate's own queue.
+void Exchange::dispatched(void* self) {
+  auto* exchange = static_cast<Exchange*>(self);
+  if (exchange->reuse_ == upstream::Reuse::Never) return;  // the same request again, on a new connection
+  exchange->route_->ledger->dispatched(exchange->side_, exchange->split_.step);
+}
+
 Task<bool> Exchange::connect() {
   upstream::Pool& pool = cluster().pool;
-  const bool certain = !http::is_idempotent(request_.method);
-  lease_ = pool.take_idle(certain);
-  if (!lease_) {
-    upstream::Acquired acquired = co_await pool.acquire(acquisition_, certain);
+  if (reuse_ != upstream::Reuse::Never && !http::is_idempotent(request_.method)) reuse_ = upstream::Reuse::Certain;
+  lease_ = pool.take_idle(reuse_);
+  if (lease_) {
+    dispatched(this);
+  } else {
+    acquisition_.on_dispatch(&Exchange::dispatched, this);
+    upstream::Acquired acquired = co_await pool.acquire(acquisition_, reuse_);
     if (acquired.failure != Failure::None) {
       fail(acquired.failure);
       launch_mirror();
@@ -263,6 +288,11 @@ Task<bool> Exchange::send_request() {
     const net::IoResult sent = co_await lease_->stream.send({&part, 1}, cluster().pool.policy().timeouts.idle);
     launch_mirror();
     if (sent.status == net::IoStatus::Ok) co_return true;
+    if (sent.status == net::IoStatus::Reset && is_stale_connection()) {
+      stale_ = true;
+      failure_ = Failure::Reset;
+      co_return false;
+    }
     fail(sent.status == net::IoStatus::TimedOut ? Failure::Timeout
          : sent.status == net::IoStatus::Canceled ? Failure::Canceled
                                                   : Failure::Reset);
@@ -304,10 +334,14 @@ void Exchange::on_upload_end(PumpEnd end) {
   }
   switch (end) {
     case PumpEnd::Complete:  // from now on the response is awaited
-      lease_->stream.restart_read_timeout(cluster().pool.policy().timeouts.response_header);
+      if (!response_begun_) start_route_clock();
+      if (lease_) lease_->stream.restart_read_timeout(cluster().pool.policy().timeouts.response_header);
+      if (session_->stream().ended()) client_hung_up(this);
       return;
     case PumpEnd::SinkEnded:  // the response may be on its way, or the reading finds the same
-    case PumpEnd::SinkTimedOut:
+      if (lease_) lease_->stream.restart_read_timeout(cluster().pool.policy().timeouts.response_header);
+      return;
+    case PumpEnd::SinkTimedOut: break;  // it neither reads nor answers: the reading ends as a timeout
     case PumpEnd::Canceled: return;
     case PumpEnd::SourceEnded: client_gone_ = true; break;
     case PumpEnd::SourceTimedOut: client_fault_ = 408; refusal_reason_ = "request body not received in time"; break;
@@ -355,14 +389,25 @@ Task<> Exchange::read_response_head() {
     switch (read.status) {
       case net::IoStatus::Ok: received.commit(read.bytes); break;
       case net::IoStatus::TimedOut: co_return fail(Failure::Timeout);
-      case net::IoStatus::Canceled: co_return fail(timed_out_ ? Failure::Timeout : Failure::Canceled);
+      case net::IoStatus::Canceled:
+        co_return fail(timed_out_ || upload_end_ == PumpEnd::SinkTimedOut ? Failure::Timeout : Failure::Canceled);
       case net::IoStatus::Eof:
       case net::IoStatus::Reset:
-        co_return fail(upload_end_ == PumpEnd::SinkTimedOut ? Failure::Timeout : Failure::Reset);
+        if (!is_stale_connection()) co_return fail(Failure::Reset);
+        stale_ = true;
+        failure_ = Failure::Reset;
+        co_return;
     }
   }
   service_time_ = worker_.reactor.now() - attempt_started_;
   if (is_error(route_->errors, response_.status)) count_failure(Failure::Status);
+}
+
+/// The peer had closed an idle connection just when the request was written: nobody's failure, and safe to do again
+/// (RFC 9112 §9.3.1, RFC 9110 §9.2.2).
+bool Exchange::is_stale_connection() const {
+  return reuse_ != upstream::Reuse::Never && lease_->is_reused() && lease_->received.empty() &&
+         request_.framing == http::Framing::None && http::is_idempotent(request_.method);
 }
 
 Task<bool> Exchange::relay_informational() {
@@ -394,12 +439,21 @@ void Exchange::count_failure(Failure why) {
 }
 
 bool Exchange::prepare_retry() {
+  if (std::exchange(stale_, false)) {
+    if (!client_gone_ && !cut_off_ && !timed_out_) {
+      lease_.drop();
+      reuse_ = upstream::Reuse::Never;
+      --attempts_;
+      return true;
+    }
+    failure_ = timed_out_ ? Failure::Timeout : Failure::Canceled;
+  }
   const RetryDecision decision = decide_retry(
       RetryQuestion{*route_, request_, failure_, failure_ == Failure::None ? response_.status : std::uint16_t{0}, side_,
                     attempts_, on_budget_, client_gone_ || cut_off_ || timed_out_ || client_fault_ != 0});
   if (!decision.retry) return false;
-  lease_.drop();
-  upload_.destroy();
+  lease_.drop();  // no upload is running: only requests whose body was not touched are made again
+  reuse_ = upstream::Reuse::Any;
   refusal_reason_ = {};
   if (decision.uses_budget && !on_budget_) {
     on_budget_ = true;
@@ -437,6 +491,7 @@ Task<> Exchange::deliver() {
   bytes_sent_ = pump.bytes;
   survives_ = end == PumpEnd::Complete && !context.close;
   settle_delivery(pump, end);
+  if (end != PumpEnd::Complete) co_await end_upstream();
   if (!response_begun_ && !client_gone_ && failure_ != Failure::None) co_await answer_failure();
 }
 
@@ -454,7 +509,6 @@ void Exchange::settle_delivery(const Pump& pump, PumpEnd end) {
     case PumpEnd::SourceRefused: fail(Failure::Protocol); break;
     case PumpEnd::Canceled: fail(Failure::Canceled); break;
   }
-  lease_.drop();
   // RFC 9112 §8: the client must see that the response is not whole. A chunked or counted body ends early; where the end
   // of the connection is the end of the body only a reset tells.
   truncated_ = pump.prefix_sent && !client_gone_;
@@ -462,7 +516,7 @@ void Exchange::settle_delivery(const Pump& pump, PumpEnd end) {
 }
 
 Task<> Exchange::answer_failure() {
-  lease_.drop();
+  co_await end_upstream();
   if (client_gone_ || cut_off_) co_return;
   if (client_fault_ != 0) {
     needs_linger_ = true;
@@ -500,6 +554,12 @@ Task<> Exchange::end_upload() {
   }
   co_await upload_.join();
   upload_.destroy();
+}
+
+/// The upload waits on the lease's stream or on the client: it ends before the lease does.
+Task<> Exchange::end_upstream() {
+  co_await end_upload();
+  lease_.drop();
 }
 
 void Exchange::finish() {

@@ -32,7 +32,7 @@ class Worker;
 struct ClusterRuntime;
 struct RouteRuntime;
 
-class Exchange {
+class Exchange final : public net::Retirable {
  public:
   explicit Exchange(Worker& worker);
   Exchange(const Exchange&) = delete;
@@ -63,12 +63,14 @@ class Exchange {
   void choose_side();
   void consider_mirror();
   void watch_client();
+  void start_route_clock();
   Task<> attempt();
   bool prepare_retry();
   Task<> deliver();
   Task<> answer_failure();
   Task<> reply(std::uint16_t status, std::string_view text);
   Task<> end_upload();
+  Task<> end_upstream();
   void finish();
 
   // parts of attempt()
@@ -78,6 +80,8 @@ class Exchange {
   void on_upload_end(PumpEnd end);
   Task<> read_response_head();
   Task<bool> relay_informational();
+  static void dispatched(void* self);
+  bool is_stale_connection() const;
   void fail(Failure why);
   void count_failure(Failure why);
 
@@ -115,6 +119,8 @@ class Exchange {
   bool has_side_ = false;
   std::uint32_t attempts_ = 0;
   bool on_budget_ = false;
+  bool stale_ = false;            // the reused connection had been closed: the attempt is made again on a new one
+  upstream::Reuse reuse_ = upstream::Reuse::Any;
   Failure failure_ = Failure::None;
   bool failure_counted_ = false;
   upstream::Acquisition acquisition_;

@@ -20,9 +20,9 @@ T share_of(T total, std::size_t index, std::size_t count) {
   return total / static_cast<T>(count) + (index < total % count ? 1 : 0);
 }
 
-/// A share that is never nothing: every worker must be able to reach every cluster.
-std::uint32_t connection_share(std::uint32_t total, std::size_t index, std::size_t count) {
-  return std::max<std::uint32_t>(1, share_of(total, index, count));
+/// A share that is never nothing unless the whole is: a bound below the number of workers must not shut some of them out.
+std::uint32_t least_one_share(std::uint32_t total, std::size_t index, std::size_t count) {
+  return total == 0 ? 0 : std::max<std::uint32_t>(1, share_of(total, index, count));
 }
 
 std::unique_ptr<mirror::Mirror> make_mirror(Worker& worker, const WorkerSetup& setup, RouteRuntime& runtime) {
@@ -30,7 +30,7 @@ std::unique_ptr<mirror::Mirror> make_mirror(Worker& worker, const WorkerSetup& s
   if (!policy) return nullptr;
   mirror::Share share;
   share.rate = policy->rate / static_cast<double>(setup.count);
-  share.concurrency = share_of(policy->concurrency, setup.index, setup.count);
+  share.concurrency = least_one_share(policy->concurrency, setup.index, setup.count);
   share.buffer = share_of(policy->buffer, setup.index, setup.count);
   const auto start = static_cast<std::uint32_t>(setup.index * Weight::kWhole / setup.count);
   return std::make_unique<mirror::Mirror>(worker.reactor, *policy, *runtime.route->live,
@@ -48,8 +48,8 @@ Worker::Worker(WorkerSetup setup)
   for (std::size_t i = 0; i < setup_.clusters->size(); ++i) {
     const upstream::ClusterPolicy& policy = (*setup_.clusters)[i];
     upstream::PoolShare share;
-    share.connections = connection_share(policy.pool.connections, setup_.index, setup_.count);
-    share.pending = share_of(policy.pool.pending, setup_.index, setup_.count);
+    share.connections = least_one_share(policy.pool.connections, setup_.index, setup_.count);
+    share.pending = least_one_share(policy.pool.pending, setup_.index, setup_.count);
     clusters.push_back(std::make_unique<ClusterRuntime>(reactor, policy, share, counters.clusters[i]));
   }
   for (const route::Route& route : snapshot.routes()) {
@@ -167,7 +167,11 @@ std::unique_ptr<Exchange> Worker::take_exchange() {
 }
 
 void Worker::give_exchange(std::unique_ptr<Exchange> exchange) {
-  if (spare_exchanges_.size() < kSpareExchanges) spare_exchanges_.push_back(std::move(exchange));
+  if (spare_exchanges_.size() < kSpareExchanges) {
+    spare_exchanges_.push_back(std::move(exchange));
+  } else {
+    reactor.retire(std::move(exchange));  // what resumed it may still be on the stack
+  }
 }
 
 }  // namespace tidegate::forward

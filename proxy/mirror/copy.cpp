@@ -126,7 +126,7 @@ void Copy::sent(void* self) {
 }
 
 Task<std::optional<MirrorDrop>> Copy::exchange() {
-  upstream::Acquired acquired = co_await pool_.acquire(acquisition_, false);
+  upstream::Acquired acquired = co_await pool_.acquire(acquisition_, upstream::Reuse::Any);
   if (acquired.failure == Failure::Overflow) co_return MirrorDrop::Concurrency;
   if (acquired.failure != Failure::None) co_return MirrorDrop::Connect;
   lease_ = std::move(acquired.lease);

@@ -90,7 +90,7 @@ void Mirror::retire(Copy& copy) {
 }
 
 void Mirror::drop_all() {
-  copies_.for_each([](Copy& copy) { copy.drop(MirrorDrop::Shutdown); });
+  while (Copy* copy = copies_.pop_front()) copy->drop(MirrorDrop::Shutdown);  // one may end another that waits
 }
 
 }  // namespace tidegate::mirror

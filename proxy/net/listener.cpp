@@ -54,7 +54,8 @@ void Listener::start(int descriptor) {
 
 void Listener::stop() {
   if (descriptor_ < 0) return;
-  accept_some();
+  while (accept_some()) {
+  }
   retry_timer_.disarm();
   ::close(std::exchange(descriptor_, -1));
 }
@@ -64,9 +65,13 @@ void Listener::on_session_end() {
   if (paused_ && !retry_timer_.armed()) resume();
 }
 
-void Listener::accept_some() {
+/// @return true when there may be more to accept.
+bool Listener::accept_some() {
   for (int i = 0; i < kAcceptsPerEvent && descriptor_ >= 0; ++i) {
-    if (connections_ >= most_connections_) return pause(false);
+    if (connections_ >= most_connections_) {
+      pause(false);
+      return false;
+    }
     Address peer;
     peer.length = sizeof peer.storage;
     const int connection = ::accept4(descriptor_, peer.get(), &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -76,9 +81,10 @@ void Listener::accept_some() {
       continue;
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;
-    if (errno == EAGAIN) return;
-    return pause(true);  // EMFILE, ENFILE, ENOBUFS, ENOMEM: the queue stays readable, so don't spin on it
+    if (errno != EAGAIN) pause(true);  // EMFILE, ENFILE, ENOBUFS, ENOMEM: the queue stays readable, so don't spin on it
+    return false;
   }
+  return descriptor_ >= 0;
 }
 
 void Listener::pause(bool with_timer) {

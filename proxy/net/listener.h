@@ -41,7 +41,7 @@ class Listener final : private EventHandler {
 
  private:
   void on_events(std::uint32_t) override { accept_some(); }
-  void accept_some();
+  bool accept_some();
   void pause(bool with_timer);
   void resume();
   static void retry(void* self);

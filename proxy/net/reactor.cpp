@@ -76,6 +76,10 @@ void Reactor::turn() {
   now_ = Clock::now();
   for (int i = 0; i < count; ++i) {
     auto* handler = static_cast<EventHandler*>(events[static_cast<std::size_t>(i)].data.ptr);
+    if (handler != nullptr) handler->before_events(events[static_cast<std::size_t>(i)].events);
+  }
+  for (int i = 0; i < count; ++i) {
+    auto* handler = static_cast<EventHandler*>(events[static_cast<std::size_t>(i)].data.ptr);
     if (handler != nullptr) {
       handler->on_events(events[static_cast<std::size_t>(i)].events);
       continue;

@@ -26,6 +26,9 @@ namespace tidegate::net {
 /// Receives the events of one descriptor.
 class EventHandler {
  public:
+  /// Told before any handler of the batch gets its events: for those whose state others of the batch may rely on (an idle
+  /// connection that has spoken must not be lent any more).
+  virtual void before_events(std::uint32_t /*epoll_events*/) {}
   virtual void on_events(std::uint32_t epoll_events) = 0;
 
  protected:

@@ -200,6 +200,12 @@ void Stream::finish_connect(IoStatus status) noexcept {
 
 // --- events
 
+void Stream::before_events(std::uint32_t events) {
+  if (unexpected_ == nullptr || (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0) return;
+  readable_ = true;
+  std::exchange(unexpected_, nullptr)(unexpected_context_);
+}
+
 void Stream::on_events(std::uint32_t events) {
   if (descriptor_ < 0) return;  // closed earlier in this batch
   if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) ended_ = true;
@@ -219,10 +225,6 @@ void Stream::on_events(std::uint32_t events) {
     if (attempt(*reader_)) finish_read(reader_->result.status);
     return;
   }
-  if (readable_ && unexpected_ != nullptr) {
-    std::exchange(unexpected_, nullptr)(unexpected_context_);
-    return;
-  }
   if (ended_ && hangup_ != nullptr) std::exchange(hangup_, nullptr)(hangup_context_);
 }
 
@@ -237,6 +239,11 @@ bool Stream::at_end() noexcept {
   char byte;
   const ssize_t n = ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+bool Stream::is_silent() noexcept {
+  char byte;
+  return ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
 void Stream::shutdown_send() noexcept {

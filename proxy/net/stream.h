@@ -101,7 +101,8 @@ class Stream final : private EventHandler {
   /// Opens a socket and connects it. `address` must outlive the operation. error_number() tells why it failed.
   ConnectOp connect(const Address& address, Duration timeout) noexcept { return {*this, address, timeout}; }
 
-  /// Ends the operations in progress with Canceled, and every later one until the stream is closed.
+  /// Ends the operations in progress with Canceled, and every later one until connect() begins anew. Whoever waits is
+  /// resumed in here and may end what the caller belongs to: nothing of the caller may be touched afterwards.
   void cancel() noexcept;
   /// Ends the read in progress with Canceled; later reads are not affected.
   void cancel_read() noexcept {
@@ -126,6 +127,9 @@ class Stream final : private EventHandler {
   bool is_quiet() const noexcept { return descriptor_ >= 0 && !readable_ && !ended_ && !canceled_; }
   /// Asks the kernel: nothing more to read and the peer has ended. One system call.
   bool at_end() noexcept;
+  /// Asks the kernel: nothing to read and the peer has not ended. One system call.
+  bool is_silent() noexcept;
+  bool is_sending() const noexcept { return sender_ != nullptr; }
 
   void shutdown_send() noexcept;
   void close() noexcept;
@@ -140,6 +144,7 @@ class Stream final : private EventHandler {
   void wait(ReadOp& op, std::coroutine_handle<> handle) noexcept;
   void wait(SendOp& op, std::coroutine_handle<> handle) noexcept;
   void wait(ConnectOp& op, std::coroutine_handle<> handle) noexcept;
+  void before_events(std::uint32_t epoll_events) override;
   void on_events(std::uint32_t epoll_events) override;
   void finish_read(IoStatus status) noexcept;
   void finish_send(IoStatus status) noexcept;

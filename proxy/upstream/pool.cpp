@@ -90,13 +90,13 @@ Lease Pool::lend(Connection& connection) {
   return Lease(*this, connection);
 }
 
-Lease Pool::take_idle(bool certain) {
-  if (idle_ == 0) return {};
+Lease Pool::take_idle(Reuse reuse) {
+  if (idle_ == 0 || reuse == Reuse::Never) return {};
   for (std::size_t tried = 0; tried < targets_.size(); ++tried) {
     Target* target = next_target();
     if (target == nullptr) return {};
     while (Connection* connection = target->idle.front()) {
-      if (certain && connection->stream.at_end()) {
+      if (reuse == Reuse::Certain && !connection->stream.is_silent()) {
         remove_idle(*connection);
         continue;
       }
@@ -111,12 +111,15 @@ Lease Pool::take_idle(bool certain) {
   return {};
 }
 
-Task<Acquired> Pool::acquire(Acquisition& acquisition, bool certain) {
+Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse) {
   acquisition.canceled_ = false;
   Acquired out;
   for (;;) {
-    out.lease = take_idle(certain);
-    if (out.lease) co_return std::move(out);
+    out.lease = take_idle(reuse);
+    if (out.lease) {
+      acquisition.dispatch();
+      co_return std::move(out);
+    }
     if (total_ < share_.connections || make_room()) break;
     if (pending_count_ >= share_.pending) {
       out.failure = Failure::Overflow;
@@ -140,6 +143,7 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, bool certain) {
       co_return std::move(out);
     }
   }
+  acquisition.dispatch();
   Target* target = next_target();
   if (target == nullptr) {  // a name that never resolved
     out.failure = Failure::Connect;

@@ -57,14 +57,31 @@ struct Acquired {
   int error_number = 0;  ///< of a failed connect; 0 with Failure::Connect means that it took too long
 };
 
+/// Which idle connections serve a request.
+enum class Reuse : std::uint8_t {
+  Any,
+  Certain,  ///< asks the kernel that the peer has neither closed it nor spoken: for requests that must not be sent twice
+  Never,    ///< a new connection: the last one turned out to be closed
+};
+
 /// A request for a connection that is under way, so that it can be called off. Owned by the exchange.
 class Acquisition : public Link<> {
  public:
   /// Ends acquire() with Failure::Canceled, if it is under way.
   void cancel() noexcept;
+  /// Told once the request leaves the queue: a connection was found, or one is being made.
+  void on_dispatch(void (*callback)(void*), void* context) noexcept {
+    dispatched_ = callback;
+    dispatched_context_ = context;
+  }
 
  private:
   friend class Pool;
+  void dispatch() noexcept {
+    if (dispatched_ != nullptr) dispatched_(dispatched_context_);
+  }
+  void (*dispatched_)(void*) = nullptr;
+  void* dispatched_context_ = nullptr;
   std::coroutine_handle<> waiting_;
   Connection* connecting_ = nullptr;
   bool canceled_ = false;
@@ -95,11 +112,10 @@ class Pool {
   /// What the endpoint's name resolves to now. Leases keep their addresses; idle connections to others are closed.
   void set_addresses(std::size_t endpoint, const std::vector<net::Address>& addresses);
 
-  /// An idle connection, or none. @param certain asks the kernel whether the peer has closed it: for requests that must
-  /// not be sent twice.
-  Lease take_idle(bool certain);
+  /// An idle connection, or none.
+  Lease take_idle(Reuse reuse);
   /// A connection, new or once one is free. Failure: Connect, Overflow or Canceled.
-  Task<Acquired> acquire(Acquisition& acquisition, bool certain);
+  Task<Acquired> acquire(Acquisition& acquisition, Reuse reuse);
 
   const ClusterPolicy& policy() const noexcept { return policy_; }
   /// The endpoint as it was written, for logs.
@@ -130,7 +146,7 @@ class Pool {
   const ClusterPolicy& policy_;
   const PoolShare share_;
   PoolEvents& events_;
-  std::vector<std::unique_ptr<Target>> targets_;  // only ever grows by what DNS says; bounded by kMostTargets
+  std::vector<std::unique_ptr<Target>> targets_;  // grows with the addresses that DNS has named, at most kMostAddresses at a time
   std::size_t turn_ = 0;
   std::uint32_t total_ = 0;  // open or connecting
   std::uint32_t idle_ = 0;

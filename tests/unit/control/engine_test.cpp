@@ -117,6 +117,57 @@ TEST_F(EngineTest, ARaiseThatCannotBeMadeDurableIsTakenBack) {
   EXPECT_EQ(in_force().text(), "10");
 }
 
+TEST_F(EngineTest, TheWeightThatIsSetAlreadyIsNoDecision) {
+  start(one_route(10));
+  const Outcome outcome = set_weight(10);
+  ASSERT_TRUE(outcome.has_value());
+  EXPECT_EQ(outcome->epoch, 0u);
+  EXPECT_TRUE(store_.saved().empty());
+}
+
+TEST_F(EngineTest, ATakenBackRearmIsNoRevertOfItsOwn) {
+  start(one_route(50));
+  ASSERT_TRUE(revert().has_value());
+  store_.fail(true);
+  ASSERT_TRUE(rearm().has_error());
+  EXPECT_EQ(status().routes.front().reverts[static_cast<std::size_t>(RevertReason::Operator)], 1u);
+}
+
+TEST_F(EngineTest, TwoRaisesThatCannotBeMadeDurableLeaveTheWeightAsItWas) {
+  start(one_route(10));
+  store_.fail(true);
+  std::promise<void> first;
+  std::promise<void> second;
+  const auto answered = [](std::promise<void>& to) {
+    return [&to](const Outcome& outcome) {
+      EXPECT_TRUE(outcome.has_error());
+      to.set_value();
+    };
+  };
+  engine_->set_weight("all", *Weight::from_percent(25), {}, answered(first));
+  engine_->set_weight("all", *Weight::from_percent(50), {}, answered(second));
+  first.get_future().wait();
+  second.get_future().wait();
+  EXPECT_EQ(status().routes.front().effective.text(), "10");
+}
+
+TEST_F(EngineTest, AFileWhoseWeightChangedIsADecisionWithAHistoryLine) {
+  store::State saved;
+  saved.epoch = 7;
+  store::RouteRecord record;
+  record.route = "all";
+  record.file_weight = *Weight::from_percent(10);
+  record.weight = *Weight::from_percent(75);
+  record.epoch = 7;
+  saved.routes.push_back(record);
+  start(one_route(20), saved);
+  const store::Decision made = wait_for(store::Action::Weight);
+  EXPECT_EQ(made.actor, "file");
+  EXPECT_EQ(made.from, "75");
+  EXPECT_EQ(made.to, "20");
+  EXPECT_EQ(made.epoch, 8u);
+}
+
 TEST_F(EngineTest, ARevertHoldsWhileTheStoreFailsAndIsWrittenWhenItWorksAgain) {
   start(one_route(50));
   store_.fail(true);
