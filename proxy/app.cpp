@@ -160,9 +160,7 @@ void App::Parts::make_workers() {
       setup.ledgers.push_back(ledgers.back().back().get());
     }
     for (std::size_t l = 0; l < config.listeners.size(); ++l) {
-      const auto total = config.listeners[l].connections;
-      const auto share = static_cast<std::uint32_t>(total / count + (i < total % count ? 1 : 0));
-      setup.listeners.push_back({config.listeners[l].session, share, opened[l].descriptors[i]});
+      setup.listeners.push_back({config.listeners[l].session, config.listeners[l].connections, opened[l].descriptors[i]});
     }
     workers.push_back(std::make_unique<forward::Worker>(std::move(setup)));
   }

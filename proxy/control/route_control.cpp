@@ -66,12 +66,8 @@ void RouteControl::set_mirror(Weight percent, std::uint64_t epoch) {
 }
 
 void RouteControl::revert(RevertReason why, std::string sentence, std::uint64_t epoch) {
-  weight_ = Weight::none();
-  latched_ = true;
-  latch_reason_ = std::move(sentence);
-  epoch_ = epoch;
   step_ = (step_ + 1) % route::LiveRoute::kSteps;
-  publish();  // before anything else: from here on every worker sends everybody to old
+  latch_again(std::move(sentence), epoch);  // before anything else: from here on every worker sends everybody to old
   ++reverts_[static_cast<std::size_t>(why)];
 }
 

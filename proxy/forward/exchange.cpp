@@ -141,19 +141,26 @@ void Exchange::choose_side() {
   has_side_ = true;
 }
 
-void Exchange::consider_mirror() {
-  if (route_->mirror == nullptr) return;
-  copy_ = route_->mirror->consider(request_);
-  if (copy_ == nullptr) return;
-  const ClusterRuntime& target = *route_->clusters[Side::New];
+/// What the original and its copy carry alike.
+RequestContext Exchange::request_context() const {
   RequestContext context;
   context.peer = session_->peer();
   context.peer_trusted = session_->peer_trusted();
   context.request_id = request_id_;
   context.traceparent = new_traceparent_;
+  const route::HeaderEdits& edits = route_->route->policy.request_headers;
+  if (!edits.set.empty() || !edits.remove.empty()) context.edits = &edits;
+  return context;
+}
+
+void Exchange::consider_mirror() {
+  if (route_->mirror == nullptr) return;
+  copy_ = route_->mirror->consider(request_);
+  if (copy_ == nullptr) return;
+  const ClusterRuntime& target = *route_->clusters[Side::New];
+  RequestContext context = request_context();
   const std::string host = route_->mirror->host_for(request_.authority, target.pool.policy());
   context.host = host;
-  context.edits = &route_->route->policy.request_headers;
   context.is_mirror_copy = true;
   encode_request(copy_->head, request_, context);
   copy_->open(request_.framing == http::Framing::Chunked);
@@ -272,15 +279,9 @@ Task<bool> Exchange::connect() {
 
 /// Sends the head, with the body beside it if there is one. @return false when the attempt has failed.
 Task<bool> Exchange::send_request() {
-  RequestContext context;
-  context.peer = session_->peer();
-  context.peer_trusted = session_->peer_trusted();
-  context.request_id = request_id_;
-  context.traceparent = new_traceparent_;
+  RequestContext context = request_context();
   context.host = cluster().pool.policy().host;
   if (!context.host && request_.authority.empty()) context.host = upstream_host_;  // HTTP/1.0 without Host
-  const route::HeaderEdits& edits = route_->route->policy.request_headers;
-  if (!edits.set.empty() || !edits.remove.empty()) context.edits = &edits;
   if (request_.framing == http::Framing::None) {
     encoded_.clear();
     encode_request(encoded_, request_, context);

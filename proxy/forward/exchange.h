@@ -30,6 +30,7 @@ namespace tidegate::forward {
 class Session;
 class Worker;
 struct ClusterRuntime;
+struct RequestContext;
 struct RouteRuntime;
 
 class Exchange final : public net::Retirable {
@@ -100,6 +101,7 @@ class Exchange final : public net::Retirable {
   void settle_buffers();
 
   ClusterRuntime& cluster() const noexcept;
+  RequestContext request_context() const;
 
   Worker& worker_;
   Session* session_ = nullptr;

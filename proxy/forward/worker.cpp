@@ -67,7 +67,8 @@ Worker::Worker(WorkerSetup setup)
     listener->policy = from.policy;
     ListenerRuntime* const self = listener.get();
     auto accepted = [this, self](int descriptor, const net::Address& peer) { accept(*self, descriptor, peer); };
-    listener->listener = std::make_unique<net::Listener>(reactor, std::move(accepted), std::max(1u, from.connections));
+    listener->listener = std::make_unique<net::Listener>(
+        reactor, std::move(accepted), least_one_share(from.connections, setup_.index, setup_.count));
     listeners_.push_back(std::move(listener));
   }
 }

@@ -69,7 +69,7 @@ struct ListenerRuntime {
 
 struct ListenerSetup {
   SessionPolicy policy;
-  std::uint32_t connections = 0;  ///< this worker's share
+  std::uint32_t connections = 0;  ///< all workers together
   int descriptor = -1;
 };
 

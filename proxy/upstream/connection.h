@@ -17,7 +17,7 @@ class Pool;
 class Connection final : public net::Retirable, public Link<> {
  public:
   Connection(net::Reactor& reactor, Pool& pool, std::size_t target)
-      : stream(reactor), received(reactor.blocks()), pool_(pool), target_(target), idle_timer_(&Connection::idle_expired, this) {}
+      : stream(reactor), received(reactor.blocks()), pool_(pool), target_(target), idle_timer_(&Connection::leave_pool, this) {}
 
   net::Stream stream;
   Buffer received;
@@ -29,8 +29,8 @@ class Connection final : public net::Retirable, public Link<> {
 
  private:
   friend class Pool;
-  static void idle_expired(void* self);
-  static void spoke_unasked(void* self);
+  /// Idle for too long, or it spoke or ended unasked.
+  static void leave_pool(void* self);
 
   Pool& pool_;
   const std::size_t target_;

@@ -33,12 +33,10 @@ void Acquisition::cancel() noexcept {
   }
 }
 
-void Connection::idle_expired(void* self) {
+void Connection::leave_pool(void* self) {
   auto* connection = static_cast<Connection*>(self);
   connection->pool_.remove_idle(*connection);
 }
-
-void Connection::spoke_unasked(void* self) { idle_expired(self); }
 
 // --- Pool
 
@@ -185,7 +183,7 @@ void Pool::release(Connection& connection, bool reusable) {
   ++idle_;
   events_.on_connections(0, 1);
   connection.stream.on_hangup(nullptr, nullptr);
-  connection.stream.on_unexpected(&Connection::spoke_unasked, &connection);
+  connection.stream.on_unexpected(&Connection::leave_pool, &connection);
   if (policy_.pool.idle_timeout > Duration::zero()) reactor_.arm(connection.idle_timer_, policy_.pool.idle_timeout);
   wake_next();
 }
