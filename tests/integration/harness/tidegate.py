@@ -131,6 +131,10 @@ class Api:
         assert found, f"no series {name}{labels}"
         return sum(found)
 
+    def counts(self, expected, name, **labels):
+        """Waits until metric() is `expected`: an exchange is counted at its end, a moment after its client has the answer."""
+        eventually(lambda: self.metric(name, **labels) == expected, f"{name}{labels} == {expected}")
+
 
 def parse_metrics(text):
     out = {}
