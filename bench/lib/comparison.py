@@ -4,8 +4,10 @@ import time
 from dataclasses import asdict, dataclass
 
 import accounting
+import figures
+import scenarios
+import table
 import wrk
-from scenarios import SHARE_TOLERANCE
 
 WARM_UP_SECONDS = 1
 GRACE_SECONDS = 20  # for wrk to end after its time
@@ -18,6 +20,25 @@ class Cores:
 
 
 @dataclass(frozen=True)
+class Bench:
+    """What all scenarios of a run share."""
+    processes: object
+    peers: dict
+    origins: tuple                # old, new
+    cores: Cores
+    files: int                    # that a process may have open
+
+    def start(self, name, scenario):
+        old, new = self.origins
+        return self.peers[name].start(self.processes, scenario, old.port, new.port, self.cores.proxy)
+
+    def load(self, scenario, port, connections, seconds):
+        command = wrk.arguments(f"http://127.0.0.1:{port}{scenario.path}", connections, seconds, scenario.headers,
+                                scenario.upload)
+        return wrk.parse(self.processes.run(command, self.cores.client, seconds + GRACE_SECONDS))
+
+
+@dataclass(frozen=True)
 class Measurement:
     requests: int
     errors: int
@@ -25,6 +46,7 @@ class Measurement:
     requests_per_second: float
     p50_ms: float
     p99_ms: float
+    p999_ms: float
     cpu_us: float                 # a request
     user_us: float                # of that; None when too short to tell
     system_us: float
@@ -34,73 +56,90 @@ class Measurement:
     share_of_new: float           # requests that arrived at new / requests of the client
 
 
-def measurement(report, used, wall_seconds, resident_kib, arrived_at_new, scenario):
-    """The figures of one turn, from what wrk said and the kernel counted meanwhile."""
+def measurement(report, used, wall_seconds, resident_kib, arrived_at_new, scenario, slack):
+    """The figures of one turn, from what wrk said and the kernel counted meanwhile. `slack`: requests that may have arrived
+    without being counted by wrk; None = the proxy does not split by request."""
     requests = max(report.requests, 1)
-    share = arrived_at_new / requests
+    share = arrived_at_new / scenario.requests_at_origin() / requests
     cpu_us = used.run_ns / 1e3 / requests
     user = used.user_share()
     return Measurement(
-        requests=report.requests, errors=report.errors.total(), problem=problem(report, share, scenario),
-        requests_per_second=report.requests_per_second, p50_ms=report.p50_ms, p99_ms=report.p99_ms,
+        requests=report.requests, errors=report.errors.total(), problem=problem(report, share, scenario, slack),
+        requests_per_second=report.requests_per_second, p50_ms=report.p50_ms, p99_ms=report.p99_ms, p999_ms=report.p999_ms,
         cpu_us=cpu_us, user_us=None if user is None else cpu_us * user,
         system_us=None if user is None else cpu_us * (1 - user), resident_mib=resident_kib / 1024,
         busy=used.run_ns / 1e9 / wall_seconds, waited=used.wait_ns / 1e9 / wall_seconds, share_of_new=share)
 
 
-def problem(report, share, scenario):
+def problem(report, share, scenario, slack):
     if report.errors.total():
         return f"errors: {report.errors}"
     if not report.requests:
         return "no request was answered"
     if report.bytes_read < report.requests * scenario.body * 0.99:  # wrk prints three digits of the bytes
         return f"answers of {report.bytes_read / report.requests:.0f} bytes instead of {scenario.body}"
-    if abs(share - scenario.share_of_new()) > SHARE_TOLERANCE + in_flight_share(report):
+    if slack is not None and abs(share - scenario.share_of_new()) > scenarios.SHARE_TOLERANCE + slack / report.requests:
         return f"{share:.1%} of the requests arrived at new instead of {scenario.share_of_new():.0%}"
     return ""
 
 
-def in_flight_share(report):
-    """What wrk leaves in flight at its end counts at the origins only; among few requests (large ones) that weighs more."""
-    return 100 / max(report.requests, 1)
-
-
 class Comparison:
-    def __init__(self, scenario, connections, processes, peers, origins, cores):
+    HEADINGS = table.HEADINGS
+    row = staticmethod(table.row)
+    RATIOS = figures.RATIOS
+    PICTURE = "cpu_us"            # what a picture shows
+
+    def __init__(self, scenario, connections, bench):
         self.scenario = scenario
         self.connections = scenario.connections or connections
-        self.processes = processes
-        self.old, self.new = origins
-        self.cores = cores
-        self.started = {name: peers[name].start(processes, scenario, self.old.port, self.new.port, cores.proxy)
-                        for name in scenario.peers}
-        self.rounds = {name: [] for name in scenario.peers}
+        self.bench = bench
+        # Rows: (peer, the scenario that it is set up and asked for).
+        self.parts = {name: (name, scenario) for name in scenario.peers if name in bench.peers}
+        self.parts |= {baseline_label(name, scenario): (name, scenarios.named(scenario.baseline))
+                       for name in scenario.baseline_peers if name in bench.peers}
+        self.started = {label: bench.start(*part) for label, part in self.parts.items()}
+        self.rounds = {label: [] for label in self.parts}
 
-    def turn(self, name, seconds):
-        process, port = self.started[name]
-        self.load(port, WARM_UP_SECONDS)
-        arrived = self.new.requests()
+    def turn(self, label, seconds):
+        peer, scenario = self.parts[label]
+        process, port = self.started[label]
+        new = self.bench.origins[1]
+        self.bench.load(scenario, port, self.connections, WARM_UP_SECONDS)
+        arrived = new.requests()
         used, begin = accounting.usage(process.pid), time.monotonic()
-        report = self.load(port, seconds)
+        report = self.bench.load(scenario, port, self.connections, seconds)
         wall = time.monotonic() - begin
         used = accounting.usage(process.pid).since(used)
-        arrived = self.new.requests() - arrived - 1  # the question itself
-        result = measurement(report, used, wall, accounting.resident_kib(process.pid), arrived, self.scenario)
-        self.rounds[name].append(result)
-        return result
+        arrived = new.requests() - arrived - 1  # the question itself
+        # What wrk leaves in flight at its end counts at the origins only; among few requests (large ones) that weighs more.
+        slack = 100 + self.connections if self.bench.peers[peer].splits_requests else None
+        result = measurement(report, used, wall, accounting.resident_kib(process.pid), arrived, scenario, slack)
+        self.rounds[label].append(result)
+        return f"{result.cpu_us:.1f} us/request, {result.requests_per_second:,.0f} requests/s", result.problem
 
-    def load(self, port, seconds):
-        command = wrk.arguments(f"http://127.0.0.1:{port}{self.scenario.path}", self.connections, seconds,
-                                self.scenario.headers)
-        return wrk.parse(self.processes.run(command, self.cores.client, seconds + GRACE_SECONDS))
+    def pairs(self):
+        """Whose figures are divided by whose: Tidegate's by each peer's, and everybody's by its own baseline's."""
+        own = [("tidegate", label) for label in self.scenario.peers if label != "tidegate"]
+        base = [(name, baseline_label(name, self.scenario)) for name in self.scenario.baseline_peers]
+        return [pair for pair in own + base if pair[0] in self.rounds and pair[1] in self.rounds]
+
+    def title(self, seconds):
+        count = len(next(iter(self.rounds.values())))
+        connections = f"{self.connections:,} connection{'s' if self.connections > 1 else ''}"
+        return (f"{self.scenario.name}: {self.scenario.title}; {connections}, "
+                f"{count} round{'s' if count > 1 else ''} of {seconds} s; median (lowest..highest)")
 
     def end(self):
-        self.processes.end([process for process, _ in self.started.values()])
+        self.bench.processes.end([process for process, _ in self.started.values()])
 
     def problems(self):
-        return [f"{self.scenario.name}, {name}, round {number}: {result.problem}"
-                for name, results in self.rounds.items() for number, result in enumerate(results, 1) if result.problem]
+        return [f"{self.scenario.name}, {label}, round {number}: {result.problem}"
+                for label, results in self.rounds.items() for number, result in enumerate(results, 1) if result.problem]
 
     def as_json(self):
         return {"name": self.scenario.name, "title": self.scenario.title, "connections": self.connections,
-                "rounds": {name: [asdict(result) for result in results] for name, results in self.rounds.items()}}
+                "rounds": {label: [asdict(result) for result in results] for label, results in self.rounds.items()}}
+
+
+def baseline_label(name, scenario):
+    return f"{name}, {scenario.baseline}"

@@ -31,10 +31,11 @@ def ratio(results, others, name):
     return figure(one / other if one is not None and other else None for one, other in pairs)
 
 
-RATIOS = ("cpu_us", "requests_per_second", "p50_ms", "p99_ms", "resident_mib")
+# What is divided, and its heading.
+RATIOS = {"cpu_us": "CPU", "requests_per_second": "requests/s", "p50_ms": "p50", "p99_ms": "p99", "p999_ms": "p99.9",
+          "resident_mib": "memory"}
 
 
-def ratios(rounds):
+def ratios(rounds, pairs, names):
     """{"tidegate/haproxy": {"cpu_us": Figure, ...}, ...}"""
-    return {f"tidegate/{peer}": {name: ratio(rounds["tidegate"], results, name) for name in RATIOS}
-            for peer, results in rounds.items() if peer != "tidegate"}
+    return {f"{one}/{other}": {name: ratio(rounds[one], rounds[other], name) for name in names} for one, other in pairs}

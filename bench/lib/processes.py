@@ -5,6 +5,7 @@ order) and gets SIGTERM from the kernel when the bench itself is killed. Nothing
 
 import ctypes
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ START_SECONDS = 10
 END_SECONDS = 3
 # Below the usual range of ephemeral ports, so that no connection of the client can take one of these meanwhile.
 FIRST_PORT, LAST_PORT = 20000, 30000
+LOG = "output.log"
 LIBC = ctypes.CDLL(None)
 
 
@@ -28,6 +30,7 @@ class Processes:
     def __init__(self, directory):
         self.directory = directory
         self.running = []
+        self.homes = 0
         self.next_port = FIRST_PORT + os.getpid() % 1000 * 10
 
     def __enter__(self):
@@ -37,8 +40,8 @@ class Processes:
         self.end(list(self.running))
 
     def free_port(self):
-        while self.next_port < LAST_PORT:
-            self.next_port += 1
+        for _ in range(LAST_PORT - FIRST_PORT):
+            self.next_port = self.next_port + 1 if self.next_port < LAST_PORT else FIRST_PORT
             with socket.socket() as probe:
                 try:
                     probe.bind(("127.0.0.1", self.next_port))
@@ -47,20 +50,24 @@ class Processes:
                     continue
         raise NotStarted("no free port")
 
-    def log_path(self, name):
-        return os.path.join(self.directory, f"{name}.log")
+    def home(self, name):
+        """A new directory for one process; no two get the same, so nothing durable is found again."""
+        self.homes += 1
+        path = os.path.join(self.directory, f"{self.homes}-{name}")
+        os.makedirs(path)
+        return path
 
-    def start(self, name, command, cpu):
-        """Its output goes to a file; `log_of` reads it."""
-        with open(self.log_path(name), "wb") as log:
+    def start(self, home, command, cpu):
+        """Its output goes to a file in its home; `log_of` reads it."""
+        with open(os.path.join(home, LOG), "wb") as log:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                                       cwd=self.directory, preexec_fn=lambda: settle(cpu))
-        process.name = name
+                                       cwd=home, preexec_fn=lambda: settle(cpu))
+        process.name, process.home = os.path.basename(home), home
         self.running.append(process)
         return process
 
     def log_of(self, process):
-        with open(self.log_path(process.name), encoding="utf-8", errors="replace") as log:
+        with open(os.path.join(process.home, LOG), encoding="utf-8", errors="replace") as log:
             return log.read()
 
     def wait_for(self, process, look):
@@ -86,9 +93,9 @@ class Processes:
         finally:
             self.end([process])
 
-    def end(self, processes):
+    def end(self, processes, first=signal.SIGTERM):
         for process in processes:
-            signal_group(process, signal.SIGTERM)
+            signal_group(process, first)
         end = time.monotonic() + END_SECONDS
         for process in processes:
             try:
@@ -104,6 +111,13 @@ def settle(cpu):
     os.setpgid(0, 0)
     os.sched_setaffinity(0, {cpu})
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def raise_file_limit():
+    """Every connection is a file of the client and two of a proxy: as many as the system allows. How many that are."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard if hard != resource.RLIM_INFINITY else 1 << 20
 
 
 def signal_group(process, number):

@@ -1,17 +1,27 @@
 """Tests of what the bench computes: `bench/run --self-test`. The texts are reports of the real tools."""
 
+import json
 import os
+import re
+import tempfile
 import time
 import unittest
+import xml.etree.ElementTree
 
 import accounting
 import comparison
 import figures
+import idle
 import origins
 import peers
+import picture
+import results
 import scenarios
+import session
+import syscalls
 import table
 import wrk
+from peers import envoy, haproxy, nginx, tidegate
 
 GOOD = """Running 3s test @ http://127.0.0.1:20001/
   1 threads and 64 connections
@@ -26,6 +36,7 @@ GOOD = """Running 3s test @ http://127.0.0.1:20001/
   65703 requests in 3.00s, 74.56MB read
 Requests/sec:  21892.31
 Transfer/sec:     24.84MB
+p99.9 4512 us
 """
 TROUBLE = "  Socket errors: connect 1, read 2, write 3, timeout 4\n  Non-2xx or 3xx responses: 5\n"
 BAD = GOOD.replace("Requests/sec", TROUBLE + "Requests/sec")
@@ -37,6 +48,7 @@ class WrkReport(unittest.TestCase):
         self.assertEqual((report.requests, report.seconds, report.requests_per_second), (65703, 3.0, 21892.31))
         self.assertAlmostEqual(report.p50_ms, 2.77)
         self.assertAlmostEqual(report.p99_ms, 0.95)
+        self.assertAlmostEqual(report.p999_ms, 4.512)
         self.assertAlmostEqual(report.bytes_read, 74.56 * 1048576)
         self.assertEqual((report.errors.total(), str(report.errors)), (0, "none"))
 
@@ -79,13 +91,19 @@ class Accounting(unittest.TestCase):
         status = "Active connections: 3 \nserver accepts handled requests\n 17 18 19 \nReading: 0 Writing: 1 Waiting: 2 \n"
         self.assertEqual(origins.parse_requests(status), 19)
 
+    def test_only_the_length_of_a_whole_upload_is_whole(self):
+        for length in (origins.LARGE + 24, origins.LARGE + 200, origins.LARGE + 5000, 1099999):
+            self.assertTrue(re.search(origins.WHOLE, str(length)), length)
+        for length in (0, 104861, 524288, origins.LARGE - 1, 2 * origins.LARGE, 10486000):
+            self.assertFalse(re.search(origins.WHOLE, str(length)), length)
+
 
 class Results(unittest.TestCase):
     scenario = scenarios.named("keepalive")
 
-    def measure(self, report=GOOD, arrived=6570, scenario=scenario):
+    def measure(self, report=GOOD, arrived=6570, scenario=scenario, slack=164):
         used = accounting.Usage(run_ns=657_030_000, wait_ns=300_000_000, user_ticks=30, system_ticks=70)
-        return comparison.measurement(wrk.parse(report), used, 3.0, 2048, arrived, scenario)
+        return comparison.measurement(wrk.parse(report), used, 3.0, 2048, arrived, scenario, slack)
 
     def test_cpu_a_request(self):
         result = self.measure()
@@ -98,7 +116,13 @@ class Results(unittest.TestCase):
     def test_errors_a_wrong_split_and_short_answers_are_problems(self):
         self.assertIn("timeout 4", self.measure(BAD).problem)
         self.assertIn("arrived at new", self.measure(arrived=20000).problem)
+        self.assertEqual(self.measure(arrived=20000, slack=None).problem, "")
         self.assertIn("bytes instead of", self.measure(GOOD.replace("74.56MB", "10.00MB")).problem)
+
+    def test_an_upload_counts_twice_at_an_origin(self):
+        result = self.measure(arrived=13140, scenario=scenarios.named("upload"))
+        self.assertAlmostEqual(result.share_of_new, 0.1, 4)
+        self.assertEqual(result.problem, "")
 
     def test_ratios_are_taken_round_by_round(self):
         class One:
@@ -113,17 +137,108 @@ class Results(unittest.TestCase):
         self.assertEqual(text.splitlines(), ["            a", "tidegate    1", "nginx     100"])
 
 
+STRACE = """% time     seconds  usecs/call     calls    errors syscall
+------ ----------- ----------- --------- --------- ----------------
+ 61.20    0.500000           2    200000        10 recvfrom
+ 38.80    0.300000           3    100000           sendto
+------ ----------- ----------- --------- --------- ----------------
+100.00    0.800000                300000        10 total
+"""
+
+
+class Syscalls(unittest.TestCase):
+    def test_calls_by_name_with_and_without_errors_and_not_the_total(self):
+        self.assertEqual(syscalls.parse(STRACE), {"recvfrom": 200000, "sendto": 100000})
+        self.assertEqual(syscalls.parse(""), {})
+
+    def test_calls_are_divided_by_requests_the_most_frequent_first(self):
+        counts = {"tidegate": (50000, syscalls.parse(STRACE)), "floor": (50000, {"sendto": 100000, "rare": 1})}
+        lines = syscalls.text(scenarios.named("keepalive"), 64, counts).splitlines()[2:]
+        self.assertEqual([line.split() for line in lines],
+                         [["tidegate", "floor"], ["recvfrom", "4.00", "-"], ["sendto", "2.00", "2.00"],
+                          ["all", "6.00", "2.00"], ["requests", "50,000", "50,000"]])
+
+
+class IdleConnections(unittest.TestCase):
+    def test_as_many_as_files_allow(self):
+        self.assertEqual(idle.possible(10000, 1 << 20), 10000)
+        self.assertEqual(idle.possible(10000, 20000), 9700)
+        self.assertEqual(idle.possible(10000, 100), 1)
+
+    def test_memory_is_what_was_added_divided(self):
+        result = idle.measurement(1000, 0, 10240, 18432)
+        self.assertEqual((result.kib_each, result.before_mib, result.after_mib, result.problem), (8.192, 10, 18, ""))
+        self.assertIn("errors: 2 of 1000", idle.measurement(1000, 2, 0, 0).problem)
+
+
+class Picture(unittest.TestCase):
+    def run_of(self, name, peer_names):
+        one = comparison.Comparison.__new__(comparison.Comparison)
+        one.scenario, one.connections = scenarios.named(name), 64
+        one.rounds = {label: [Results().measure(), Results().measure()] for label in peer_names}
+        return {"versions": {"tidegate": "1"}, "cores": 2, "seconds": 1, "scenarios": [results.scenario(one)]}
+
+    def test_every_proxy_has_a_bar_and_the_text_is_escaped(self):
+        run = self.run_of("keepalive", ("tidegate", "a<b"))
+        root = xml.etree.ElementTree.fromstring(picture.svg(run))
+        kinds = [element.tag.split("}")[1] for element in root]
+        self.assertEqual(kinds.count("rect"), 2)
+        self.assertIn("a<b", [element.text for element in root])
+
+    def test_every_heading_fits(self):
+        for scenario in scenarios.SCENARIOS:
+            entry = {"title": scenario.title, "connections": scenario.connections or 64}
+            text = picture.heading(entry, f" ({picture.UNITS['kib_each'][0]})" if scenario.idle else "")
+            self.assertLess(len(text) * 6.5, picture.WIDTH - picture.LABEL, text)  # pixels of a letter at 12
+
+    def test_runs_merge_and_the_later_one_of_a_scenario_counts(self):
+        with tempfile.TemporaryDirectory() as directory:
+            paths = [os.path.join(directory, str(n)) for n in range(3)]
+            for path, name, label in zip(paths, ("keepalive", "large", "keepalive"), ("nginx", "nginx", "tidegate")):
+                results.write(path, self.run_of(name, (label,)))
+            merged = results.merge(paths)
+        self.assertEqual([(entry["name"], list(entry["rounds"])) for entry in merged["scenarios"]],
+                         [("keepalive", ["tidegate"]), ("large", ["nginx"])])
+
+
 class Scenarios(unittest.TestCase):
     def test_names_are_unique_and_all_peers_exist(self):
         names = [scenario.name for scenario in scenarios.SCENARIOS]
         self.assertEqual(len(names), len(set(names)))
-        known = {peers.Tidegate.name, peers.HAProxy.name, peers.Nginx.name}
         for scenario in scenarios.SCENARIOS:
-            self.assertLessEqual(set(scenario.peers), known)
+            self.assertLessEqual(set(scenario.peers), set(peers.NAMES))
             self.assertIn("tidegate", scenario.peers)
+            self.assertTrue(not scenario.baseline_peers or scenarios.named(scenario.baseline))
+
+    def test_those_without_an_option_are_the_default_and_strace_wants_one(self):
+        self.assertEqual([scenario.name for scenario in session.chosen(None)], ["keepalive", "mirror", "connection"])
+        self.assertEqual([scenario.name for scenario in session.chosen(None, only_keepalive=True)], ["keepalive"])
+        self.assertEqual(session.chosen(["large", "all"]), scenarios.SCENARIOS)
+
+    def test_the_request_asks_for_the_last_of_many_routes(self):
+        hosts, prefixes = scenarios.named("hosts"), scenarios.named("prefixes")
+        self.assertEqual((len(hosts.hosts()), len(hosts.prefixes()), len(prefixes.prefixes())), (1000, 0, 1000))
+        self.assertEqual(hosts.headers, (f"Host: {hosts.hosts()[-1]}",))
+        self.assertTrue(prefixes.path.startswith(prefixes.prefixes()[-1] + "/"))
+
+    def test_every_peer_knows_every_route(self):
+        for name, part in (("hosts", "h999.example.com"), ("prefixes", "/p999")):
+            scenario = scenarios.named(name)
+            with tempfile.TemporaryDirectory() as home:
+                haproxy.HAProxy().configuration(scenario, home, 1, 2, 3)
+                with open(os.path.join(home, "routes.map"), encoding="ascii") as table_of_routes:
+                    self.assertIn(f"{part} both", table_of_routes.read())
+            self.assertIn(part, tidegate.Tidegate().configuration(scenario, "/", 2, 3))
+            self.assertIn(part, nginx.Nginx().configuration(scenario, "/", 1, 2, 3))
+
+    def test_envoy_mirrors_and_splits(self):
+        mirror = json.loads(envoy.Envoy().configuration(scenarios.named("mirror"), 1, 2, 3))
+        text = json.dumps(mirror)
+        self.assertIn('"request_mirror_policies": [{"cluster": "new"', text)
+        self.assertNotIn("request_mirror", envoy.Envoy().configuration(scenarios.named("keepalive"), 1, 2, 3))
 
 
 def run():
-    suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromTestCase(case)
-                               for case in (WrkReport, Accounting, Results, Scenarios))
+    cases = (WrkReport, Accounting, Results, Syscalls, IdleConnections, Picture, Scenarios)
+    suite = unittest.TestSuite(unittest.defaultTestLoader.loadTestsFromTestCase(case) for case in cases)
     return 0 if unittest.TextTestRunner(verbosity=1).run(suite).wasSuccessful() else 1

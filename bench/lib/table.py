@@ -2,8 +2,7 @@
 
 import figures
 
-HEADINGS = ("", "CPU us/request", "user", "system", "requests/s", "p50 ms", "p99 ms", "MiB", "busy", "waited", "to new", "errors")
-RATIO_HEADINGS = ("ratio", "CPU", "requests/s", "p50", "p99", "memory")
+HEADINGS = ("", "CPU us/request", "user", "system", "requests/s", "p50 ms", "p99 ms", "p99.9 ms", "MiB", "busy", "waited", "to new", "errors")
 
 
 def spread(value, digits):
@@ -20,18 +19,12 @@ def percent(value, digits=0):
     return "-" if value is None else f"{value.median * 100:.{digits}f} %"
 
 
-def row(name, results):
-    def get(field):
-        return figures.of(results, field)
-
+def row(name, get, errors):
+    """`get`: the Figure of a field over the rounds."""
     return (name, spread(get("cpu_us"), 1), median(get("user_us"), 1), median(get("system_us"), 1),
             spread(get("requests_per_second"), 0), median(get("p50_ms"), 2), spread(get("p99_ms"), 2),
-            median(get("resident_mib"), 1), percent(get("busy")), percent(get("waited")), percent(get("share_of_new"), 1),
-            str(sum(result.errors for result in results)))
-
-
-def ratio_row(name, values):
-    return (name,) + tuple(spread(values[field], 2) for field in figures.RATIOS)
+            median(get("p999_ms"), 2), median(get("resident_mib"), 1), percent(get("busy")), percent(get("waited")),
+            percent(get("share_of_new"), 1), str(errors))
 
 
 def aligned(rows):
@@ -42,13 +35,13 @@ def aligned(rows):
 
 
 def text(comparison, seconds):
-    rounds = comparison.rounds
-    count = len(next(iter(rounds.values())))
-    connections = f"{comparison.connections} connection{'s' if comparison.connections > 1 else ''}"
-    title = (f"{comparison.scenario.name}: {comparison.scenario.title}; {connections}, "
-             f"{count} round{'s' if count > 1 else ''} of {seconds} s; median (lowest..highest)")
-    results = aligned([HEADINGS] + [row(name, values) for name, values in rounds.items()])
-    ratios = figures.ratios(rounds)
-    if not ratios:
-        return "\n".join([title, "", results])
-    return "\n".join([title, "", results, "", aligned([RATIO_HEADINGS] + [ratio_row(*item) for item in ratios.items()])])
+    def line(label, results):
+        return comparison.row(label, lambda field: figures.of(results, field), sum(result.errors for result in results))
+
+    parts = [comparison.title(seconds),
+             aligned([comparison.HEADINGS] + [line(*item) for item in comparison.rounds.items()])]
+    ratios = figures.ratios(comparison.rounds, comparison.pairs(), comparison.RATIOS)
+    if ratios:
+        lines = [(name,) + tuple(spread(value, 2) for value in values.values()) for name, values in ratios.items()]
+        parts.append(aligned([("ratio",) + tuple(comparison.RATIOS.values())] + lines))
+    return "\n\n".join(parts)

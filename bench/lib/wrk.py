@@ -1,10 +1,12 @@
 """The client: runs wrk and reads its report."""
 
+import os
 import re
 from dataclasses import dataclass, fields
 
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 BYTES = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
+SCRIPT = os.path.join(os.path.dirname(os.path.realpath(__file__)), "wrk.lua")
 
 
 class NotAReport(Exception):
@@ -35,6 +37,7 @@ class Report:
     requests_per_second: float
     p50_ms: float
     p99_ms: float
+    p999_ms: float
     errors: Errors
 
 
@@ -59,13 +62,14 @@ def parse(text):
                   requests_per_second=float(one(r"^Requests/sec:\s+([\d.]+)")[0]),
                   p50_ms=seconds_of(one(r"^\s+50%\s+(\S+)")[0]) * 1e3,
                   p99_ms=seconds_of(one(r"^\s+99%\s+(\S+)")[0]) * 1e3,
+                  p999_ms=float(one(r"^p99\.9 (\d+) us")[0]) / 1e3,
                   errors=Errors(int(refused.group(1)) if refused else 0, *counts))
 
 
-def arguments(url, connections, seconds, headers=()):
+def arguments(url, connections, seconds, headers=(), upload=0):
     """One thread: the client has one core. The timeout is shorter than the proxies', so what hangs is seen here."""
     command = ["wrk", "--latency", "--threads", "1", "--connections", str(connections),
-               "--duration", f"{seconds}s", "--timeout", "5s"]
+               "--duration", f"{seconds}s", "--timeout", "5s", "--script", SCRIPT]
     for header in headers:
         command += ["--header", header]
-    return command + [url]
+    return command + [url, "--", str(upload)]

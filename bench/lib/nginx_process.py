@@ -4,18 +4,17 @@ import os
 import pwd
 
 
-def frame(directory, http):
+def frame(home, http, connections=8000):
     # Started by root, NGINX would give its worker to another user, who can't read our directory.
     user = f"user {pwd.getpwuid(0).pw_name};" if os.geteuid() == 0 else ""
-    temporary = "\n".join(f"    {kind}_temp_path {directory}/{kind};"
+    temporary = "\n".join(f"    {kind}_temp_path {home}/{kind};"
                           for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     return f"""{user}
 daemon off;
 worker_processes 1;
-worker_rlimit_nofile 8192;
-pid {directory}/pid;
-error_log {directory}/error.log error;
-events {{ worker_connections 8000; }}
+pid {home}/pid;
+error_log {home}/error.log error;
+events {{ worker_connections {connections}; }}
 http {{
     access_log off;
     keepalive_requests 1000000000;
@@ -26,15 +25,9 @@ http {{
 """
 
 
-def directory(parent, name):
-    path = os.path.join(parent, name)
-    os.makedirs(path, exist_ok=True)
-    return path
-
-
-def start(processes, name, home, configuration, cpu):
+def start(processes, home, configuration, cpu):
     path = os.path.join(home, "nginx.conf")
     with open(path, "w", encoding="ascii") as file:
         file.write(configuration)
     # -e: without it NGINX opens the system's error log before it has read the configuration.
-    return processes.start(name, ["nginx", "-e", f"{home}/error.log", "-p", home, "-c", path], cpu)
+    return processes.start(home, ["nginx", "-e", f"{home}/error.log", "-p", home, "-c", path], cpu)
