@@ -8,30 +8,51 @@ namespace tidegate::forward {
 
 namespace {
 
+constexpr std::size_t kCopied = 4096;        // bytes; a piece up to this is copied rather than sent as a part of its own
+constexpr std::size_t kFramingBytes = 32;    // more than a chunk's header and the CRLF after its data need
+
 /// The parts of one send: pieces of the body with their chunk framing around them.
 class Batch {
  public:
-  bool has_room() const noexcept { return count_ + 3 <= parts_.size() && chunks_ < headers_.size(); }
+  explicit Batch(Buffer& staged) : staged_(staged) {
+    if (!staged_.empty()) parts_[count_++] = {staged_.data(), staged_.size()};
+  }
+  bool has_room() const noexcept { return count_ + 3 <= parts_.size() && staged_.free_bytes() >= kFramingBytes; }
   bool empty() const noexcept { return count_ == 0; }
-  void add(std::string_view bytes) noexcept {
-    if (!bytes.empty()) parts_[count_++] = {const_cast<char*>(bytes.data()), bytes.size()};
+  /// Copies, and never moves what was staged before: has_room() was asked, or there is room for `bytes`.
+  void stage(std::string_view bytes) noexcept {
+    char* const to = staged_.free_space();
+    staged_.append(bytes);
+    if (count_ > 0 && end_of(parts_[count_ - 1]) == to) {
+      parts_[count_ - 1].iov_len += bytes.size();
+    } else {
+      parts_[count_++] = {to, bytes.size()};
+    }
+  }
+  void add(std::string_view data) noexcept {
+    if (data.size() <= kCopied && staged_.free_bytes() >= data.size() + kFramingBytes) {
+      stage(data);
+    } else {
+      parts_[count_++] = {const_cast<char*>(data.data()), data.size()};
+    }
   }
   void add_chunk(std::string_view data) noexcept {
-    http::ChunkHeader& header = headers_[chunks_++];
-    header = http::ChunkHeader(data.size());
-    add(header.text());
+    stage(http::ChunkHeader(data.size()).text());
     add(data);
-    add(http::kCrlf);
+    stage(http::kCrlf);
   }
   std::span<const iovec> parts() const noexcept { return {parts_.data(), count_}; }
-  void clear() noexcept { count_ = chunks_ = 0; }
+  void clear() noexcept {
+    count_ = 0;
+    staged_.clear();
+  }
 
  private:
+  static char* end_of(const iovec& part) noexcept { return static_cast<char*>(part.iov_base) + part.iov_len; }
+
+  Buffer& staged_;
   std::array<iovec, net::Stream::kSendParts> parts_;
   std::size_t count_ = 0;
-  std::array<http::ChunkHeader, 5> headers_{http::ChunkHeader(0), http::ChunkHeader(0), http::ChunkHeader(0),
-                                            http::ChunkHeader(0), http::ChunkHeader(0)};
-  std::size_t chunks_ = 0;
 };
 
 enum class Filled : std::uint8_t { NeedMore, Full, End, Refused, TooLong };
@@ -73,6 +94,16 @@ Fill fill(Pump& pump, Batch& batch) {
   }
 }
 
+/// The last chunk, with the trailers that may travel. has_room() holds: fill() stops before the batch is full.
+void end_chunks(Pump& pump, Batch& batch, Buffer& trailers) {
+  if (pump.decoder.trailers() == nullptr) {
+    batch.stage(http::kLastChunk);
+    return;
+  }
+  http::encode_last_chunk(trailers, pump.decoder.trailers());
+  batch.add(trailers.view());
+}
+
 PumpEnd sink_end(net::IoStatus status) noexcept {
   switch (status) {
     case net::IoStatus::TimedOut: return PumpEnd::SinkTimedOut;
@@ -84,25 +115,18 @@ PumpEnd sink_end(net::IoStatus status) noexcept {
 }  // namespace
 
 Task<PumpEnd> run(Pump& pump) {
-  Batch batch;
-  Buffer last_chunk(pump.source.reactor().blocks());
-  batch.add(pump.prefix);
+  pump.staged.ensure();
+  Batch batch(pump.staged);
   bool ended = false;
   while (!ended) {
     const Fill filled = fill(pump, batch);
     if (filled.result == Filled::Refused) co_return PumpEnd::SourceRefused;
     if (filled.result == Filled::TooLong) co_return PumpEnd::SourceTooLong;
     ended = filled.result == Filled::End;
-    if (ended && pump.chunked) {
-      if (pump.decoder.trailers() == nullptr) {
-        batch.add(http::kLastChunk);
-      } else {
-        http::encode_last_chunk(last_chunk, pump.decoder.trailers());
-        batch.add(last_chunk.view());
-      }
-    }
+    Buffer trailers(pump.source.reactor().blocks());
+    if (ended && pump.chunked) end_chunks(pump, batch, trailers);
     if (!batch.empty()) {
-      pump.prefix_sent = true;
+      pump.begun = true;
       const net::IoResult sent = co_await pump.sink.send(batch.parts(), pump.sink_timeout);
       if (sent.status != net::IoStatus::Ok) co_return sink_end(sent.status);
       pump.bytes += filled.data;

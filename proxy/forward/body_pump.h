@@ -2,11 +2,12 @@
 // has been sent, which is all the back-pressure there is. Trailers, the tee of a mirror and the bound on the length are
 // here and nowhere else. The same pump carries requests up and responses down.
 //
-// The first send also carries `prefix` (the encoded head), so a small message is one system call.
+// The first send also carries the encoded head, so a small message is one system call. Small pieces of a body are copied
+// behind it, large ones are sent from where they were received: one part costs the kernel less than two, and copying a
+// few KiB costs less than that.
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -29,14 +30,15 @@ enum class PumpEnd : std::uint8_t {
 };
 
 struct Pump {
-  Pump(net::Stream& source_stream, Buffer& source_bytes, http::BodyDecoder& source_decoder, net::Stream& sink_stream)
-      : source(source_stream), received(source_bytes), decoder(source_decoder), sink(sink_stream) {}
+  Pump(net::Stream& source_stream, Buffer& source_bytes, http::BodyDecoder& source_decoder, net::Stream& sink_stream,
+       Buffer& head)
+      : source(source_stream), received(source_bytes), decoder(source_decoder), sink(sink_stream), staged(head) {}
 
   net::Stream& source;
   Buffer& received;            ///< what was read from the source and not yet decoded
   http::BodyDecoder& decoder;
   net::Stream& sink;
-  std::string_view prefix{};
+  Buffer& staged;              ///< holds the encoded head at first; later framing and small pieces
   bool chunked = false;        ///< how the body is framed for the sink
   Duration source_timeout{0};
   Duration sink_timeout{0};
@@ -44,7 +46,7 @@ struct Pump {
   mirror::Copy* tee = nullptr;
 
   std::uint64_t bytes = 0;     ///< of body data sent
-  bool prefix_sent = false;    ///< at least a part of the prefix may have reached the sink
+  bool begun = false;          ///< at least a part of the head may have reached the sink
 };
 
 Task<PumpEnd> run(Pump& pump);

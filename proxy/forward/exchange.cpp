@@ -75,7 +75,7 @@ Task<> Exchange::run() {
   } else {
     co_await answer_failure();
   }
-  co_await end_upload();
+  if (upload_) co_await end_upload();
   finish();
 }
 
@@ -111,6 +111,7 @@ namespace {
 std::string_view sole_value(const http::FieldList& fields, http::FieldId id) noexcept {
   std::string_view value;
   std::size_t found = 0;
+  if (!fields.has(id)) return value;
   for (const http::Field& field : fields) {
     if (field.id != id || field.hop_by_hop) continue;
     value = fields.value(field);
@@ -244,10 +245,21 @@ Task<> Exchange::attempt() {
     failure_ = Failure::Canceled;
     co_return;
   }
-  const bool connected = co_await connect();  // never in the condition itself: see base/task.h
-  if (!connected) co_return;
-  const bool sent = co_await send_request();
-  if (sent) co_await read_response_head();
+  if (!take_idle_connection()) {
+    const bool connected = co_await connect();  // never in the condition itself: see base/task.h
+    if (!connected) co_return;
+  }
+  encode_request_head();
+  if (request_.framing != http::Framing::None) {
+    upload_ = upload();
+    upload_.start();
+  } else {
+    const iovec part{encoded_.data(), encoded_.size()};
+    const net::IoResult sent = co_await lease_->stream.send({&part, 1}, cluster().pool.policy().timeouts.idle);
+    launch_mirror();
+    if (sent.status != net::IoStatus::Ok) co_return settle_send(sent.status);
+  }
+  co_await read_response_head();
 }
 
 /// For the gate: counted when the request leaves for the side, not while it waits in Tidegate's own queue.
@@ -257,61 +269,57 @@ void Exchange::dispatched(void* self) {
   exchange->route_->ledger->dispatched(exchange->side_, exchange->split_.step);
 }
 
-Task<bool> Exchange::connect() {
+/// The usual way to a connection: no waiting, no coroutine.
+bool Exchange::take_idle_connection() {
   upstream::Pool& pool = cluster().pool;
   if (reuse_ != upstream::Reuse::Never && !http::is_idempotent(request_.method)) reuse_ = upstream::Reuse::Certain;
   lease_ = pool.take_idle(reuse_);
-  if (lease_) {
-    dispatched(this);
-  } else {
-    acquisition_.on_dispatch(&Exchange::dispatched, this);
-    upstream::Acquired acquired = co_await pool.acquire(acquisition_, reuse_);
-    if (acquired.failure != Failure::None) {
-      fail(acquired.failure);
-      launch_mirror();
-      co_return false;
-    }
-    lease_ = std::move(acquired.lease);
+  if (!lease_) return false;
+  dispatched(this);
+  upstream_host_ = pool.endpoint_text(*lease_);
+  return true;
+}
+
+Task<bool> Exchange::connect() {
+  upstream::Pool& pool = cluster().pool;
+  acquisition_.on_dispatch(&Exchange::dispatched, this);
+  upstream::Acquired acquired = co_await pool.acquire(acquisition_, reuse_);
+  if (acquired.failure != Failure::None) {
+    fail(acquired.failure);
+    launch_mirror();
+    co_return false;
   }
+  lease_ = std::move(acquired.lease);
   upstream_host_ = pool.endpoint_text(*lease_);
   co_return true;
 }
 
-/// Sends the head, with the body beside it if there is one. @return false when the attempt has failed.
-Task<bool> Exchange::send_request() {
+void Exchange::encode_request_head() {
   RequestContext context = request_context();
   context.host = cluster().pool.policy().host;
   if (!context.host && request_.authority.empty()) context.host = upstream_host_;  // HTTP/1.0 without Host
-  if (request_.framing == http::Framing::None) {
-    encoded_.clear();
-    encode_request(encoded_, request_, context);
-    const iovec part{encoded_.data(), encoded_.size()};
-    const net::IoResult sent = co_await lease_->stream.send({&part, 1}, cluster().pool.policy().timeouts.idle);
-    launch_mirror();
-    if (sent.status == net::IoStatus::Ok) co_return true;
-    if (sent.status == net::IoStatus::Reset && is_stale_connection()) {
-      stale_ = true;
-      failure_ = Failure::Reset;
-      co_return false;
-    }
-    fail(sent.status == net::IoStatus::TimedOut ? Failure::Timeout
-         : sent.status == net::IoStatus::Canceled ? Failure::Canceled
-                                                  : Failure::Reset);
-    co_return false;
+  Buffer& out = request_.framing == http::Framing::None ? encoded_ : encoded_up_;
+  out.clear();
+  encode_request(out, request_, context);
+}
+
+/// The request could not be sent.
+void Exchange::settle_send(net::IoStatus status) {
+  if (status == net::IoStatus::Reset && is_stale_connection()) {
+    stale_ = true;
+    failure_ = Failure::Reset;
+    return;
   }
-  encoded_up_.clear();
-  encode_request(encoded_up_, request_, context);
-  upload_ = upload();
-  upload_.start();
-  co_return true;
+  fail(status == net::IoStatus::TimedOut ? Failure::Timeout
+       : status == net::IoStatus::Canceled ? Failure::Canceled
+                                           : Failure::Reset);
 }
 
 /// Carries the request's body up, beside the reading of the response.
 Task<> Exchange::upload() {
   uploading_ = true;
-  upload_pump_.emplace(session_->stream(), body_, request_body_, lease_->stream);
+  upload_pump_.emplace(session_->stream(), body_, request_body_, lease_->stream, encoded_up_);
   Pump& pump = *upload_pump_;
-  pump.prefix = encoded_up_.view();
   pump.chunked = request_.framing == http::Framing::Chunked;
   pump.source_timeout = session_->policy().body_idle_timeout;
   pump.sink_timeout = cluster().pool.policy().timeouts.idle;
@@ -481,14 +489,13 @@ Task<> Exchange::deliver() {
   lease_->received.consume(response_decoder_.consumed());
   response_body_.start(response_.framing, response_.content_length);
 
-  Pump pump(lease_->stream, lease_->received, response_body_, session_->stream());
-  pump.prefix = encoded_.view();
+  Pump pump(lease_->stream, lease_->received, response_body_, session_->stream(), encoded_);
   pump.chunked = context.chunked;
   pump.source_timeout = cluster().pool.policy().timeouts.idle;
   pump.sink_timeout = session_->policy().body_idle_timeout;
   response_begun_ = true;
   const PumpEnd end = co_await forward::run(pump);
-  response_begun_ = pump.prefix_sent;
+  response_begun_ = pump.begun;
   bytes_sent_ = pump.bytes;
   survives_ = end == PumpEnd::Complete && !context.close;
   settle_delivery(pump, end);
@@ -512,7 +519,7 @@ void Exchange::settle_delivery(const Pump& pump, PumpEnd end) {
   }
   // RFC 9112 §8: the client must see that the response is not whole. A chunked or counted body ends early; where the end
   // of the connection is the end of the body only a reset tells.
-  truncated_ = pump.prefix_sent && !client_gone_;
+  truncated_ = pump.begun && !client_gone_;
   must_reset_ = truncated_ && !pump.chunked && response_.framing != http::Framing::Length;
 }
 
@@ -547,7 +554,6 @@ Task<> Exchange::reply(std::uint16_t status, std::string_view text) {
 
 /// The response is out (or nobody wants it): what still goes up has no purpose.
 Task<> Exchange::end_upload() {
-  if (!upload_) co_return;
   if (uploading_) {
     needs_linger_ = true;
     session_->stream().cancel_read();
@@ -559,7 +565,7 @@ Task<> Exchange::end_upload() {
 
 /// The upload waits on the lease's stream or on the client: it ends before the lease does.
 Task<> Exchange::end_upstream() {
-  co_await end_upload();
+  if (upload_) co_await end_upload();
   lease_.drop();
 }
 

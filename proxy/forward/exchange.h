@@ -75,8 +75,10 @@ class Exchange final : public net::Retirable {
   void finish();
 
   // parts of attempt()
+  bool take_idle_connection();
   Task<bool> connect();
-  Task<bool> send_request();
+  void encode_request_head();
+  void settle_send(net::IoStatus status);
   Task<> upload();
   void on_upload_end(PumpEnd end);
   Task<> read_response_head();

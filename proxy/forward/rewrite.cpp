@@ -17,6 +17,7 @@ constexpr std::size_t kFixedBytes = 512;  // start line's and added fields' cons
 
 bool te_has_trailers(const http::FieldList& fields) noexcept {
   bool found = false;
+  if (!fields.has(FieldId::Te)) return found;
   for (const Field& field : fields) {
     if (field.id != FieldId::Te) continue;
     http::for_each_element(fields.value(field), [&](std::string_view element) {
@@ -100,14 +101,16 @@ void encode_request(Buffer& out, const http::RequestHead& head, const RequestCon
   writer.field("host", host);
   bool has_host = false;
   bool has_proto = false;
-  for (const Field& field : head.fields) {
-    if (field.hop_by_hop || is_replaced(field.id, context)) continue;
-    if (field.id == FieldId::Expect && !head.expects_continue) continue;
-    const std::string_view name = head.fields.name(field);
-    if (context.edits != nullptr && is_removed(*context.edits, name)) continue;
-    has_host = has_host || field.id == FieldId::XForwardedHost;
-    has_proto = has_proto || field.id == FieldId::XForwardedProto;
-    writer.field(name, head.fields.value(field));
+  {
+    http::FieldCopy copy(writer, head.fields);
+    for (const Field& field : head.fields) {
+      if (field.hop_by_hop || is_replaced(field.id, context)) continue;
+      if (field.id == FieldId::Expect && !head.expects_continue) continue;
+      if (context.edits != nullptr && is_removed(*context.edits, head.fields.name(field))) continue;
+      has_host = has_host || field.id == FieldId::XForwardedHost;
+      has_proto = has_proto || field.id == FieldId::XForwardedProto;
+      copy.put(field);
+    }
   }
   put_forwarded_for(writer, head, context);
   if (!has_proto) writer.put("x-forwarded-proto: http\r\n");
@@ -138,10 +141,13 @@ void put_status_line(HeadWriter& out, std::uint16_t status, std::string_view rea
 void encode_response(Buffer& out, const http::ResponseHead& head, const ResponseContext& context) {
   HeadWriter writer(out, kFixedBytes + head.reason.size() + http::encoded_size(head.fields));
   put_status_line(writer, head.status, head.reason);
-  for (const Field& field : head.fields) {
-    if (field.hop_by_hop || field.id == FieldId::ContentLength) continue;
-    if (field.id == FieldId::Trailer && !context.chunked) continue;
-    writer.field(head.fields.name(field), head.fields.value(field));
+  {
+    http::FieldCopy copy(writer, head.fields);
+    for (const Field& field : head.fields) {
+      if (field.hop_by_hop || field.id == FieldId::ContentLength) continue;
+      if (field.id == FieldId::Trailer && !context.chunked) continue;
+      copy.put(field);
+    }
   }
   if (context.chunked) {
     writer.put("transfer-encoding: chunked\r\n");

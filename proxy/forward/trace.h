@@ -3,7 +3,9 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "base/random.h"
@@ -21,10 +23,12 @@ class Identity {
     char hex[32];
     digits(high_, hex);
     digits(low_, hex + 16);
-    std::size_t from = 0;
-    for (std::size_t at = 0; at < to.size(); ++at) {
-      to[at] = at == 8 || at == 13 || at == 18 || at == 23 ? '-' : hex[from++];
-    }
+    std::memcpy(to.data(), hex, 8);
+    std::memcpy(to.data() + 9, hex + 8, 4);
+    std::memcpy(to.data() + 14, hex + 12, 4);
+    std::memcpy(to.data() + 19, hex + 16, 4);
+    std::memcpy(to.data() + 24, hex + 20, 12);
+    to[8] = to[13] = to[18] = to[23] = '-';
     return {to.data(), to.size()};
   }
 
@@ -39,8 +43,16 @@ class Identity {
   }
 
  private:
+  /// Two digits for each byte.
+  static constexpr auto kDigits = [] {
+    std::array<std::array<char, 2>, 256> out{};
+    for (std::size_t byte = 0; byte < 256; ++byte) {
+      out[byte] = {"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
+    }
+    return out;
+  }();
   static void digits(std::uint64_t value, char* to) noexcept {
-    for (int i = 15; i >= 0; --i, value >>= 4) to[i] = "0123456789abcdef"[value & 15];
+    for (int at = 0; at < 16; at += 2) std::memcpy(to + at, kDigits[(value >> (56 - 4 * at)) & 0xff].data(), 2);
   }
 
   std::uint64_t high_;

@@ -48,15 +48,9 @@ FieldId identify(std::string_view name) noexcept {
 }
 
 std::string_view FieldList::first(FieldId id) const noexcept {
+  if (!has(id)) return {};
   for (const Field& field : *this) {
     if (field.id == id) return value(field);
-  }
-  return {};
-}
-
-std::string_view FieldList::first(std::string_view lower_case_name) const noexcept {
-  for (const Field& field : *this) {
-    if (equals_ignoring_case(name(field), lower_case_name)) return value(field);
   }
   return {};
 }
@@ -81,12 +75,18 @@ bool is_hop_by_hop(FieldId id) noexcept {
   }
 }
 
+bool has_hop_by_hop(const FieldList& fields) noexcept {
+  return fields.has(FieldId::Connection) || fields.has(FieldId::KeepAlive) || fields.has(FieldId::ProxyConnection) ||
+         fields.has(FieldId::Te) || fields.has(FieldId::TransferEncoding) || fields.has(FieldId::Upgrade);
+}
+
 bool may_be_nominated(FieldId id) noexcept { return id != FieldId::Host && id != FieldId::ContentLength; }
 
 }  // namespace
 
 bool mark_hop_by_hop(FieldList& fields) noexcept {
   int options = 0;
+  if (!has_hop_by_hop(fields)) return true;
   for (Field& field : fields) {
     if (is_hop_by_hop(field.id)) field.hop_by_hop = true;
     if (field.id != FieldId::Connection) continue;

@@ -42,21 +42,28 @@ struct Field {
   std::uint32_t value_size = 0;
   std::uint16_t name_size = 0;
   FieldId id = FieldId::Other;
-  bool hop_by_hop = false;  ///< not to be forwarded: named by Connection, or hop-by-hop by nature
+  bool hop_by_hop : 1 = false;  ///< not to be forwarded: named by Connection, or hop-by-hop by nature
+  bool verbatim : 1 = false;    ///< its line was "name: value CRLF", just as the encoder would write it
 };
 
 class FieldList {
  public:
   static constexpr std::size_t kMost = 256;  ///< bounds what HeadLimits::fields may ask for
 
-  void clear() noexcept { count_ = 0; }
+  void clear() noexcept {
+    count_ = 0;
+    ids_ = 0;
+  }
   /// The bytes that the places refer to; set again when the buffer moved.
   void set_base(const char* base) noexcept { base_ = base; }
   bool add(const Field& field) noexcept {
     if (count_ == kMost) return false;
     fields_[count_++] = field;
+    ids_ |= bit(field.id);
     return true;
   }
+  /// Whether a field with that id is there at all: most are not, and nobody need look for them.
+  bool has(FieldId id) const noexcept { return (ids_ & bit(id)) != 0; }
 
   std::size_t size() const noexcept { return count_; }
   Field* begin() noexcept { return fields_.data(); }
@@ -66,15 +73,20 @@ class FieldList {
 
   std::string_view name(const Field& field) const noexcept { return {base_ + field.name_at, field.name_size}; }
   std::string_view value(const Field& field) const noexcept { return {base_ + field.value_at, field.value_size}; }
+  /// Of a verbatim field: its whole line with CRLF.
+  std::string_view line(const Field& field) const noexcept {
+    return {base_ + field.name_at, std::size_t{field.name_size} + field.value_size + 4};
+  }
   /// The value of the first field with that id; empty view with null data when there is none.
   std::string_view first(FieldId id) const noexcept;
-  /// @param lower_case_name lower case.
-  std::string_view first(std::string_view lower_case_name) const noexcept;
   std::size_t count(FieldId id) const noexcept;
 
  private:
+  static constexpr std::uint32_t bit(FieldId id) noexcept { return 1u << static_cast<unsigned>(id); }
+
   const char* base_ = nullptr;
   std::size_t count_ = 0;
+  std::uint32_t ids_ = 0;
   std::array<Field, kMost> fields_;
 };
 

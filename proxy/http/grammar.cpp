@@ -36,12 +36,24 @@ bool is_token(std::string_view text) noexcept {
   return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
 }
 
-bool equals_ignoring_case(std::string_view text, std::string_view lower_case) noexcept {
-  if (text.size() != lower_case.size()) return false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (lower(text[i]) != lower_case[i]) return false;
+std::size_t token_length(std::string_view text) noexcept {
+  std::size_t at = 0;
+  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const auto& classes = detail::kClasses;
+  while (at + 4 <= text.size() && (classes[byte(at)] & classes[byte(at + 1)] & classes[byte(at + 2)] & classes[byte(at + 3)] &
+                                   detail::kToken) != 0) {
+    at += 4;
   }
-  return true;
+  while (at < text.size() && is_token_char(text[at])) ++at;
+  return at;
+}
+
+bool is_field_value(std::string_view text) noexcept {
+  const std::size_t size = text.size();
+  if (size < 8) return std::all_of(text.begin(), text.end(), is_field_byte);
+  std::uint64_t found = 0;
+  for (std::size_t at = 0; at + 8 < size; at += 8) found |= detail::controls(detail::load8(text.data() + at));
+  return (found | detail::controls(detail::load8(text.data() + size - 8))) == 0;
 }
 
 std::string_view trim_blanks(std::string_view text) noexcept {

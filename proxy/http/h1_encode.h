@@ -51,6 +51,37 @@ class HeadWriter {
   char* at_;
 };
 
+/// Writes fields that are passed on as they are. Lines that were received just as they would be written, one after the
+/// other, are copied in one piece: the bytes are the same either way.
+class FieldCopy {
+ public:
+  FieldCopy(HeadWriter& out, const FieldList& fields) noexcept : out_(out), fields_(fields) {}
+  FieldCopy(const FieldCopy&) = delete;
+  FieldCopy& operator=(const FieldCopy&) = delete;
+  ~FieldCopy() { out_.put(run_); }
+
+  void put(const Field& field) noexcept {
+    if (!field.verbatim) {
+      out_.put(run_);
+      run_ = {};
+      out_.field(fields_.name(field), fields_.value(field));
+      return;
+    }
+    const std::string_view line = fields_.line(field);
+    if (run_.data() + run_.size() == line.data()) {
+      run_ = {run_.data(), run_.size() + line.size()};
+      return;
+    }
+    out_.put(run_);
+    run_ = line;
+  }
+
+ private:
+  HeadWriter& out_;
+  const FieldList& fields_;
+  std::string_view run_;
+};
+
 /// Bytes that the fields of a list can need at most when each is written as "name: value CRLF".
 std::size_t encoded_size(const FieldList& fields) noexcept;
 

@@ -15,6 +15,7 @@ struct FramingFields {
 
 FramingFields framing_fields(const FieldList& fields) noexcept {
   FramingFields found;
+  if (!fields.has(FieldId::ContentLength) && !fields.has(FieldId::TransferEncoding)) return found;
   for (const Field& field : fields) {
     if (field.id == FieldId::ContentLength) {
       ++found.lengths;
@@ -98,6 +99,7 @@ Refusal resolve_framing(ResponseHead& head, Method request_method) noexcept {
 bool is_persistent(const FieldList& fields, std::uint8_t minor_version) noexcept {
   bool close = false;
   bool keep_alive = false;
+  if (!fields.has(FieldId::Connection)) return minor_version > 0;
   for (const Field& field : fields) {
     if (field.id != FieldId::Connection) continue;
     for_each_element(fields.value(field), [&](std::string_view option) {

@@ -9,23 +9,8 @@ namespace tidegate::http {
 
 namespace detail {
 
-HeadLines::Step HeadLines::next(std::string_view bytes, std::string_view& line, std::uint32_t& at) noexcept {
-  const std::size_t lf = bytes.find('\n', scanned_);
-  if (lf == std::string_view::npos) {
-    scanned_ = bytes.size();
-    return Step::NeedMore;
-  }
-  scanned_ = lf + 1;
-  if (lf == line_at_ || bytes[lf - 1] != '\r') return Step::BadLineEnd;
-  line = bytes.substr(line_at_, lf - 1 - line_at_);
-  at = static_cast<std::uint32_t>(line_at_);
-  line_at_ = scanned_;
-  return Step::Line;
-}
-
 const char* parse_field_line(std::string_view line, std::uint32_t at, FieldList& into) noexcept {
-  std::size_t colon = 0;
-  while (colon < line.size() && is_token_char(line[colon])) ++colon;
+  const std::size_t colon = token_length(line);
   if (colon == line.size()) return "field line without a colon";
   if (line[colon] != ':') {
     if (colon == 0 && is_blank(line[0])) return "folded field line";
@@ -37,14 +22,13 @@ const char* parse_field_line(std::string_view line, std::uint32_t at, FieldList&
   std::size_t end = line.size();
   while (begin < end && is_blank(line[begin])) ++begin;
   while (end > begin && is_blank(line[end - 1])) --end;
-  for (std::size_t i = begin; i < end; ++i) {
-    if (!is_field_byte(line[i])) return "control character in a field value";
-  }
+  if (!is_field_value(line.substr(begin, end - begin))) return "control character in a field value";
   Field field;
   field.name_at = at;
   field.name_size = static_cast<std::uint16_t>(colon);
   field.value_at = at + static_cast<std::uint32_t>(begin);
   field.value_size = static_cast<std::uint32_t>(end - begin);
+  field.verbatim = begin == colon + 2 && line[colon + 1] == ' ' && end == line.size();
   field.id = identify(line.substr(0, colon));
   return into.add(field) ? nullptr : "too many fields";
 }
@@ -65,14 +49,12 @@ HeadState RequestHeadDecoder::refuse(std::uint16_t status, std::string_view reas
   return HeadState::Refused;
 }
 
-/// Looks at what was scanned, not at what arrived, so that the answer does not depend on how the bytes were cut.
-Refusal RequestHeadDecoder::check_size(std::size_t line_at) const noexcept {
+/// The status of a head that is too long, else 0. Looks at what was scanned, not at what arrived, so that the answer does
+/// not depend on how the bytes were cut.
+std::uint16_t RequestHeadDecoder::check_size(std::size_t line_at) const noexcept {
   constexpr std::size_t kAround = kMethodBytes + 16;  // method, version, spaces, CRLF
-  if (!have_request_line_ && lines_.scanned() - line_at > limits_.uri_bytes + kAround) {
-    return {414, "request line too long"};
-  }
-  if (lines_.scanned() > limits_.bytes) return {431, "head too long"};
-  return {};
+  if (!have_request_line_ && lines_.scanned() - line_at > limits_.uri_bytes + kAround) return 414;
+  return lines_.scanned() > limits_.bytes ? 431 : 0;
 }
 
 HeadState RequestHeadDecoder::feed(std::string_view bytes, RequestHead& head) noexcept {
@@ -83,7 +65,9 @@ HeadState RequestHeadDecoder::feed(std::string_view bytes, RequestHead& head) no
     std::uint32_t at = 0;
     const std::size_t line_at = lines_.consumed();
     const auto step = lines_.next(bytes, line, at);
-    if (const Refusal refusal = check_size(line_at)) return refuse(refusal.status, refusal.reason);
+    if (const std::uint16_t status = check_size(line_at)) {
+      return refuse(status, status == 414 ? "request line too long" : "head too long");
+    }
     if (step == detail::HeadLines::Step::NeedMore) return HeadState::NeedMore;
     if (step == detail::HeadLines::Step::BadLineEnd) return refuse(400, "line that does not end with CRLF");
     if (!have_request_line_) {
@@ -109,8 +93,7 @@ HeadState RequestHeadDecoder::feed(std::string_view bytes, RequestHead& head) no
 }
 
 Refusal RequestHeadDecoder::parse_request_line(std::string_view line) noexcept {
-  std::size_t at = 0;
-  while (at < line.size() && is_token_char(line[at])) ++at;
+  std::size_t at = token_length(line);
   if (at == 0 || at == line.size() || line[at] != ' ') return {400, "malformed request line"};
   if (at > kMethodBytes) return {400, "method too long"};
   method_at_ = 0;
@@ -173,6 +156,7 @@ Refusal resolve_host(RequestHead& head) noexcept {
 }
 
 Refusal resolve_expect(RequestHead& head) noexcept {
+  if (!head.fields.has(FieldId::Expect)) return {};
   for (const Field& field : head.fields) {
     if (field.id != FieldId::Expect) continue;
     if (!equals_ignoring_case(head.fields.value(field), "100-continue")) return {417, "unknown expectation"};

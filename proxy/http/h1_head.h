@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "http/head.h"
@@ -33,7 +34,21 @@ class HeadLines {
   void reset() noexcept { line_at_ = scanned_ = 0; }
   enum class Step : std::uint8_t { Line, NeedMore, BadLineEnd };
   /// On Line, `line` is the next line without its CRLF and `at` its place.
-  Step next(std::string_view bytes, std::string_view& line, std::uint32_t& at) noexcept;
+  Step next(std::string_view bytes, std::string_view& line, std::uint32_t& at) noexcept {
+    if (scanned_ == bytes.size()) return Step::NeedMore;
+    const void* const found = std::memchr(bytes.data() + scanned_, '\n', bytes.size() - scanned_);
+    if (found == nullptr) {
+      scanned_ = bytes.size();
+      return Step::NeedMore;
+    }
+    const auto lf = static_cast<std::size_t>(static_cast<const char*>(found) - bytes.data());
+    scanned_ = lf + 1;
+    if (lf == line_at_ || bytes[lf - 1] != '\r') return Step::BadLineEnd;
+    line = {bytes.data() + line_at_, lf - 1 - line_at_};
+    at = static_cast<std::uint32_t>(line_at_);
+    line_at_ = scanned_;
+    return Step::Line;
+  }
   std::size_t consumed() const noexcept { return line_at_; }
   /// Bytes looked at so far: up to and including the last line end seen, or all of them.
   std::size_t scanned() const noexcept { return scanned_; }
@@ -64,7 +79,7 @@ class RequestHeadDecoder {
 
  private:
   HeadState refuse(std::uint16_t status, std::string_view reason) noexcept;
-  Refusal check_size(std::size_t line_at) const noexcept;
+  std::uint16_t check_size(std::size_t line_at) const noexcept;
   Refusal parse_request_line(std::string_view line) noexcept;
   Refusal finish(std::string_view bytes, RequestHead& head) noexcept;
 

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "net/system_calls.h"
+
 namespace tidegate::net {
 
 namespace {
@@ -72,7 +74,7 @@ void Reactor::turn() {
   const int timeout = wait < Duration::zero()
                           ? -1
                           : static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(wait).count()) + 1;
-  const int count = ::epoll_wait(epoll_, events.data(), kEventsPerTurn, timeout);
+  const int count = wait_for_events(epoll_, events.data(), kEventsPerTurn, timeout);
   now_ = Clock::now();
   for (int i = 0; i < count; ++i) {
     auto* handler = static_cast<EventHandler*>(events[static_cast<std::size_t>(i)].data.ptr);

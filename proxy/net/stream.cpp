@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "net/system_calls.h"
+
 namespace tidegate::net {
 
 namespace {
@@ -15,11 +17,11 @@ constexpr std::uint32_t kEvents = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 
 /// One part needs no message header, which the kernel would copy in and check.
 ssize_t send_parts(int descriptor, iovec* parts, std::size_t count) noexcept {
-  if (count == 1) return ::send(descriptor, parts->iov_base, parts->iov_len, MSG_NOSIGNAL);
+  if (count == 1) return net::send(descriptor, parts->iov_base, parts->iov_len, MSG_NOSIGNAL);
   msghdr message{};
   message.msg_iov = parts;
   message.msg_iovlen = count;
-  return ::sendmsg(descriptor, &message, MSG_NOSIGNAL);
+  return net::send(descriptor, message, MSG_NOSIGNAL);
 }
 
 }  // namespace
@@ -46,7 +48,7 @@ bool Stream::attempt(ReadOp& op) noexcept {
   if (!readable_) return false;
   if (op.size == 0) return true;
   for (;;) {
-    const ssize_t n = ::recv(descriptor_, op.data, op.size, 0);
+    const ssize_t n = receive(descriptor_, op.data, op.size);
     if (n > 0) {
       op.result = {IoStatus::Ok, static_cast<std::size_t>(n)};
       // Short: the socket is empty, and the next byte brings an event, unless the end is already known.
