@@ -6,38 +6,52 @@ namespace tidegate {
 
 BlockPool::~BlockPool() { trim(0); }
 
-char* BlockPool::take() {
-  if (free_ == nullptr) return static_cast<char*>(::operator new(kBlockBytes));
-  FreeBlock* block = free_;
-  free_ = block->next;
-  --kept_;
-  return reinterpret_cast<char*>(block);
+char* BlockPool::take(BlockSize size) {
+  if (size == BlockSize::Large && large_lent_++ >= kLargeBlocks) {
+    --large_lent_;
+    return nullptr;
+  }
+  FreeBlock*& free = free_[static_cast<std::size_t>(size)];
+  if (free == nullptr) return static_cast<char*>(::operator new(bytes_of(size)));
+  kept_bytes_ -= bytes_of(size);
+  return reinterpret_cast<char*>(std::exchange(free, free->next));
 }
 
-void BlockPool::give(char* block) noexcept {
+void BlockPool::give(char* block, BlockSize size) noexcept {
+  if (size == BlockSize::Large) --large_lent_;
 #if defined(__SANITIZE_ADDRESS__)
   ::operator delete(block);  // a use after release must be seen
 #else
-  auto* freed = reinterpret_cast<FreeBlock*>(block);
-  freed->next = free_;
-  free_ = freed;
-  ++kept_;
+  FreeBlock*& free = free_[static_cast<std::size_t>(size)];
+  free = new (block) FreeBlock{free};
+  kept_bytes_ += bytes_of(size);
 #endif
 }
 
-void BlockPool::trim(std::size_t keep) noexcept {
-  while (kept_ > keep) {
-    FreeBlock* block = free_;
-    free_ = block->next;
-    --kept_;
-    ::operator delete(block);
+void BlockPool::trim(std::size_t keep_bytes) noexcept {
+  for (const BlockSize size : {BlockSize::Large, BlockSize::Medium, BlockSize::Small}) {
+    FreeBlock*& free = free_[static_cast<std::size_t>(size)];
+    while (kept_bytes_ > keep_bytes && free != nullptr) {
+      ::operator delete(std::exchange(free, free->next));
+      kept_bytes_ -= bytes_of(size);
+    }
   }
 }
 
 void Buffer::acquire() {
-  memory_ = pool_->take();
-  capacity_ = kBlockBytes;
+  memory_ = pool_->take(first_);
+  block_ = first_;
+  capacity_ = bytes_of(first_);
   begin_ = end_ = 0;
+}
+
+void Buffer::change_to_large() {
+  char* const block = pool_->take(BlockSize::Large);
+  if (block == nullptr) return;
+  release();
+  memory_ = block;
+  block_ = BlockSize::Large;
+  capacity_ = bytes_of(BlockSize::Large);
 }
 
 void Buffer::make_room(std::size_t bytes) {
@@ -47,12 +61,14 @@ void Buffer::make_room(std::size_t bytes) {
   if (capacity_ - held >= bytes) {
     std::memmove(memory_, memory_ + begin_, held);
   } else {
-    std::size_t larger = capacity_ * 2;
+    std::size_t larger = capacity_ * 4;
     while (larger - held < bytes) larger *= 2;
-    char* memory = static_cast<char*>(::operator new(larger));
+    const bool medium = larger == bytes_of(BlockSize::Medium);
+    char* const memory = medium ? pool_->take(BlockSize::Medium) : static_cast<char*>(::operator new(larger));
     std::memcpy(memory, memory_ + begin_, held);
     release();
     memory_ = memory;
+    block_ = BlockSize::Medium;
     capacity_ = larger;
   }
   begin_ = 0;
@@ -61,8 +77,8 @@ void Buffer::make_room(std::size_t bytes) {
 
 void Buffer::release() noexcept {
   if (memory_ == nullptr) return;
-  if (capacity_ == kBlockBytes) {
-    pool_->give(memory_);
+  if (capacity_ == bytes_of(block_)) {
+    pool_->give(memory_, block_);
   } else {
     ::operator delete(memory_);
   }

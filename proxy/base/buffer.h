@@ -1,18 +1,27 @@
-// Byte buffers of the data plane. A Block is 16 KiB from a worker's BlockPool; a Buffer is one contiguous run of bytes in
-// a block (or, for heads that need more, in a larger one) with a readable part in the middle. A connection that is idle
-// holds no block.
+// Byte buffers of the data plane. A block is memory from a worker's BlockPool; a Buffer is one contiguous run of bytes in
+// a block (or, where more is needed, in memory of its own) with a readable part in the middle. A connection that is idle,
+// and one that waits for an answer, holds no block for it.
 //
 // One thread: a pool and everything taken from it belong to one worker.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <string_view>
 #include <utility>
 
 namespace tidegate {
 
-inline constexpr std::size_t kBlockBytes = 16 * 1024;
+/// Small for heads, Medium for what may be a body, Large for transfers that fill their reads: a system call moves more.
+enum class BlockSize : std::uint8_t { Small, Medium, Large };
+
+constexpr std::size_t bytes_of(BlockSize size) noexcept {
+  constexpr std::array<std::size_t, 3> bytes{4 * 1024, 16 * 1024, 64 * 1024};
+  return bytes[static_cast<std::size_t>(size)];
+}
+inline constexpr std::size_t kLargeBlocks = 64;  // lent by one pool at a time: 4 MiB
 
 /// Keeps freed blocks for reuse, last in first out, so that the hot ones stay in cache.
 class BlockPool {
@@ -22,26 +31,29 @@ class BlockPool {
   BlockPool& operator=(const BlockPool&) = delete;
   ~BlockPool();
 
-  char* take();
-  void give(char* block) noexcept;
-  std::size_t kept() const noexcept { return kept_; }
-  /// Frees what has not been needed lately; called now and then by the worker.
-  void trim(std::size_t keep) noexcept;
+  /// nullptr only for Large, when kLargeBlocks are lent: what is left then gets along with smaller ones.
+  char* take(BlockSize size);
+  void give(char* block, BlockSize size) noexcept;
+  std::size_t kept_bytes() const noexcept { return kept_bytes_; }
+  /// Frees what has not been needed lately, the largest first; called now and then by the worker.
+  void trim(std::size_t keep_bytes) noexcept;
 
  private:
   struct FreeBlock {
     FreeBlock* next;
   };
-  FreeBlock* free_ = nullptr;
-  std::size_t kept_ = 0;
+  std::array<FreeBlock*, 3> free_{};
+  std::size_t kept_bytes_ = 0;
+  std::size_t large_lent_ = 0;
 };
 
 class Buffer {
  public:
-  explicit Buffer(BlockPool& pool) noexcept : pool_(&pool) {}
+  /// @param first the block that it begins with; it grows when more is needed.
+  explicit Buffer(BlockPool& pool, BlockSize first = BlockSize::Medium) noexcept : pool_(&pool), first_(first) {}
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
-  Buffer(Buffer&& from) noexcept : pool_(from.pool_) { swap(from); }
+  Buffer(Buffer&& from) noexcept : pool_(from.pool_), first_(from.first_) { swap(from); }
   ~Buffer() { release(); }
 
   bool has_memory() const noexcept { return memory_ != nullptr; }
@@ -58,6 +70,10 @@ class Buffer {
   /// Takes a block if there is none yet.
   void ensure() {
     if (memory_ == nullptr) acquire();
+  }
+  /// Changes to a large block if nothing is held here and there is one.
+  void prefer_large() {
+    if (empty() && capacity_ < bytes_of(BlockSize::Large)) change_to_large();
   }
   /// At least `bytes` free after the readable part; moves and grows as needed. Views into the buffer become invalid.
   void reserve(std::size_t bytes) {
@@ -85,10 +101,12 @@ class Buffer {
     std::swap(capacity_, with.capacity_);
     std::swap(begin_, with.begin_);
     std::swap(end_, with.end_);
+    std::swap(block_, with.block_);
   }
 
  private:
   void acquire();
+  void change_to_large();
   void make_room(std::size_t bytes);
 
   BlockPool* pool_;
@@ -96,6 +114,8 @@ class Buffer {
   std::size_t capacity_ = 0;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+  BlockSize first_;
+  BlockSize block_ = BlockSize::Medium;  // what the memory is, unless it is larger than any block
 };
 
 }  // namespace tidegate

@@ -105,11 +105,8 @@ class DemoLoad::Client {
         }
         if (step.event != http::BodyEvent::Data) break;
       }
-      received_.reserve(1024);
-      char* space = received_.free_space();
-      const net::IoResult read = co_await stream_.read(space, received_.free_bytes(), kPatience);
+      const net::IoResult read = co_await stream_.read(received_, kPatience);
       if (read.status != net::IoStatus::Ok) co_return false;
-      received_.commit(read.bytes);
     }
   }
 

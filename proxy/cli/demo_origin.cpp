@@ -43,11 +43,8 @@ class DemoOrigin::Visitor final : public net::Retirable, public Link<> {
       if (!received_.empty()) state = decoder.feed(received_.view(), *head);
       if (state == http::HeadState::Refused) co_return;
       if (state == http::HeadState::NeedMore) {
-        received_.reserve(1024);
-        char* space = received_.free_space();
-        const net::IoResult read = co_await stream_.read(space, received_.free_bytes(), Duration::zero());
+        const net::IoResult read = co_await stream_.read(received_, Duration::zero());
         if (read.status != net::IoStatus::Ok) co_return;
-        received_.commit(read.bytes);
         continue;
       }
       received_.consume(decoder.consumed());

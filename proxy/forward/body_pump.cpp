@@ -8,7 +8,7 @@ namespace tidegate::forward {
 
 namespace {
 
-constexpr std::size_t kCopied = 4096;        // bytes; a piece up to this is copied rather than sent as a part of its own
+constexpr std::size_t kCopied = 2048;        // bytes; a piece up to this is copied rather than sent as a part of its own
 constexpr std::size_t kFramingBytes = 32;    // more than a chunk's header and the CRLF after its data need
 
 /// The parts of one send: pieces of the body with their chunk framing around them.
@@ -42,9 +42,10 @@ class Batch {
     stage(http::kCrlf);
   }
   std::span<const iovec> parts() const noexcept { return {parts_.data(), count_}; }
+  /// Begins anew; what was staged needs no memory while the source is waited for.
   void clear() noexcept {
     count_ = 0;
-    staged_.clear();
+    staged_.release();
   }
 
  private:
@@ -66,6 +67,7 @@ struct Fill {
 /// Decodes what was received into the batch, until it is full or there is nothing more.
 Fill fill(Pump& pump, Batch& batch) {
   Fill out;
+  pump.staged.ensure();
   const std::string_view all = pump.received.view();
   for (;;) {
     if (!batch.has_room()) {
@@ -115,9 +117,9 @@ PumpEnd sink_end(net::IoStatus status) noexcept {
 }  // namespace
 
 Task<PumpEnd> run(Pump& pump) {
-  pump.staged.ensure();
   Batch batch(pump.staged);
   bool ended = false;
+  net::Expect expected = net::Expect::Little;
   while (!ended) {
     const Fill filled = fill(pump, batch);
     if (filled.result == Filled::Refused) co_return PumpEnd::SourceRefused;
@@ -135,11 +137,9 @@ Task<PumpEnd> run(Pump& pump) {
     }
     pump.received.consume(filled.used);
     if (ended || filled.result == Filled::Full) continue;
-    pump.received.reserve(1);
-    char* space = pump.received.free_space();
-    const net::IoResult read = co_await pump.source.read(space, pump.received.free_bytes(), pump.source_timeout);
+    const net::IoResult read = co_await pump.source.read(pump.received, pump.source_timeout, expected);
     switch (read.status) {
-      case net::IoStatus::Ok: pump.received.commit(read.bytes); break;
+      case net::IoStatus::Ok: expected = pump.received.free_bytes() == 0 ? net::Expect::Much : net::Expect::Little; break;
       case net::IoStatus::TimedOut: co_return PumpEnd::SourceTimedOut;
       case net::IoStatus::Canceled: co_return PumpEnd::Canceled;
       case net::IoStatus::Reset: co_return PumpEnd::SourceEnded;

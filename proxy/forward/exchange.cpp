@@ -14,8 +14,8 @@ namespace tidegate::forward {
 
 Exchange::Exchange(Worker& worker)
     : worker_(worker),
-      encoded_(worker.reactor.blocks()),
-      encoded_up_(worker.reactor.blocks()),
+      encoded_(worker.reactor.blocks(), BlockSize::Small),
+      encoded_up_(worker.reactor.blocks(), BlockSize::Small),
       body_(worker.reactor.blocks()),
       route_deadline_(&Exchange::route_expired, this) {}
 
@@ -256,6 +256,7 @@ Task<> Exchange::attempt() {
   } else {
     const iovec part{encoded_.data(), encoded_.size()};
     const net::IoResult sent = co_await lease_->stream.send({&part, 1}, cluster().pool.policy().timeouts.idle);
+    encoded_.release();  // while the answer is awaited nothing but the request's own bytes is held
     launch_mirror();
     if (sent.status != net::IoStatus::Ok) co_return settle_send(sent.status);
   }
@@ -386,17 +387,15 @@ Task<> Exchange::read_response_head() {
         continue;
       }
     }
-    received.reserve(1);
     Duration left = Duration::zero();  // while the body still goes up, its own progress is the clock
     if (!uploading_) {
       left = deadline - worker_.reactor.now();
       if (left <= Duration::zero()) left = net::TimerWheel::kTick;
     }
-    char* space = received.free_space();
-    const net::IoResult read = co_await lease_->stream.read(space, received.free_bytes(), left);
+    const net::IoResult read = co_await lease_->stream.read(received, left);
     if (uploading_) deadline = worker_.reactor.now() + timeouts.response_header;
     switch (read.status) {
-      case net::IoStatus::Ok: received.commit(read.bytes); break;
+      case net::IoStatus::Ok: break;
       case net::IoStatus::TimedOut: co_return fail(Failure::Timeout);
       case net::IoStatus::Canceled:
         co_return fail(timed_out_ || upload_end_ == PumpEnd::SinkTimedOut ? Failure::Timeout : Failure::Canceled);

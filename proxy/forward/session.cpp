@@ -15,7 +15,7 @@ Session::Session(Worker& worker, const SessionPolicy& policy, net::Listener& lis
       policy_(policy),
       listener_(listener),
       stream_(worker.reactor),
-      received_(worker.reactor.blocks()),
+      received_(worker.reactor.blocks(), BlockSize::Small),
       decoder_(policy.head),
       peer_(net::host_text(peer)),
       peer_with_port_(net::text(peer)),
@@ -88,13 +88,10 @@ Task<Session::Received> Session::receive_head() {
       if (state == http::HeadState::Done) co_return Received::Head;
       if (state == http::HeadState::Refused) co_return Received::Refused;
     }
-    received_.reserve(1);
     Duration left = deadline - worker_.reactor.now();
     if (left <= Duration::zero()) left = net::TimerWheel::kTick;
-    char* space = received_.free_space();
-    const net::IoResult result = co_await stream_.read(space, received_.free_bytes(), left);
+    const net::IoResult result = co_await stream_.read(received_, left);
     if (result.status == net::IoStatus::Ok) {
-      received_.commit(result.bytes);
       read_anything = true;
       continue;
     }
@@ -111,15 +108,13 @@ Task<Session::Received> Session::receive_head() {
 /// response from the client before it was read (RFC 9112 §9.6).
 Task<> Session::linger() {
   stream_.shutdown_send();
-  received_.clear();
-  received_.reserve(kBlockBytes / 4);
   const TimePoint deadline = worker_.reactor.now() + kLingerTime;
   std::size_t discarded = 0;
   while (discarded < kLingerBytes) {
     const Duration left = deadline - worker_.reactor.now();
     if (left <= Duration::zero()) break;
-    char* space = received_.free_space();
-    const net::IoResult result = co_await stream_.read(space, received_.free_bytes(), left);
+    received_.clear();
+    const net::IoResult result = co_await stream_.read(received_, left);
     if (result.status != net::IoStatus::Ok) break;
     discarded += result.bytes;
   }

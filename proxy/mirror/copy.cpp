@@ -10,7 +10,7 @@ namespace tidegate::mirror {
 using observe::MirrorDrop;
 
 Copy::Copy(Mirror& mirror, net::Reactor& reactor, upstream::Pool& pool, http::Method method)
-    : head(reactor.blocks()),
+    : head(reactor.blocks(), BlockSize::Small),
       mirror_(mirror),
       reactor_(reactor),
       pool_(pool),
@@ -205,12 +205,9 @@ Task<std::optional<MirrorDrop>> Copy::read_answer() {
       }
       if (step.event == http::BodyEvent::NeedMore) break;
     }
-    received.reserve(received.empty() ? 1 : kBlockBytes / 4);
-    char* space = received.free_space();
-    const net::IoResult result = co_await lease_->stream.read(space, received.free_bytes(), Duration::zero());
+    const net::IoResult result = co_await lease_->stream.read(received, Duration::zero());
     if (result.status == net::IoStatus::Eof && have_head && body.end_of_stream()) co_return std::nullopt;
     if (result.status != net::IoStatus::Ok) co_return MirrorDrop::Reset;
-    received.commit(result.bytes);
   }
 }
 

@@ -14,7 +14,7 @@ namespace tidegate::net {
 
 namespace {
 constexpr int kEventsPerTurn = 256;
-constexpr std::size_t kBlocksKept = 512;  // 8 MiB a worker for bursts; the rest goes back to the heap
+constexpr std::size_t kBytesKept = 8 * 1024 * 1024;  // in blocks of one worker, for bursts; the rest goes back to the heap
 }  // namespace
 
 Reactor::Reactor() : timers_(Clock::now()), now_(Clock::now()) {
@@ -98,7 +98,7 @@ void Reactor::turn() {
     ended.swap(retired_);
     ended.clear();
   }
-  if (blocks_.kept() > kBlocksKept) blocks_.trim(kBlocksKept);
+  if (blocks_.kept_bytes() > kBytesKept) blocks_.trim(kBytesKept);
 }
 
 }  // namespace tidegate::net

@@ -46,11 +46,18 @@ bool Stream::attempt(ReadOp& op) noexcept {
     return true;
   }
   if (!readable_) return false;
+  if (op.buffer != nullptr) {
+    if (op.expected == Expect::Much) op.buffer->prefer_large();
+    op.buffer->reserve(1);
+    op.data = op.buffer->free_space();
+    op.size = op.buffer->free_bytes();
+  }
   if (op.size == 0) return true;
   for (;;) {
     const ssize_t n = receive(descriptor_, op.data, op.size);
     if (n > 0) {
       op.result = {IoStatus::Ok, static_cast<std::size_t>(n)};
+      if (op.buffer != nullptr) op.buffer->commit(op.result.bytes);
       // Short: the socket is empty, and the next byte brings an event, unless the end is already known.
       if (op.result.bytes < op.size && !ended_) readable_ = false;
       return true;
@@ -75,6 +82,7 @@ bool Stream::attempt(ReadOp& op) noexcept {
 void Stream::wait(ReadOp& op, std::coroutine_handle<> handle) noexcept {
   op.waiting = handle;
   reader_ = &op;
+  if (op.buffer != nullptr && op.buffer->empty()) op.buffer->release();
   if (op.timeout > Duration::zero()) reactor_.arm(read_timer_, op.timeout);
 }
 

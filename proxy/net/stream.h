@@ -33,6 +33,9 @@ struct IoResult {
   std::size_t bytes = 0;
 };
 
+/// What a reader expects: Much gets a large block where there is one.
+enum class Expect : std::uint8_t { Little, Much };
+
 class Stream final : private EventHandler {
  public:
   static constexpr std::size_t kSendParts = 16;  ///< most parts of one send
@@ -51,16 +54,23 @@ class Stream final : private EventHandler {
   struct ReadOp {
     ReadOp(Stream& on, char* to, std::size_t most, Duration limit) noexcept
         : stream(on), data(to), size(most), timeout(limit) {}
+    ReadOp(Stream& on, Buffer& to, Expect amount, Duration limit) noexcept
+        : stream(on), buffer(&to), expected(amount), timeout(limit) {}
     bool await_ready() noexcept { return stream.attempt(*this); }
     void await_suspend(std::coroutine_handle<> handle) noexcept { stream.wait(*this, handle); }
     IoResult await_resume() const noexcept { return result; }
     Stream& stream;
-    char* data;
-    std::size_t size;
+    Buffer* buffer = nullptr;  ///< instead of data and size
+    Expect expected = Expect::Little;
+    char* data = nullptr;
+    std::size_t size = 0;
     Duration timeout;
     IoResult result{};
     std::coroutine_handle<> waiting{};
   };
+  /// Reads at least one byte behind what `to` holds. An empty buffer gets its memory when there is something to read and
+  /// holds none while it waits. @param timeout zero = none.
+  ReadOp read(Buffer& to, Duration timeout, Expect amount = Expect::Little) noexcept { return {*this, to, amount, timeout}; }
   /// Reads at least one byte into [data, data + size). @param timeout zero = none.
   ReadOp read(char* data, std::size_t size, Duration timeout) noexcept { return {*this, data, size, timeout}; }
 

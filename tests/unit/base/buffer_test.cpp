@@ -9,6 +9,8 @@
 namespace tidegate {
 namespace {
 
+constexpr std::size_t kMediumBytes = bytes_of(BlockSize::Medium);
+
 TEST(Buffer, HoldsNoMemoryUntilItIsNeeded) {
   BlockPool pool;
   Buffer buffer(pool);
@@ -18,7 +20,7 @@ TEST(Buffer, HoldsNoMemoryUntilItIsNeeded) {
   buffer.consume(0);
   buffer.release();
   buffer.ensure();
-  EXPECT_EQ(buffer.capacity(), kBlockBytes);
+  EXPECT_EQ(buffer.capacity(), kMediumBytes);
   buffer.release();
   EXPECT_FALSE(buffer.has_memory());
 }
@@ -36,7 +38,7 @@ TEST(Buffer, GivesBackWhatWasAppendedInOrder) {
   EXPECT_EQ(buffer.view(), "wor");
   buffer.consume(3);
   EXPECT_TRUE(buffer.empty());
-  EXPECT_EQ(buffer.free_bytes(), kBlockBytes) << "an empty buffer begins anew";
+  EXPECT_EQ(buffer.free_bytes(), kMediumBytes) << "an empty buffer begins anew";
 }
 
 TEST(Buffer, GrowsBeyondABlockAndKeepsWhatItHolds) {
@@ -53,20 +55,20 @@ TEST(Buffer, GrowsBeyondABlockAndKeepsWhatItHolds) {
     }
   }
   EXPECT_EQ(buffer.view(), expected);
-  EXPECT_GT(buffer.capacity(), kBlockBytes);
+  EXPECT_GT(buffer.capacity(), kMediumBytes);
 }
 
 TEST(Buffer, MakesRoomByMovingBeforeItGrows) {
   BlockPool pool;
   Buffer buffer(pool);
-  buffer.append(std::string(kBlockBytes, 'a'));
-  buffer.consume(kBlockBytes - 3);
-  buffer.reserve(kBlockBytes - 3);
-  EXPECT_EQ(buffer.capacity(), kBlockBytes);
+  buffer.append(std::string(kMediumBytes, 'a'));
+  buffer.consume(kMediumBytes - 3);
+  buffer.reserve(kMediumBytes - 3);
+  EXPECT_EQ(buffer.capacity(), kMediumBytes);
   EXPECT_EQ(buffer.view(), "aaa");
-  buffer.reserve(kBlockBytes - 2);
-  EXPECT_GT(buffer.capacity(), kBlockBytes);
-  EXPECT_GE(buffer.free_bytes(), kBlockBytes - 2);
+  buffer.reserve(kMediumBytes - 2);
+  EXPECT_GT(buffer.capacity(), kMediumBytes);
+  EXPECT_GE(buffer.free_bytes(), kMediumBytes - 2);
   EXPECT_EQ(buffer.view(), "aaa");
 }
 
@@ -83,26 +85,71 @@ TEST(Buffer, MovedFromHoldsNothing) {
   EXPECT_EQ(to.view(), "y");
 }
 
+TEST(Buffer, BeginsWithTheBlockThatItWasToldAndGrowsThroughTheSizes) {
+  BlockPool pool;
+  Buffer buffer(pool, BlockSize::Small);
+  buffer.append("head");
+  EXPECT_EQ(buffer.capacity(), bytes_of(BlockSize::Small));
+  buffer.reserve(bytes_of(BlockSize::Small));
+  EXPECT_EQ(buffer.capacity(), kMediumBytes);
+  buffer.reserve(kMediumBytes);
+  EXPECT_GT(buffer.capacity(), kMediumBytes);
+  EXPECT_EQ(buffer.view(), "head");
+  buffer.release();
+  buffer.ensure();
+  EXPECT_EQ(buffer.capacity(), bytes_of(BlockSize::Small)) << "anew, it begins small";
+}
+
+TEST(Buffer, ChangesToALargeBlockOnlyWhenItHoldsNothingAndOneIsLeft) {
+  BlockPool pool;
+  std::vector<Buffer> others;
+  for (std::size_t i = 0; i + 1 < kLargeBlocks; ++i) {
+    others.emplace_back(pool);
+    others.back().prefer_large();
+    ASSERT_EQ(others.back().capacity(), bytes_of(BlockSize::Large));
+  }
+  Buffer busy(pool);
+  busy.append("x");
+  busy.prefer_large();
+  EXPECT_EQ(busy.capacity(), kMediumBytes);
+  EXPECT_EQ(busy.view(), "x");
+  Buffer last(pool);
+  last.ensure();
+  last.prefer_large();
+  EXPECT_EQ(last.capacity(), bytes_of(BlockSize::Large));
+  Buffer late(pool);
+  late.prefer_large();
+  late.ensure();
+  EXPECT_EQ(late.capacity(), kMediumBytes);
+  last.release();
+  late.prefer_large();
+  EXPECT_EQ(late.capacity(), bytes_of(BlockSize::Large));
+}
+
 TEST(BlockPool, LendsTheNewestBlockFirstAndTrims) {
 #if defined(__SANITIZE_ADDRESS__)
   GTEST_SKIP() << "under AddressSanitizer nothing is kept";
 #endif
   BlockPool pool;
-  char* a = pool.take();
-  char* b = pool.take();
-  EXPECT_EQ(pool.kept(), 0u);
-  pool.give(a);
-  pool.give(b);
-  EXPECT_EQ(pool.kept(), 2u);
-  EXPECT_EQ(pool.take(), b);
-  EXPECT_EQ(pool.take(), a);
-  for (int i = 0; i < 5; ++i) pool.give(static_cast<char*>(::operator new(kBlockBytes)));
-  pool.give(a);
-  pool.give(b);
-  pool.trim(3);
-  EXPECT_EQ(pool.kept(), 3u);
-  pool.trim(10);
-  EXPECT_EQ(pool.kept(), 3u);
+  char* a = pool.take(BlockSize::Medium);
+  char* b = pool.take(BlockSize::Medium);
+  char* small = pool.take(BlockSize::Small);
+  EXPECT_EQ(pool.kept_bytes(), 0u);
+  pool.give(a, BlockSize::Medium);
+  pool.give(small, BlockSize::Small);
+  pool.give(b, BlockSize::Medium);
+  EXPECT_EQ(pool.kept_bytes(), 2 * kMediumBytes + bytes_of(BlockSize::Small));
+  EXPECT_EQ(pool.take(BlockSize::Medium), b);
+  EXPECT_EQ(pool.take(BlockSize::Medium), a);
+  EXPECT_EQ(pool.take(BlockSize::Small), small);
+  for (int i = 0; i < 5; ++i) pool.give(static_cast<char*>(::operator new(kMediumBytes)), BlockSize::Medium);
+  pool.give(a, BlockSize::Medium);
+  pool.give(b, BlockSize::Medium);
+  pool.give(small, BlockSize::Small);
+  pool.trim(3 * kMediumBytes);
+  EXPECT_EQ(pool.kept_bytes(), 2 * kMediumBytes + bytes_of(BlockSize::Small)) << "the larger ones go first";
+  pool.trim(10 * kMediumBytes);
+  EXPECT_EQ(pool.kept_bytes(), 2 * kMediumBytes + bytes_of(BlockSize::Small));
 }
 
 TEST(BlockPool, TakesBackBlocksButNotWhatGrewLarger) {
@@ -111,9 +158,9 @@ TEST(BlockPool, TakesBackBlocksButNotWhatGrewLarger) {
 #endif
   BlockPool pool;
   { Buffer buffer(pool); buffer.append("x"); }
-  EXPECT_EQ(pool.kept(), 1u);
-  { Buffer buffer(pool); buffer.append(std::string(kBlockBytes + 1, 'x')); }
-  EXPECT_EQ(pool.kept(), 1u) << "the block it began with is back, the larger memory is not kept";
+  EXPECT_EQ(pool.kept_bytes(), kMediumBytes);
+  { Buffer buffer(pool); buffer.append(std::string(kMediumBytes + 1, 'x')); }
+  EXPECT_EQ(pool.kept_bytes(), kMediumBytes) << "the block it began with is back, the larger memory is not kept";
 }
 
 }  // namespace
