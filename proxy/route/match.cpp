@@ -18,8 +18,7 @@ bool path_matches(const PathMatch& match, std::string_view path) noexcept {
     case PathMatch::Kind::Exact: return path == match.value;
     case PathMatch::Kind::Prefix: break;
   }
-  std::string_view prefix = match.value;
-  if (prefix.ends_with('/')) prefix.remove_suffix(1);
+  const std::string_view prefix = without_trailing_slash(match.value);
   return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
 }
 
@@ -45,7 +44,10 @@ bool matches(const MatchPolicy& match, const http::RequestHead& request) noexcep
     const auto fits = [host](const std::string& pattern) { return host_matches(pattern, host); };
     if (std::none_of(match.hosts.begin(), match.hosts.end(), fits)) return false;
   }
-  if (!path_matches(match.path, request.path())) return false;
+  return path_matches(match.path, request.path()) && matches_besides_place(match, request);
+}
+
+bool matches_besides_place(const MatchPolicy& match, const http::RequestHead& request) noexcept {
   if (!match.methods.empty() &&
       std::find(match.methods.begin(), match.methods.end(), request.method_token) == match.methods.end()) {
     return false;

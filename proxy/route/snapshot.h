@@ -8,8 +8,8 @@
 
 #include "base/side.h"
 #include "http/head.h"
+#include "route/index.h"
 #include "route/live.h"
-#include "route/match.h"
 #include "route/policy.h"
 
 namespace tidegate::route {
@@ -23,19 +23,26 @@ struct Route {
 
 class Snapshot {
  public:
-  explicit Snapshot(std::vector<Route> routes) : routes_(std::move(routes)) {}
+  explicit Snapshot(std::vector<Route> routes) : routes_(std::move(routes)), index_(conditions(routes_)) {}
+  Snapshot(const Snapshot&) = delete;  // the index refers to the routes
+  Snapshot& operator=(const Snapshot&) = delete;
 
   const std::vector<Route>& routes() const noexcept { return routes_; }
   /// nullptr when no route matches (404).
   const Route* find(const http::RequestHead& request) const noexcept {
-    for (const Route& route : routes_) {
-      if (matches(route.policy.match, request)) return &route;
-    }
-    return nullptr;
+    const std::size_t number = index_.find(request);
+    return number == RouteIndex::kNone ? nullptr : &routes_[number];
   }
 
  private:
+  static std::vector<const MatchPolicy*> conditions(const std::vector<Route>& routes) {
+    std::vector<const MatchPolicy*> out;
+    for (const Route& route : routes) out.push_back(&route.policy.match);
+    return out;
+  }
+
   std::vector<Route> routes_;
+  RouteIndex index_;
 };
 
 }  // namespace tidegate::route
