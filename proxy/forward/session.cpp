@@ -17,8 +17,8 @@ Session::Session(Worker& worker, const SessionPolicy& policy, net::Listener& lis
       stream_(worker.reactor),
       received_(worker.reactor.blocks(), BlockSize::Small),
       decoder_(policy.head),
+      peer_address_(peer),
       peer_(net::host_text(peer)),
-      peer_with_port_(net::text(peer)),
       peer_trusted_(worker.is_trusted(peer)) {}
 
 Session::~Session() = default;

@@ -40,7 +40,11 @@ class Session final : public net::Retirable, public Link<> {
   net::Stream& stream() noexcept { return stream_; }
   Buffer& received() noexcept { return received_; }
   const std::string& peer() const noexcept { return peer_; }
-  const std::string& peer_with_port() const noexcept { return peer_with_port_; }
+  /// Made when it is first asked for, by the access log.
+  const std::string& peer_with_port() {
+    if (peer_with_port_.empty()) peer_with_port_ = net::text(peer_address_);
+    return peer_with_port_;
+  }
   bool peer_trusted() const noexcept { return peer_trusted_; }
 
  private:
@@ -57,6 +61,7 @@ class Session final : public net::Retirable, public Link<> {
   Buffer received_;
   http::RequestHeadDecoder decoder_;
   std::unique_ptr<Exchange> exchange_;
+  const net::Address peer_address_;
   std::string peer_;
   std::string peer_with_port_;
   bool peer_trusted_ = false;

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <array>
-#include <cstddef>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -43,16 +43,21 @@ class Identity {
   }
 
  private:
-  /// Two digits for each byte.
-  static constexpr auto kDigits = [] {
-    std::array<std::array<char, 2>, 256> out{};
-    for (std::size_t byte = 0; byte < 256; ++byte) {
-      out[byte] = {"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
-    }
-    return out;
-  }();
+  /// Sixteen lower-case digits: each byte's two nibbles are spread to bytes, eight at a time, then made letters.
   static void digits(std::uint64_t value, char* to) noexcept {
-    for (int at = 0; at < 16; at += 2) std::memcpy(to + at, kDigits[(value >> (56 - 4 * at)) & 0xff].data(), 2);
+    eight_digits(static_cast<std::uint32_t>(value >> 32), to);
+    eight_digits(static_cast<std::uint32_t>(value), to + 8);
+  }
+  static void eight_digits(std::uint32_t value, char* to) noexcept {
+    constexpr std::uint64_t kEach = 0x0101010101010101ull;
+    std::uint64_t spread = value;  // byte 0 holds the last two digits
+    spread = (spread | (spread << 16)) & 0x0000ffff0000ffffull;
+    spread = (spread | (spread << 8)) & 0x00ff00ff00ff00ffull;
+    spread = (spread | (spread << 4)) & (kEach * 0x0f);  // nibble k in byte k
+    const std::uint64_t above_nine = ((spread + kEach * 6) >> 4) & kEach;
+    spread += kEach * '0' + above_nine * ('a' - '9' - 1);
+    if constexpr (std::endian::native == std::endian::little) spread = __builtin_bswap64(spread);  // the first digit first
+    std::memcpy(to, &spread, sizeof spread);
   }
 
   std::uint64_t high_;

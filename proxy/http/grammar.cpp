@@ -1,6 +1,9 @@
 #include "http/grammar.h"
 
 #include <algorithm>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 namespace tidegate::http {
 
@@ -48,8 +51,30 @@ std::size_t token_length(std::string_view text) noexcept {
   return at;
 }
 
+#if defined(__SSE2__)
+namespace {
+
+/// What detail::controls() finds, in sixteen bytes.
+bool has_controls(const char* from) noexcept {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  const __m128i below_space = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+  const __m128i tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
+  const __m128i del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
+  return _mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, below_space), del)) != 0;
+}
+
+}  // namespace
+#endif
+
 bool is_field_value(std::string_view text) noexcept {
   const std::size_t size = text.size();
+#if defined(__SSE2__)
+  if (size >= 16) {
+    bool found = false;
+    for (std::size_t at = 0; at + 16 < size; at += 16) found |= has_controls(text.data() + at);
+    return !found && !has_controls(text.data() + size - 16);
+  }
+#endif
   if (size < 8) return std::all_of(text.begin(), text.end(), is_field_byte);
   std::uint64_t found = 0;
   for (std::size_t at = 0; at + 8 < size; at += 8) found |= detail::controls(detail::load8(text.data() + at));

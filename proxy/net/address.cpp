@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstring>
 
 namespace tidegate::net {
@@ -22,6 +23,17 @@ bool as_mapped(const Address& address, unsigned char (&out)[16]) noexcept {
   if (address.get()->sa_family != AF_INET6) return false;
   std::memcpy(out, &reinterpret_cast<const sockaddr_in6*>(address.get())->sin6_addr, 16);
   return true;
+}
+
+/// Each new connection needs it; inet_ntop() goes through printf.
+std::string dotted(const unsigned char* four) {
+  std::array<char, 16> out;
+  char* at = out.data();
+  for (int i = 0; i < 4; ++i) {
+    if (i > 0) *at++ = '.';
+    at = std::to_chars(at, out.data() + out.size(), four[i]).ptr;
+  }
+  return {out.data(), at};
 }
 
 }  // namespace
@@ -54,9 +66,7 @@ std::string host_text(const Address& address) {
   unsigned char mapped[16];
   if (!as_mapped(address, mapped)) return {};
   char out[INET6_ADDRSTRLEN];
-  if (std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), mapped)) {
-    return ::inet_ntop(AF_INET, mapped + 12, out, sizeof out);
-  }
+  if (std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), mapped)) return dotted(mapped + 12);
   return ::inet_ntop(AF_INET6, mapped, out, sizeof out);
 }
 

@@ -1,5 +1,6 @@
 #include "net/listener.h"
 
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -31,7 +32,10 @@ namespace {
 int bind_socket(const Address& address, bool shared) {
   const int descriptor = ::socket(address.get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const int on = 1;
-  if (descriptor >= 0) ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (descriptor >= 0) {
+    ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // accepted sockets inherit it: no call for each
+  }
   if (descriptor < 0 || (shared && ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) ||
       ::bind(descriptor, address.get(), address.length) != 0 || ::listen(descriptor, kBacklog) != 0) {
     const int error = errno;

@@ -31,8 +31,6 @@ Stream::Stream(Reactor& reactor) noexcept
 
 bool Stream::adopt(int descriptor) noexcept {
   descriptor_ = descriptor;
-  const int on = 1;
-  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   readable_ = false;  // epoll tells in the next turn if the first bytes came with the connection
   writable_ = true;
   return reactor_.add(descriptor, kEvents, *this);

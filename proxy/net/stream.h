@@ -45,7 +45,7 @@ class Stream final : private EventHandler {
   Stream& operator=(const Stream&) = delete;
   ~Stream() { close(); }
 
-  /// Takes a connected, non-blocking socket.
+  /// Takes a connected, non-blocking socket that has TCP_NODELAY: a Listener's do.
   bool adopt(int descriptor) noexcept;
   bool is_open() const noexcept { return descriptor_ >= 0; }
   int descriptor() const noexcept { return descriptor_; }

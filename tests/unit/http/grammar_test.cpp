@@ -42,6 +42,26 @@ TEST(Grammar, OnlyAsciiLettersChangeCase) {
   EXPECT_FALSE(equals_ignoring_case("\xc3\x84", "\xc3\xa4"));
 }
 
+// Some look at many bytes at a time: each byte must count wherever it stands, in texts of every length.
+TEST(Grammar, EveryByteCountsInEveryPlaceOfATextOfAnyLength) {
+  for (std::size_t size = 1; size <= 40; ++size) {
+    for (std::size_t place = 0; place < size; ++place) {
+      std::string text(size, 'a');
+      for (int i = 0; i < 256; ++i) {
+        const char c = static_cast<char>(i);
+        text[place] = c;
+        ASSERT_EQ(is_field_value(text), is_field_byte(c)) << size << " " << place << " " << i;
+        ASSERT_EQ(token_length(text), is_token_char(c) ? size : place) << size << " " << place << " " << i;
+        for (const char known : {'a', 'z', '-', '0', '_'}) {
+          std::string lower_case(size, 'a');
+          lower_case[place] = known;
+          ASSERT_EQ(equals_ignoring_case(text, lower_case), lower(c) == known) << size << " " << place << " " << i;
+        }
+      }
+    }
+  }
+}
+
 TEST(Grammar, AListYieldsItsElementsWithoutBlanksOrEmptyOnes) {
   const auto elements = [](std::string_view list) {
     std::vector<std::string> out;
