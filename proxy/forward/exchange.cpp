@@ -160,7 +160,7 @@ void Exchange::consider_mirror() {
   if (copy_ == nullptr) return;
   const ClusterRuntime& target = *route_->clusters[Side::New];
   RequestContext context = request_context();
-  const std::string host = route_->mirror->host_for(request_.authority, target.pool.policy());
+  const std::string_view host = route_->mirror->host_for(request_.authority, target.pool.policy());
   context.host = host;
   context.is_mirror_copy = true;
   encode_request(copy_->head, request_, context);

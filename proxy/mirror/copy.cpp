@@ -9,13 +9,23 @@ namespace tidegate::mirror {
 
 using observe::MirrorDrop;
 
-Copy::Copy(Mirror& mirror, net::Reactor& reactor, upstream::Pool& pool, http::Method method)
+namespace {
+constexpr std::size_t kSpareBuffers = 8;  // what one send takes
+}
+
+Copy::Copy(Mirror& mirror, net::Reactor& reactor, upstream::Pool& pool)
     : head(reactor.blocks(), BlockSize::Small),
       mirror_(mirror),
       reactor_(reactor),
       pool_(pool),
-      method_(method),
       deadline_(&Copy::expired, this) {}
+
+void Copy::begin(http::Method method) {
+  method_ = method;
+  chunked_ = complete_ = started_ = sender_done_ = false;
+  source_open_ = true;
+  dropped_.reset();
+}
 
 // --- the original's side
 
@@ -74,13 +84,23 @@ void Copy::source_done() {
 
 void Copy::pour(std::string_view bytes) {
   while (!bytes.empty()) {
-    if (tee_.empty() || (tee_.back().has_memory() && tee_.back().free_bytes() == 0)) tee_.emplace_back(reactor_.blocks());
+    if (tee_.empty() || (tee_.back().has_memory() && tee_.back().free_bytes() == 0)) {
+      if (spare_.empty()) spare_.emplace_back(reactor_.blocks());
+      tee_.splice(tee_.end(), spare_, spare_.begin());
+    }
     Buffer& last = tee_.back();
     last.ensure();
     const std::size_t take = std::min(bytes.size(), last.free_bytes());
     last.append(bytes.substr(0, take));
     bytes.remove_prefix(take);
   }
+}
+
+/// Gives the blocks back and keeps the places.
+void Copy::recycle(std::list<Buffer>& buffers) {
+  for (Buffer& buffer : buffers) buffer.release();
+  spare_.splice(spare_.end(), buffers);
+  while (spare_.size() > kSpareBuffers) spare_.pop_back();
 }
 
 void Copy::drop(MirrorDrop why) {
@@ -117,7 +137,8 @@ void Copy::sent(void* self) {
   copy->sender_done_ = true;
   copy->deadline_.disarm();
   copy->lease_.drop();
-  copy->tee_.clear();
+  copy->recycle(copy->tee_);
+  copy->recycle(copy->sending_);
   copy->head.release();
   copy->mirror_.discharge(copy->charged_);
   copy->charged_ = 0;
@@ -143,22 +164,16 @@ Task<std::optional<MirrorDrop>> Copy::send_body() {
     std::array<iovec, 8> parts;
     std::size_t count = 0;
     if (!head_sent) parts[count++] = {head.data(), head.size()};
-    std::size_t taken = 0;
-    while (taken < tee_.size() && count < parts.size()) {
-      parts[count++] = {tee_[taken].data(), tee_[taken].size()};
-      ++taken;
-    }
     std::size_t bytes = 0;
-    for (std::size_t i = head_sent ? 0 : 1; i < count; ++i) bytes += parts[i].iov_len;
-    // What is being sent leaves the tee first: the original may pour more into it meanwhile.
-    std::deque<Buffer> sending;
-    for (std::size_t i = 0; i < taken; ++i) {
-      sending.push_back(std::move(tee_.front()));
-      tee_.pop_front();
+    while (!tee_.empty() && count < parts.size()) {
+      sending_.splice(sending_.end(), tee_, tee_.begin());
+      parts[count++] = {sending_.back().data(), sending_.back().size()};
+      bytes += sending_.back().size();
     }
     const std::span<const iovec> view(parts.data(), count);
     const net::IoResult result = co_await lease_->stream.send(view, timeout);
     head_sent = true;
+    recycle(sending_);
     const std::size_t returned = std::min(bytes, charged_);
     mirror_.discharge(returned);
     charged_ -= returned;
@@ -174,7 +189,6 @@ Task<std::optional<MirrorDrop>> Copy::send_body() {
 /// Reads the answer to its end and throws it away.
 Task<std::optional<MirrorDrop>> Copy::read_answer() {
   http::ResponseHeadDecoder decoder;
-  const auto answer = std::make_unique<http::ResponseHead>();
   Buffer& received = lease_->received;
   decoder.reset(method_);
   http::BodyDecoder body;
@@ -182,14 +196,14 @@ Task<std::optional<MirrorDrop>> Copy::read_answer() {
   int informational = 0;
   for (;;) {
     while (!have_head && !received.empty()) {
-      const http::HeadState state = decoder.feed(received.view(), *answer);
+      const http::HeadState state = decoder.feed(received.view(), answer_);
       if (state == http::HeadState::Refused) co_return MirrorDrop::Protocol;
       if (state == http::HeadState::NeedMore) break;
       received.consume(decoder.consumed());
-      if (answer->status >= 200) {
+      if (answer_.status >= 200) {
         have_head = true;
-        body.start(answer->framing, answer->content_length);
-      } else if (answer->status == 101 || ++informational > http::kInformationalResponses) {
+        body.start(answer_.framing, answer_.content_length);
+      } else if (answer_.status == 101 || ++informational > http::kInformationalResponses) {
         co_return MirrorDrop::Protocol;
       } else {
         decoder.reset(method_);
@@ -200,7 +214,7 @@ Task<std::optional<MirrorDrop>> Copy::read_answer() {
       received.consume(step.consumed);
       if (step.event == http::BodyEvent::Refused) co_return MirrorDrop::Protocol;
       if (step.event == http::BodyEvent::End) {
-        if (answer->keep_alive) lease_.give_back();
+        if (answer_.keep_alive) lease_.give_back();
         co_return std::nullopt;
       }
       if (step.event == http::BodyEvent::NeedMore) break;

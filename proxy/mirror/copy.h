@@ -2,12 +2,12 @@
 // and reads the answer away. Nothing here can reach the client: the original only calls feed(), which never waits, never
 // fails and does nothing once the copy was dropped.
 //
-// Owned by its Mirror. It lives until both sides are done with it: the original (end or abandon) and the sender.
+// Owned by its Mirror, which keeps it for reuse once both sides are done with it: the original (end or abandon) and the
+// sender. What it has allocated stays with it: a copy in the steady state allocates nothing.
 #pragma once
 
 #include <coroutine>
-#include <deque>
-#include <memory>
+#include <list>
 #include <optional>
 #include <string_view>
 
@@ -27,7 +27,9 @@ class Mirror;
 
 class Copy final : public net::Retirable, public Link<> {
  public:
-  Copy(Mirror& mirror, net::Reactor& reactor, upstream::Pool& pool, http::Method method);
+  Copy(Mirror& mirror, net::Reactor& reactor, upstream::Pool& pool);
+  /// Begins anew, for another request.
+  void begin(http::Method method);
 
   /// The encoded request head is written here before anything is fed.
   Buffer head;
@@ -55,6 +57,7 @@ class Copy final : public net::Retirable, public Link<> {
   Task<std::optional<observe::MirrorDrop>> send_body();
   Task<std::optional<observe::MirrorDrop>> read_answer();
   void pour(std::string_view bytes);
+  void recycle(std::list<Buffer>& buffers);
   void wake();
   void source_done();
   static void sent(void* self);
@@ -63,7 +66,7 @@ class Copy final : public net::Retirable, public Link<> {
   Mirror& mirror_;
   net::Reactor& reactor_;
   upstream::Pool& pool_;
-  const http::Method method_;
+  http::Method method_ = http::Method::Get;
   bool chunked_ = false;
   bool source_open_ = true;
   bool complete_ = false;   // the body's end is in the tee
@@ -71,7 +74,10 @@ class Copy final : public net::Retirable, public Link<> {
   bool sender_done_ = false;
   std::optional<observe::MirrorDrop> dropped_;
   std::size_t charged_ = 0;
-  std::deque<Buffer> tee_;
+  std::list<Buffer> tee_;
+  std::list<Buffer> sending_;  // what has left the tee: the original may pour more into it meanwhile
+  std::list<Buffer> spare_;    // places without a block
+  http::ResponseHead answer_;
   std::coroutine_handle<> waiting_;
   upstream::Acquisition acquisition_;
   upstream::Lease lease_;

@@ -6,6 +6,10 @@ namespace tidegate::mirror {
 
 using observe::MirrorDrop;
 
+namespace {
+constexpr std::size_t kSpareCopies = 256;  // as many as a worker keeps exchanges
+}
+
 Mirror::Mirror(net::Reactor& reactor, const route::MirrorPolicy& policy, const route::LiveRoute& live,
                upstream::Pool& pool, observe::MirrorCounters& counters, Share share, std::uint32_t sequence_start)
     : reactor_(reactor),
@@ -20,6 +24,7 @@ Mirror::Mirror(net::Reactor& reactor, const route::MirrorPolicy& policy, const r
 
 Mirror::~Mirror() {
   while (Copy* copy = copies_.pop_front()) delete copy;
+  while (Copy* copy = spare_.pop_front()) delete copy;
 }
 
 Copy* Mirror::consider(const http::RequestHead& request) {
@@ -35,13 +40,20 @@ Copy* Mirror::consider(const http::RequestHead& request) {
   } else if (!take_token()) {
     counters_.drop(MirrorDrop::Rate);
   } else {
-    auto* copy = new Copy(*this, reactor_, pool_, request.method);
-    copies_.push_back(*copy);
+    Copy& copy = take_copy();
+    copy.begin(request.method);
+    copies_.push_back(copy);
     ++in_flight_;
     counters_.in_flight.add(1);
-    return copy;
+    return &copy;
   }
   return nullptr;
+}
+
+Copy& Mirror::take_copy() {
+  if (spare_.empty()) return *new Copy(*this, reactor_, pool_);
+  --spare_count_;
+  return *spare_.pop_front();
 }
 
 /// Token bucket of one second's worth, so that a burst after silence is bounded too.
@@ -61,17 +73,18 @@ bool Mirror::charge(std::size_t bytes) noexcept {
   return true;
 }
 
-std::string Mirror::host_for(std::string_view authority, const upstream::ClusterPolicy& cluster) const {
+std::string_view Mirror::host_for(std::string_view authority, const upstream::ClusterPolicy& cluster) {
   switch (policy_.host.kind) {
     case route::MirrorHost::Kind::Literal: return policy_.host.value;
     case route::MirrorHost::Kind::Suffix: {
       const std::string_view name = http::without_port(authority);
-      return std::string(name) + policy_.host.value + std::string(authority.substr(name.size()));
+      host_.assign(name).append(policy_.host.value).append(authority.substr(name.size()));
+      return host_;
     }
     case route::MirrorHost::Kind::Preserve: break;
   }
   if (cluster.host) return *cluster.host;
-  return authority.empty() ? cluster.endpoints.front().text : std::string(authority);  // HTTP/1.0 without Host
+  return authority.empty() ? std::string_view(cluster.endpoints.front().text) : authority;  // HTTP/1.0 without Host
 }
 
 void Mirror::on_end(Copy&, std::optional<MirrorDrop> dropped) {
@@ -86,7 +99,12 @@ void Mirror::on_end(Copy&, std::optional<MirrorDrop> dropped) {
 
 void Mirror::retire(Copy& copy) {
   copy.unlink();
-  reactor_.retire(std::unique_ptr<net::Retirable>(&copy));
+  if (spare_count_ < kSpareCopies) {
+    ++spare_count_;
+    spare_.push_front(copy);
+  } else {
+    reactor_.retire(std::unique_ptr<net::Retirable>(&copy));  // what ended it may still be on the stack
+  }
 }
 
 void Mirror::drop_all() {

@@ -41,14 +41,15 @@ class Mirror {
   /// end it with Copy::end() or Copy::abandon().
   Copy* consider(const http::RequestHead& request);
 
-  /// The Host that copies carry, given the original's authority.
-  std::string host_for(std::string_view authority, const upstream::ClusterPolicy& cluster) const;
+  /// The Host that copies carry, given the original's authority. Good until the next call.
+  std::string_view host_for(std::string_view authority, const upstream::ClusterPolicy& cluster);
 
   /// Drops every copy in flight (shutdown).
   void drop_all();
 
  private:
   friend class Copy;
+  Copy& take_copy();
   bool take_token() noexcept;
   /// Room for `bytes` more of buffered copies, or not.
   bool charge(std::size_t bytes) noexcept;
@@ -64,6 +65,9 @@ class Mirror {
   const Share share_;
   route::PositionSequence sequence_;
   List<Copy> copies_;
+  List<Copy> spare_;
+  std::size_t spare_count_ = 0;
+  std::string host_;
   std::uint32_t in_flight_ = 0;
   std::uint64_t held_ = 0;
   double tokens_;
