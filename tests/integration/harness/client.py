@@ -159,6 +159,11 @@ class Client:
         finally:
             self.socket.settimeout(before)
 
+    def read_part(self, size):
+        """A head and so many bytes of its body. @return the bytes."""
+        read_head(self._source)
+        return self._source.take(size)
+
     def read_until_close(self):
         return self._source.rest()
 

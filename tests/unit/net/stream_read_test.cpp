@@ -241,5 +241,48 @@ TEST(StreamIdle, ReadableWaitsForDataWithoutTakingIt) {
   EXPECT_EQ(read.bytes, 3u);
 }
 
+/// Reads into the buffer until `wanted` bytes came, throwing them away as a body that is passed on.
+Task<> read_away(Stream& stream, Buffer& buffer, std::size_t wanted, IoStatus& end) {
+  end = IoStatus::Ok;
+  while (wanted > 0 && end == IoStatus::Ok) {
+    const IoResult result = co_await stream.read(buffer, kLong);
+    end = result.status;
+    EXPECT_EQ(buffer.size(), result.bytes);
+    buffer.consume(result.bytes);
+    wanted -= result.bytes;
+  }
+}
+
+TEST(StreamRead, AnEmptyBufferHoldsNoMemoryWhileItWaitsAlsoAfterAReadThatFilledIt) {
+  for (const std::size_t before : {std::size_t{0}, std::size_t{1}, kBlockBytes}) {
+    Loop loop;
+    Wire wire(loop);
+    Buffer buffer(loop.reactor.blocks());
+    IoStatus end{};
+    bool held = true;
+    wire.write(std::string(before, 'a'));
+    std::function<void()> act = [&] {
+      held = buffer.has_memory();
+      wire.write("b");
+    };
+    loop.run(both(read_away(wire.stream, buffer, before + 1, end), later(loop.reactor, std::move(act))));
+    EXPECT_EQ(end, IoStatus::Ok);
+    EXPECT_FALSE(held) << before;
+  }
+}
+
+TEST(StreamRead, ABufferThatHoldsSomethingKeepsItWhileItWaitsAndIsAddedTo) {
+  Loop loop;
+  Wire wire(loop);
+  Buffer buffer(loop.reactor.blocks());
+  buffer.append("head ");
+  IoResult read;
+  std::function<void()> act = [&] { wire.write("rest"); };
+  loop.run(both([](Wire& w, Buffer& b, IoResult& r) -> Task<> { r = co_await w.stream.read(b, kLong); }(wire, buffer, read),
+                later(loop.reactor, std::move(act))));
+  EXPECT_EQ(read.bytes, 4u);
+  EXPECT_EQ(buffer.view(), "head rest");
+}
+
 }  // namespace
 }  // namespace tidegate::net::test

@@ -1,0 +1,73 @@
+"""Memory (PRODUCT §6): what an idle connection and a thousand busy ones take, of the program as released: under a sanitizer
+these figures would be the sanitizer's."""
+import pytest
+
+from harness import Client, eventually
+from harness.crowd import PART, Crowd, HoldingOrigin, descriptors
+
+pytestmark = [pytest.mark.as_released, pytest.mark.deadline(120)]
+
+IDLE_KIB = 8        # a connection, beyond the kernel's
+BUSY_MIB = 40       # resident, with BUSY exchanges in flight
+IDLE, BUSY = 2000, 1000
+
+
+@pytest.fixture
+def origin(lab):
+    return lab.keep(HoldingOrigin())
+
+
+@pytest.fixture
+def crowd(lab, origin):
+    """crowd(SIZE): (Tidegate, SIZE clients). A client takes one descriptor here, and its exchange one more at the origin;
+    Tidegate has as many."""
+    with descriptors(2 * max(IDLE, BUSY)) as allowed:
+        def make(size):
+            tidegate = lab.proxy(origin, cluster={"timeouts": {"connect": "30s", "response_header": "5m"}})
+            with Client(tidegate.address) as first:
+                assert first.get("/").status == 200
+            tidegate.rss_at_start = tidegate.rss_mib()
+            return tidegate, lab.keep(Crowd(tidegate.address, min(size, allowed // 2)))
+
+        yield make
+
+
+def all_in_flight(tidegate, crowd):
+    eventually(lambda: tidegate.api.route()["in_flight"] == crowd.size, f"{crowd.size} in flight", 30, 0.1)
+
+
+def test_an_idle_connection_takes_at_most_8_kib(crowd):
+    tidegate, clients = crowd(IDLE)
+    each = (tidegate.rss_mib() - tidegate.rss_at_start) * 1024 / clients.size
+    assert each <= IDLE_KIB, f"{each:.1f} KiB"
+
+
+def test_a_thousand_requests_that_wait_for_their_answers_stay_within_40_mib(crowd, origin):
+    tidegate, clients = crowd(BUSY)
+    clients.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+    all_in_flight(tidegate, clients)
+    eventually(lambda: origin.held["/held"] == clients.size, "all at the origin", 30)
+    assert tidegate.rss_mib() <= BUSY_MIB
+    origin.release()
+    for client in clients:
+        assert client.read_response().text == "x"
+
+
+def test_a_thousand_answers_on_their_way_stay_within_40_mib(crowd, origin):
+    """Each has passed on PART of its body and waits for more of it."""
+    tidegate, clients = crowd(BUSY)
+    clients.send("GET /part HTTP/1.1\r\nHost: a\r\n\r\n")
+    for client in clients:
+        assert client.read_part(PART)
+    all_in_flight(tidegate, clients)
+    assert tidegate.rss_mib() <= BUSY_MIB
+
+
+def test_a_thousand_uploads_on_their_way_stay_within_40_mib(crowd, origin):
+    tidegate, clients = crowd(BUSY)
+    clients.send("POST /held HTTP/1.1\r\nHost: a\r\nContent-Length: 1048576\r\n\r\n")
+    eventually(lambda: origin.held["/held"] == clients.size, "all at the origin", 30)
+    clients.send(b"u" * PART)
+    eventually(lambda: origin.body_bytes == clients.size * PART, "what was sent passed on", 30)
+    all_in_flight(tidegate, clients)
+    assert tidegate.rss_mib() <= BUSY_MIB
