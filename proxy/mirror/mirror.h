@@ -29,7 +29,7 @@ struct Share {
   std::uint64_t buffer = 0;          ///< bytes
 };
 
-class Mirror {
+class alignas(64) Mirror {  // a cache line: see forward/worker.h
  public:
   Mirror(net::Reactor& reactor, const route::MirrorPolicy& policy, const route::LiveRoute& live, upstream::Pool& pool,
          observe::MirrorCounters& counters, Share share, std::uint32_t sequence_start);
