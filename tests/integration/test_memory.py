@@ -4,8 +4,9 @@ import pytest
 
 from harness import Client, eventually
 from harness.crowd import PART, Crowd, HoldingOrigin, descriptors
+from harness.soak import WARM_UP, Soak
 
-pytestmark = [pytest.mark.as_released, pytest.mark.deadline(120)]
+pytestmark = [pytest.mark.as_released, pytest.mark.deadline(180)]
 
 IDLE_KIB = 8        # a connection, beyond the kernel's
 BUSY_MIB = 40       # resident, with BUSY exchanges in flight
@@ -71,3 +72,10 @@ def test_a_thousand_uploads_on_their_way_stay_within_40_mib(crowd, origin):
     eventually(lambda: origin.body_bytes == clients.size * PART, "what was sent passed on", 30)
     all_in_flight(tidegate, clients)
     assert tidegate.rss_mib() <= BUSY_MIB
+
+
+def test_a_soak_of_changes_leaves_memory_flat_and_no_descriptor(lab):
+    """Short; bench/soak is the long one. After every lap the descriptors are those of the start, or the lap fails."""
+    soak = Soak(lab)
+    soak.laps(WARM_UP + 3, visits=1500)
+    assert not soak.problems(), soak.summary()

@@ -10,7 +10,7 @@ import threading
 import urllib.error
 import urllib.request
 
-from .waiting import eventually
+from .waiting import TooLate, eventually
 
 LISTENING = re.compile(r"\blistening (?:on )?(\S+:\d+)(?: \(([^)]*)\))?")
 ADMIN = re.compile(r"\badmin on (\S+:\d+)")
@@ -253,9 +253,9 @@ class Tidegate:
                 problems.append(f"it died with {self.process.returncode}")
             else:
                 try:
-                    eventually(lambda: self._fds() <= self.start_fds, "open descriptors as at the start", 5)
-                except AssertionError:
-                    problems.append(f"descriptors: {self.start_fds} at the start, {self._fds()} at the end: {self.fd_list()}")
+                    self.has_only_its_own_descriptors(5)
+                except AssertionError as error:
+                    problems.append(str(error))
                 try:
                     code = self.terminate(45)
                     if code != 0:
@@ -289,6 +289,13 @@ class Tidegate:
     def _fds(self):
         """Without SQLite's own files, which come with the first write."""
         return sum(1 for target in self.fd_list() if ".db" not in target)
+
+    def has_only_its_own_descriptors(self, seconds):
+        """Those of its start, within the time."""
+        try:
+            eventually(lambda: self._fds() <= self.start_fds, "open descriptors as at the start", seconds)
+        except TooLate:
+            raise AssertionError(f"descriptors: {self.start_fds} at the start, {self._fds()} at the end: {self.fd_list()}") from None
 
     def sockets(self):
         return sum(1 for target in self.fd_list() if target.startswith("socket:"))
