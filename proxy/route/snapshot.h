@@ -24,8 +24,8 @@ struct Route {
 class Snapshot {
  public:
   explicit Snapshot(std::vector<Route> routes) : routes_(std::move(routes)), index_(conditions(routes_)) {}
-  Snapshot(const Snapshot&) = delete;  // the index refers to the routes
-  Snapshot& operator=(const Snapshot&) = delete;
+  Snapshot(Snapshot&&) noexcept = default;  // the index refers to the routes: they move as one, and stay where they are
+  Snapshot& operator=(Snapshot&&) = delete;
 
   const std::vector<Route>& routes() const noexcept { return routes_; }
   /// nullptr when no route matches (404).

@@ -254,7 +254,7 @@ Task<> read_away(Stream& stream, Buffer& buffer, std::size_t wanted, IoStatus& e
 }
 
 TEST(StreamRead, AnEmptyBufferHoldsNoMemoryWhileItWaitsAlsoAfterAReadThatFilledIt) {
-  for (const std::size_t before : {std::size_t{0}, std::size_t{1}, kBlockBytes}) {
+  for (const std::size_t before : {std::size_t{0}, std::size_t{1}, bytes_of(BlockSize::Medium)}) {
     Loop loop;
     Wire wire(loop);
     Buffer buffer(loop.reactor.blocks());
