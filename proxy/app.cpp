@@ -47,6 +47,8 @@ route::Snapshot make_snapshot(const config::Config& config) {
   return route::Snapshot(std::move(routes));
 }
 
+Duration of_seconds(double s) { return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(s)); }
+
 /// One socket a worker for the same address; a port of 0 is chosen by the first.
 struct OpenedListener {
   std::vector<int> descriptors;
@@ -91,6 +93,7 @@ struct App::Parts {
   std::unique_ptr<store::Writer> writer;
   std::unique_ptr<observe::AccessLog> access_log;
   std::unique_ptr<observe::Metrics> metrics;
+  std::vector<double> latency_bounds;
   std::vector<std::unique_ptr<observe::WorkerCounters>> counters;           // by worker
   std::vector<std::vector<std::unique_ptr<gate::Ledger>>> ledgers;          // by worker, by route
   std::vector<std::unique_ptr<forward::Worker>> workers;
@@ -121,8 +124,14 @@ void App::Parts::open_store() {
 }
 
 void App::Parts::make_counters() {
+  std::vector<double> overs;
+  for (const config::Route& route : config.routes) {
+    if (route.slow) overs.push_back(route.slow->over_s);
+  }
+  latency_bounds = observe::latency_bounds(overs);
   for (std::size_t i = 0; i < config.workers; ++i) {
-    counters.push_back(std::make_unique<observe::WorkerCounters>(config.routes.size(), config.clusters.size()));
+    counters.push_back(
+        std::make_unique<observe::WorkerCounters>(config.routes.size(), config.clusters.size(), latency_bounds));
   }
   if (config.log.access.path == "off") return;
   observe::AccessLog::Setup setup;
@@ -156,6 +165,7 @@ void App::Parts::make_workers() {
     ledgers.emplace_back();
     for (const config::Route& route : config.routes) {
       setup.errors.push_back(route.errors);
+      setup.slow_over.push_back(route.slow ? of_seconds(route.slow->over_s) : Duration::zero());
       ledgers.back().push_back(std::make_unique<gate::Ledger>());
       setup.ledgers.push_back(ledgers.back().back().get());
     }

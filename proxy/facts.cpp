@@ -10,9 +10,10 @@ observe::LiveRoute live_route(const control::RouteStatus& from) {
   to.effective = from.effective;
   to.verdict = gate::verdict(from.gate.ruling);
   to.reason = from.gate.ruling.reason;
-  to.statistics = from.gate.ruling.statistics;
-  to.thresholds = from.gate.thresholds;
-  to.old_suspect = from.gate.old_suspect;
+  for (const control::StreamStatus& stream : from.gate.streams) {
+    to.streams.push_back({stream.ruling.stream, stream.ruling.statistics, stream.thresholds});
+    to.old_suspect = to.old_suspect || stream.old_suspect;
+  }
   to.latched = from.latched;
   to.mirror = from.mirror;
   for (std::size_t i = 0; i < control::kRevertReasonCount; ++i) {

@@ -109,7 +109,14 @@ json::value mirror(const std::optional<route::MirrorPolicy>& from) {
                       {"host", mirror_host(from->host)}};
 }
 
-json::object gate(const gate::Parameters& p, const gate::ErrorRule& errors) {
+json::value slow(const std::optional<gate::SlowRule>& from) {
+  if (!from) return nullptr;
+  return json::object{{"over", duration_text(of_seconds(from->over_s))}, {"max_rate", from->max_rate}, {"margin", from->margin}};
+}
+
+json::object gate(const config::Route& route) {
+  const gate::Parameters& p = route.gate;
+  const gate::ErrorRule& errors = route.errors;
   json::object out{{"max_error_rate", p.max_error_rate},
                    {"comparison_margin", p.comparison_margin},
                    {"baseline_factor", p.baseline_factor},
@@ -129,6 +136,7 @@ json::object gate(const gate::Parameters& p, const gate::ErrorRule& errors) {
   if (errors.timeout) counted.push_back("timeout");
   if (errors.reset) counted.push_back("reset");
   out["errors"] = std::move(counted);
+  out["slow"] = slow(route.slow);
   return out;
 }
 
@@ -143,7 +151,7 @@ json::object route(const config::Route& from) {
           {"retry", retry(policy.retry)},
           {"request_headers", edits(policy.request_headers)},
           {"mirror", mirror(policy.mirror)},
-          {"gate", gate(from.gate, from.errors)}};
+          {"gate", gate(from)}};
 }
 
 json::object log(const config::Log& from) {

@@ -29,7 +29,7 @@ json::object window(const gate::Window& from) {
           {"new", {{"requests", from.counts.new_total}, {"failures", from.counts.new_failures}}}};
 }
 
-json::object gate_json(const control::GateStatus& gate) {
+json::object stream_json(const control::StreamStatus& gate) {
   const gate::Ruling& ruling = gate.ruling;
   json::object out{{"verdict", gate::name(gate::verdict(ruling))},
                    {"decision", gate::name(ruling.decision)},
@@ -46,6 +46,16 @@ json::object gate_json(const control::GateStatus& gate) {
   out["step"] = window(ruling.step);
   out["silent_s"] = ruling.silent_s;
   out["old_suspect"] = gate.old_suspect;
+  return out;
+}
+
+/// The stream that says most, and under `streams` each.
+json::object gate_json(const control::GateStatus& gate) {
+  json::object out = stream_json(gate);
+  out["stream"] = gate::name(gate.ruling.stream);
+  json::object streams;
+  for (const control::StreamStatus& one : gate.streams) streams[gate::name(one.ruling.stream)] = stream_json(one);
+  out["streams"] = std::move(streams);
   return out;
 }
 

@@ -35,8 +35,9 @@ struct Listener {
 
 struct Route {
   route::RoutePolicy policy;
-  gate::Parameters gate;
+  gate::Parameters gate;            ///< of the errors stream
   gate::ErrorRule errors;
+  std::optional<gate::SlowRule> slow;  ///< empty: slowness is not looked at
 };
 
 struct State {

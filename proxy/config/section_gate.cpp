@@ -10,6 +10,7 @@ namespace {
 using gate::BreakerParameters;
 using gate::ErrorRule;
 using gate::Parameters;
+using gate::SlowRule;
 
 constexpr std::array kBreakerFields{
     Field<BreakerParameters>{"share",
@@ -19,6 +20,23 @@ constexpr std::array kBreakerFields{
     Field<BreakerParameters>{"for", [](In v, BreakerParameters& out) { read_seconds(v, out.for_s, {"0s", "60s"}); }},
 };
 constexpr Section<BreakerParameters> kBreaker{"routes[].gate.breaker", kBreakerFields};
+
+// The least `over` is the tick of a worker's timers: below it the clock says nothing.
+constexpr std::array kSlowFields{
+    Field<SlowRule>{"over", [](In v, SlowRule& out) { read_seconds(v, out.over_s, {"10ms", "5m"}); }},
+    Field<SlowRule>{"max_rate", [](In v, SlowRule& out) { read_share(v, out.max_rate, {"0.01%", "25%"}); }},
+    Field<SlowRule>{"margin", [](In v, SlowRule& out) { read_share(v, out.margin, {"0.001%", "25%"}); }},
+};
+constexpr Section<SlowRule> kSlow{"routes[].gate.slow", kSlowFields};
+
+/// The margin of the rule is two fifths of its rate (gate/README §3.4: 2 % of 5 %).
+constexpr double kSlowMargin = 0.4;
+
+void read_slow(const Value& value, Route& out) {
+  SlowRule& slow = out.slow.emplace();
+  if (!read_section(value, kSlow, slow)) return;
+  if (!value.has("margin")) slow.margin = slow.max_rate * kSlowMargin;
+}
 
 /// The list replaces the default as a whole.
 void read_errors(const Value& value, Route& out) {
@@ -61,6 +79,7 @@ constexpr std::array kFields{
     Field<Route>{"min_requests", [](In v, Route& out) { read_integer(v, out.gate.min_requests, {"1", "1000000"}); }},
     Field<Route>{"promote_error", [](In v, Route& out) { read_share(v, out.gate.promote_error, {"0.01%", "50%"}); }},
     Field<Route>{"no_data", [](In v, Route& out) { read_seconds(v, out.gate.no_data_s, {"1s", "1d"}); }},
+    Field<Route>{"slow", read_slow},
     Field<Route>{"errors", read_errors},
     Field<Route>{"on_fail", read_on_fail},
 };
@@ -76,6 +95,7 @@ void read_gate(const Value& value, Route& out) {
 void append_gate_keys(KeyList& out) {
   kSection.append_keys(out);
   kBreaker.append_keys(out);
+  kSlow.append_keys(out);
 }
 
 }  // namespace tidegate::config

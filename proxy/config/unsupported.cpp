@@ -31,7 +31,6 @@ constexpr std::array kKeys{
     Key{"routes[].match.path", "regex"},
     Key{"routes[].match.headers.NAME", "regex"},
     Key{"routes[].mirror", "compare"},
-    Key{"routes[].gate", "slow"},
     Key{"state", "endpoints"},
     Key{"state", "prefix"},
     Key{"state", "tls"},

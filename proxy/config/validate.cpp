@@ -89,6 +89,7 @@ class Validation {
                                  ": good for an A/A test, shifts nothing");
     }
     if (route.mirror) check_mirror(i, *route.mirror);
+    if (config_.routes[i].slow) check_slow(i, *config_.routes[i].slow);
   }
 
   void check_reference(std::size_t i, Side side) {
@@ -96,6 +97,17 @@ class Validation {
     const bool exists = std::find(clusters_.begin(), clusters_.end(), cluster) != clusters_.end();
     if (exists || clusters_.empty()) return;  // without any cluster there is one problem, not one a route
     error({"routes", i, name(side)}, "no cluster is named " + in_quotes(cluster) + suggestion(cluster, clusters_));
+  }
+
+  /// What ends as a timeout never was slow before.
+  void check_slow(std::size_t i, const gate::SlowRule& slow) {
+    for (const upstream::ClusterPolicy& cluster : config_.clusters) {
+      if (cluster.name != config_.routes[i].policy.clusters[Side::New]) continue;
+      if (slow.over_s < seconds(cluster.timeouts.response_header)) return;
+      warning({"routes", i, "gate", "slow", "over"},
+              "nothing will ever be this slow: the response_header timeout of cluster " + in_quotes(cluster.name) +
+                  " is not longer");
+    }
   }
 
   /// RFC 9110 §9.2.1: what is not safe changes something, and a copy changes it twice.

@@ -26,7 +26,9 @@ json::object named(const gate::Parameters& p) {
           {"burst_tolerance_s", p.burst_tolerance_s},
           {"breaker", {{"share", p.breaker.share}, {"requests", p.breaker.requests}, {"for_s", p.breaker.for_s}}},
           {"attribution_grace_s", p.attribution_grace_s},
-          {"min_requests", p.min_requests}};
+          {"min_requests", p.min_requests},
+          {"stream_share", p.stream_share},
+          {"slow_over_s", p.slow_over_s > 0.0 ? json::value(p.slow_over_s) : json::value(nullptr)}};
 }
 
 }  // namespace
@@ -34,6 +36,7 @@ json::object named(const gate::Parameters& p) {
 std::string decision_record(const gate::Ruling& ruling, const gate::Parameters& parameters,
                             const gate::Thresholds& thresholds, Weight weight_before) {
   json::object out{{"reason", gate::name(ruling.reason)},
+                   {"stream", gate::name(ruling.stream)},
                    {"weight_before", weight_before.percent()},
                    {"statistics",
                     {{"s_new", number(ruling.statistics.s_new)},

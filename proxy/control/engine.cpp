@@ -17,8 +17,18 @@ namespace tidegate::control {
 namespace asio = boost::asio;
 
 namespace {
+
 constexpr Duration kPatience = std::chrono::seconds(1);
+
+RevertReason revert_reason(gate::Reason reason) noexcept {
+  switch (reason) {
+    case gate::Reason::HardBreaker: return RevertReason::HardBreaker;
+    case gate::Reason::SlowRate: return RevertReason::SlowRate;
+    default: return RevertReason::ErrorRate;
+  }
 }
+
+}  // namespace
 
 void throw_exception_from_error(const CommandError& error, const boost::source_location& where) {
   boost::throw_exception(std::runtime_error(error.message), where);
@@ -103,14 +113,13 @@ void Engine::tick() {
 }
 
 void Engine::revert_by_gate(RouteControl& route, const gate::Ruling& ruling, Weight before) {
-  const RevertReason why =
-      ruling.reason == gate::Reason::HardBreaker ? RevertReason::HardBreaker : RevertReason::ErrorRate;
-  std::string sentence = gate::sentence(ruling, route.parameters());
-  route.revert(why, sentence, ++epoch_);
+  const gate::Gate& of = route.gate().gate(ruling.stream);
+  std::string sentence = gate::sentence(ruling, of.parameters());
+  route.revert(revert_reason(ruling.reason), sentence, ++epoch_);
   store::Decision made = decision(route, store::Action::Revert, Command{"gate", std::move(sentence), {}});
   made.from = before.text();
   made.to = "0";
-  made.record = decision_record(ruling, route.parameters(), route.thresholds(), before);
+  made.record = decision_record(ruling, of.parameters(), of.thresholds(), before);
   announce(made);
   save_protective(route, made, [](const Outcome&) {});
 }

@@ -29,7 +29,7 @@ RouteControl::RouteControl(const config::Route& configured, const route::Route& 
       weight_(configured.policy.weight),
       mirror_(file_mirror(configured)),
       accumulator_(ledgers_, 0),
-      gate_(configured.gate, configured.policy.weight.share()) {
+      gate_(configured.gate, configured.slow, configured.policy.weight.share()) {
   if (saved != nullptr) {
     epoch_ = saved->epoch;
     if (saved->file_weight == configured.policy.weight) weight_ = saved->weight;
@@ -40,7 +40,7 @@ RouteControl::RouteControl(const config::Route& configured, const route::Route& 
     latched_ = saved->latched;  // only a person opens a latch: a changed file does not
     latch_reason_ = saved->latch_reason;
     if (latched_) weight_ = Weight::none();
-    gate_ = gate::Gate(configured.gate, weight_.share());
+    gate_ = gate::RouteGate(configured.gate, configured.slow, weight_.share());
   }
   publish();
 }
@@ -89,7 +89,7 @@ void RouteControl::latch_again(std::string reason, std::uint64_t epoch) {
 }
 
 std::optional<gate::Ruling> RouteControl::tick(double dt_s) {
-  const gate::Counts counts = accumulator_.take(step_);
+  const gate::StreamCounts counts = accumulator_.take(step_);
   if (latched_) return std::nullopt;
   ruling_ = gate_.tick(counts, dt_s);
   if (ruling_.decision == gate::Decision::Revert) return ruling_;
@@ -109,6 +109,19 @@ store::RouteRecord RouteControl::record() const {
   return record;
 }
 
+GateStatus RouteControl::gate_status() const {
+  const auto stream_status = [this](const gate::Ruling& ruling) -> StreamStatus {
+    const gate::Gate& of = gate_.gate(ruling.stream);
+    return {ruling, of.thresholds(), gate::sentence(ruling, of.parameters()), of.old_suspect()};
+  };
+  GateStatus out{stream_status(ruling_)};
+  if (latched_) out.sentence = latch_reason_;
+  for (const gate::Stream stream : {gate::Stream::Errors, gate::Stream::Slow}) {
+    if (gate_.has(stream)) out.streams.push_back(stream_status(gate_.ruling(stream)));
+  }
+  return out;
+}
+
 RouteStatus RouteControl::status() const {
   RouteStatus out;
   out.name = name();
@@ -122,10 +135,7 @@ RouteStatus RouteControl::status() const {
   out.file_mirror = file_mirror(configured_);
   out.mirror = mirror_;
   out.epoch = epoch_;
-  out.gate.ruling = ruling_;
-  out.gate.thresholds = gate_.thresholds();
-  out.gate.sentence = latched_ ? latch_reason_ : gate::sentence(ruling_, gate_.parameters());
-  out.gate.old_suspect = gate_.old_suspect();
+  out.gate = gate_status();
   out.reverts = reverts_;
   for (const gate::Ledger* ledger : ledgers_) {
     for (const Side side : {Side::Old, Side::New}) out.stale_failures[side] += ledger->stale_failures(side);

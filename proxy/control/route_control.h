@@ -18,7 +18,7 @@
 #include "config/config.h"
 #include "control/status.h"
 #include "gate/accumulator.h"
-#include "gate/gate.h"
+#include "gate/route_gate.h"
 #include "route/snapshot.h"
 #include "store/store.h"
 
@@ -57,14 +57,14 @@ class RouteControl {
 
   /// One tick of the gate. @return the ruling when it orders a revert.
   std::optional<gate::Ruling> tick(double dt_s);
-  const gate::Parameters& parameters() const noexcept { return gate_.parameters(); }
-  gate::Thresholds thresholds() const noexcept { return gate_.thresholds(); }
+  const gate::RouteGate& gate() const noexcept { return gate_; }
 
   store::RouteRecord record() const;
   RouteStatus status() const;
 
  private:
   void publish();
+  GateStatus gate_status() const;
 
   const config::Route& configured_;
   const route::Route& route_;
@@ -78,7 +78,7 @@ class RouteControl {
   std::uint64_t epoch_ = 0;
   std::uint32_t step_ = 0;
   gate::Accumulator accumulator_;
-  gate::Gate gate_;
+  gate::RouteGate gate_;
   gate::Ruling ruling_;
   std::array<std::uint64_t, kRevertReasonCount> reverts_{};
 };

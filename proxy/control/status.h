@@ -15,18 +15,25 @@
 namespace tidegate::control {
 
 /// Why a revert happened: label of tidegate_reverts_total.
-enum class RevertReason : std::uint8_t { ErrorRate, HardBreaker, Operator };
-inline constexpr std::size_t kRevertReasonCount = 3;
+enum class RevertReason : std::uint8_t { ErrorRate, HardBreaker, Operator, SlowRate };
+inline constexpr std::size_t kRevertReasonCount = 4;
 constexpr std::string_view name(RevertReason reason) noexcept {
-  constexpr std::array<std::string_view, kRevertReasonCount> names{"error_rate", "hard_breaker", "operator"};
+  constexpr std::array<std::string_view, kRevertReasonCount> names{"error_rate", "hard_breaker", "operator",
+                                                                     "slow_rate"};
   return names[static_cast<std::size_t>(reason)];
 }
 
-struct GateStatus {
+/// What a stream of the gate says.
+struct StreamStatus {
   gate::Ruling ruling;
   gate::Thresholds thresholds;
   std::string sentence;
   bool old_suspect = false;
+};
+
+/// The stream that says most; the sentence of a latched route is why it was reverted.
+struct GateStatus : StreamStatus {
+  std::vector<StreamStatus> streams{};  ///< all of them: errors, and slow if the route has it
 };
 
 struct RouteStatus {

@@ -17,7 +17,8 @@ Exchange::Exchange(Worker& worker)
       encoded_(worker.reactor.blocks(), BlockSize::Small),
       encoded_up_(worker.reactor.blocks(), BlockSize::Small),
       body_(worker.reactor.blocks()),
-      route_deadline_(&Exchange::route_expired, this) {}
+      route_deadline_(&Exchange::route_expired, this),
+      slow_clock_(&Exchange::became_slow, this) {}
 
 ClusterRuntime& Exchange::cluster() const noexcept { return *route_->clusters[side_]; }
 
@@ -268,6 +269,29 @@ void Exchange::dispatched(void* self) {
   auto* exchange = static_cast<Exchange*>(self);
   if (exchange->reuse_ == upstream::Reuse::Never) return;  // the same request again, on a new connection
   exchange->route_->ledger->dispatched(exchange->side_, exchange->split_.step);
+  if (exchange->request_.framing == http::Framing::None) exchange->start_slow_clock();
+}
+
+/// From the dispatch, or from the end of the request's body: what a client takes to send it is not the side's time.
+void Exchange::start_slow_clock() {
+  const Duration over = route_->slow_over;
+  if (over == Duration::zero()) return;
+  slow_after_ = worker_.reactor.now() + over;
+  worker_.reactor.arm(slow_clock_, over);
+}
+
+/// The response's head, or the attempt's end, came first.
+void Exchange::end_slow_clock() {
+  if (!slow_clock_.armed()) return;
+  slow_clock_.disarm();
+  if (worker_.reactor.now() > slow_after_) became_slow(this);
+}
+
+/// The gate knows at `over`, not when the answer comes (the gate's rule §3.2).
+void Exchange::became_slow(void* self) {
+  auto* exchange = static_cast<Exchange*>(self);
+  const std::uint32_t step = exchange->route_->route->live->split().step;
+  exchange->route_->ledger->slow(exchange->side_, exchange->split_.step, step);
 }
 
 /// The usual way to a connection: no waiting, no coroutine.
@@ -344,7 +368,10 @@ void Exchange::on_upload_end(PumpEnd end) {
   }
   switch (end) {
     case PumpEnd::Complete:  // from now on the response is awaited
-      if (!response_begun_) start_route_clock();
+      if (!response_begun_) {
+        start_route_clock();
+        start_slow_clock();
+      }
       if (lease_) lease_->stream.restart_read_timeout(cluster().pool.policy().timeouts.response_header);
       if (session_->stream().ended()) client_hung_up(this);
       return;
@@ -408,6 +435,7 @@ Task<> Exchange::read_response_head() {
     }
   }
   service_time_ = worker_.reactor.now() - attempt_started_;
+  end_slow_clock();
   if (is_error(route_->errors, response_.status)) count_failure(Failure::Status);
 }
 
@@ -432,6 +460,7 @@ Task<bool> Exchange::relay_informational() {
 void Exchange::fail(Failure why) {
   if (why == Failure::Canceled && timed_out_ && !client_gone_) why = Failure::Timeout;
   failure_ = why;
+  end_slow_clock();
   if (why == Failure::Canceled) return;
   count_failure(why);
 }
@@ -571,6 +600,7 @@ Task<> Exchange::end_upstream() {
 void Exchange::finish() {
   session_->stream().on_hangup(nullptr, nullptr);
   route_deadline_.disarm();
+  slow_clock_.disarm();
   launch_mirror();
   if (copy_ != nullptr) std::exchange(copy_, nullptr)->abandon();
   if (client_gone_ && !response_begun_) status_ = 499;

@@ -84,6 +84,9 @@ class Exchange final : public net::Retirable {
   Task<> read_response_head();
   Task<bool> relay_informational();
   static void dispatched(void* self);
+  void start_slow_clock();
+  void end_slow_clock();
+  static void became_slow(void* self);
   bool is_stale_connection() const;
   void fail(Failure why);
   void count_failure(Failure why);
@@ -139,6 +142,8 @@ class Exchange final : public net::Retirable {
   mirror::Copy* copy_ = nullptr;
   bool mirrored_ = false;
   net::Timer route_deadline_;
+  net::Timer slow_clock_;         // runs from dispatch to response head, on routes whose gate looks at slowness
+  TimePoint slow_after_;
   bool timed_out_ = false;
   bool client_gone_ = false;
   bool cut_off_ = false;

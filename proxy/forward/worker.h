@@ -56,6 +56,7 @@ struct alignas(64) RouteRuntime {
   observe::RouteCounters* counters = nullptr;
   gate::Ledger* ledger = nullptr;
   gate::ErrorRule errors;
+  Duration slow_over{0};                   ///< `gate.slow.over`; 0: the route has no slow stream
   PerSide<ClusterRuntime*> clusters{{nullptr, nullptr}};
   std::unique_ptr<mirror::Mirror> mirror;  ///< nullptr: the route has none
   std::uint32_t in_flight = 0;
@@ -80,6 +81,7 @@ struct WorkerSetup {
   const route::Snapshot* snapshot = nullptr;
   const std::vector<upstream::ClusterPolicy>* clusters = nullptr;
   std::vector<gate::ErrorRule> errors;         ///< by route
+  std::vector<Duration> slow_over;             ///< by route
   std::vector<gate::Ledger*> ledgers;          ///< by route
   observe::WorkerCounters* counters = nullptr;
   observe::AccessLogSink* access_log = nullptr;  ///< nullptr = off

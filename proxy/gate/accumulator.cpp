@@ -4,7 +4,7 @@ namespace tidegate::gate {
 namespace {
 
 bool grew(const SideTally& now, const SideTally& before) noexcept {
-  return now.dispatched >= before.dispatched && now.failures >= before.failures;
+  return now.dispatched >= before.dispatched && now.failures >= before.failures && now.slow >= before.slow;
 }
 
 }  // namespace
@@ -14,22 +14,24 @@ Accumulator::Accumulator(std::vector<const Ledger*> ledgers, std::uint64_t step)
   for (const Ledger* ledger : ledgers) sources_.push_back({ledger, ledger->read(step)});
 }
 
-Counts Accumulator::take(std::uint64_t step) {
+StreamCounts Accumulator::take(std::uint64_t step) {
   if (step != step_) {
     step_ = step;
     // A ledger answers 0 for a step that its worker has not reached: the baseline of a new step is 0.
     for (Source& source : sources_) source.taken = {};
   }
-  Counts since;
+  StreamCounts since;
   for (Source& source : sources_) {
     const Tally now = source.ledger->read(step);
     const Tally& before = source.taken;
     // A worker that is already in a later step answers 0 for this one. Its last counts here are lost, nothing else is.
     if (!grew(now[Side::New], before[Side::New]) || !grew(now[Side::Old], before[Side::Old])) continue;
-    since += Counts{now[Side::New].dispatched - before[Side::New].dispatched,
-                    now[Side::New].failures - before[Side::New].failures,
-                    now[Side::Old].dispatched - before[Side::Old].dispatched,
-                    now[Side::Old].failures - before[Side::Old].failures};
+    const std::uint64_t new_total = now[Side::New].dispatched - before[Side::New].dispatched;
+    const std::uint64_t old_total = now[Side::Old].dispatched - before[Side::Old].dispatched;
+    since.errors += Counts{new_total, now[Side::New].failures - before[Side::New].failures, old_total,
+                           now[Side::Old].failures - before[Side::Old].failures};
+    since.slow +=
+        Counts{new_total, now[Side::New].slow - before[Side::New].slow, old_total, now[Side::Old].slow - before[Side::Old].slow};
     source.taken = now;
   }
   return since;

@@ -17,7 +17,7 @@ class Accumulator {
   Accumulator(std::vector<const Ledger*> ledgers, std::uint64_t step);
 
   /// What was counted in `step` since the last call, or since the step began if it is another one than then.
-  Counts take(std::uint64_t step);
+  StreamCounts take(std::uint64_t step);
 
  private:
   struct Source {

@@ -1,12 +1,12 @@
-// What one worker counted for one route: requests at dispatch, failures when they are known, for each side, apart for
-// each step. Written by its worker only, read by the gate runner (and by metrics) at any time, without locks: a counter
+// What one worker counted for one route: requests at dispatch, failures and slow answers when they are known, for each
+// side, apart for each step. Written by its worker only, read by the gate runner (and by metrics) at any time, without locks: a counter
 // is an atomic that its one writer loads and stores, which costs what a plain increment costs. Owned by the route's
 // run-time state; one a worker, each on its own cache lines. It decides nothing and knows no time.
 //
 // A step is named by a number that only grows (the epoch that made it; numbers may be left out). Two steps are kept, by
 // the parity of that number, so that in general the last counts of a step can still be read when the next one has
 // begun. Why no failure is attributed to a wrong step:
-//   1. A failure is counted only if the step of its dispatch is the worker's current one; else it is stale, for the
+//   1. A failure (or a slow answer) is counted only if the step of its dispatch is the worker's current one; else it is stale, for the
 //      log.
 //   2. A slot carries the number of its step. Only its worker moves it on: the number is taken away, the counters are
 //      zeroed, the new number is published, every store with release. read() loads number, counters, number, every load
@@ -32,6 +32,7 @@ inline constexpr std::size_t kCacheLine = 64;
 struct SideTally {
   std::uint64_t dispatched = 0;
   std::uint64_t failures = 0;
+  std::uint64_t slow = 0;
   friend bool operator==(const SideTally&, const SideTally&) noexcept = default;
 };
 /// Cumulative since the step began.
@@ -48,15 +49,22 @@ class alignas(kCacheLine) Ledger {
     add(step_of_dispatch == current_step ? slot(current_step).sides[index(side)].failures : stale_[index(side)]);
   }
 
+  /// The request took longer than the route's `gate.slow.over`; at most once a dispatch, known at that moment and not at
+  /// the answer. The same steps as for failed(); what comes late is not counted anywhere.
+  void slow(Side side, std::uint64_t step_of_dispatch, std::uint64_t current_step) noexcept {
+    if (step_of_dispatch == current_step) add(slot(current_step).sides[index(side)].slow);
+  }
+
   /// What the worker counted in `step`; zero if it has not been there, or has left it and needed the slot again.
   Tally read(std::uint64_t step) const noexcept {
     const Slot& from = slots_[step & 1];
     Tally tally;
     if (from.step.load(std::memory_order_acquire) != step) return tally;
     for (const Side side : {Side::Old, Side::New}) {
-      const Pair& pair = from.sides[index(side)];
-      tally[side].failures = pair.failures.load(std::memory_order_acquire);
-      tally[side].dispatched = pair.dispatched.load(std::memory_order_acquire);
+      const SideCount& count = from.sides[index(side)];
+      tally[side].slow = count.slow.load(std::memory_order_acquire);
+      tally[side].failures = count.failures.load(std::memory_order_acquire);
+      tally[side].dispatched = count.dispatched.load(std::memory_order_acquire);
     }
     return from.step.load(std::memory_order_relaxed) == step ? tally : Tally{};
   }
@@ -72,15 +80,17 @@ class alignas(kCacheLine) Ledger {
 
   static constexpr std::uint64_t kNoStep = std::numeric_limits<std::uint64_t>::max();
 
-  struct Pair {
+  struct SideCount {
     Counter dispatched{0};
     Counter failures{0};
+    Counter slow{0};
   };
   /// One cache line: what a request touches.
   struct alignas(kCacheLine) Slot {
     Counter step{kNoStep};
-    std::array<Pair, 2> sides{};
+    std::array<SideCount, 2> sides{};
   };
+  static_assert(sizeof(Slot) == kCacheLine);
 
   static void add(Counter& counter) noexcept {
     counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_release);
@@ -94,9 +104,10 @@ class alignas(kCacheLine) Ledger {
 
   static void begin(Slot& slot, std::uint64_t step) noexcept {
     slot.step.store(kNoStep, std::memory_order_relaxed);
-    for (Pair& pair : slot.sides) {
-      pair.failures.store(0, std::memory_order_release);
-      pair.dispatched.store(0, std::memory_order_release);
+    for (SideCount& count : slot.sides) {
+      count.slow.store(0, std::memory_order_release);
+      count.failures.store(0, std::memory_order_release);
+      count.dispatched.store(0, std::memory_order_release);
     }
     slot.step.store(step, std::memory_order_release);
   }

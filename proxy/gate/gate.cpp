@@ -71,13 +71,13 @@ void Gate::rearm(double new_weight) {
 Ruling Gate::tick(const Counts& raw, double dt_s) {
   const double dt = dt_s > kShortestTick ? dt_s : kShortestTick;
   Counts counts = raw;
-  // A failure may arrive in a tick without dispatches; it stands for the request that it belongs to.
+  if (!watching_) counts.new_total = counts.new_failures = 0;
+  step_.counts += counts;  // what is shown: every request once
+  // A failure may arrive in a tick without dispatches; for the test it stands for the request that it belongs to.
   counts.new_total = std::max(counts.new_total, counts.new_failures);
   counts.old_total = std::max(counts.old_total, counts.old_failures);
-  if (!watching_) counts.new_total = counts.new_failures = 0;
 
   const double budget = budget_.spend(dt);
-  step_.counts += counts;
   step_.seconds += dt;
   silent_s_ = counts.new_total > 0 ? 0.0 : silent_s_ + dt;
   old_silent_s_ = counts.old_total > 0 ? 0.0 : old_silent_s_ + dt;
@@ -87,10 +87,10 @@ Ruling Gate::tick(const Counts& raw, double dt_s) {
   old_.tick(counts);
   relative_.tick(counts, budget);
   promotion_.tick(counts);
-  const bool broke = breaker_.tick(counts, dt);
+  const bool broke = parameters_.use_breaker && breaker_.tick(counts, dt);
 
   const Answer answer = decide(fired, broke, dt);
-  return {answer.decision, answer.reason, statistics(), answer.window, step_, silent_s_};
+  return {stream_of(parameters_), answer.decision, answer.reason, statistics(), answer.window, step_, silent_s_};
 }
 
 Gate::Answer Gate::decide(std::optional<std::size_t> fired, bool broke, double dt_s) {
@@ -120,7 +120,8 @@ void Gate::update_alarm(std::optional<std::size_t> fired, bool broke, double dt_
 
 Gate::Answer Gate::attribute(const Alarm& alarm) {
   const Window window = alarm.lane ? new_.window(*alarm.lane) : *breaker_.streak();
-  const Reason cause = alarm.lane ? Reason::ErrorRate : Reason::HardBreaker;
+  const Reason rate = stream_of(parameters_) == Stream::Slow ? Reason::SlowRate : Reason::ErrorRate;
+  const Reason cause = alarm.lane ? rate : Reason::HardBreaker;
   if (!baseline_usable() || relative_.proven()) return {Decision::Revert, cause, window};
   const double against_old = evidence_against_old(window.counts);
   if (old_.suspect() || against_old > 0.0) {

@@ -1,10 +1,10 @@
-// The guard of a route: from the counts of a tick to "hold", "revert" or "promote", with reason and numbers. It puts
-// the five detectors together (breaker and new_detector can raise an alarm, old_detector and relative_detector
-// attribute it, promotion_detector proves the opposite) and keeps the one alarm that may wait for attribution. It is
-// pure: time comes in as the length of the tick, nothing is logged, no weight is moved, nothing is latched. Who acts on
+// The test of one stream of a route: from the counts of a tick to "hold", "revert" or "promote", with reason and
+// numbers. It puts the five detectors together (breaker and new_detector can raise an alarm, old_detector and
+// relative_detector attribute it, promotion_detector proves the opposite) and keeps the one alarm that may wait for
+// attribution. It is pure: time comes in as the length of the tick, nothing is logged, no weight is moved, nothing is latched. Who acts on
 // a Revert stops asking and calls rearm() when a person re-arms the route; asked on, the gate repeats the Revert for as
-// long as the alarm stands (what `on_fail: notify` wants). One per route, owned by the gate runner, used on its thread
-// only. No allocation after construction; a tick takes about a microsecond.
+// long as the alarm stands (what `on_fail: notify` wants). One per route and stream, owned by its RouteGate, used on
+// its thread only. No allocation after construction; a tick takes about a microsecond.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,12 @@
 // The gate's parameters in the operator's words (PRODUCT §2 `gate:`), with the defaults of the rule (gate/README §2).
 // Plain values; every time is in seconds, every share in 0..1.
+//
+// A route is judged in up to two streams by the same test: errors, and slow answers. Parameters are those of one stream;
+// slow_parameters() derives the second from the first. Both are paid from one false-revert budget.
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace tidegate::gate {
 
@@ -28,7 +32,39 @@ struct Parameters {
   double no_data_s = 10.0;             ///< silence of new after which the verdict is no_data
   double stream_share = 1.0;           ///< this stream's share of alpha (gate/README §3.4)
   bool use_baseline = true;            ///< false: old is not looked at
+  bool use_breaker = true;             ///< false: only the sequential test can raise an alarm
+  double slow_over_s = 0.0;            ///< 0: the errors stream; else "failed" means "took longer than this"
 };
+
+/// What is counted as a failure.
+enum class Stream : std::uint8_t { Errors, Slow };
+constexpr std::string_view name(Stream stream) noexcept { return stream == Stream::Errors ? "errors" : "slow"; }
+constexpr Stream stream_of(const Parameters& p) noexcept { return p.slow_over_s > 0.0 ? Stream::Slow : Stream::Errors; }
+
+/// The second stream (PRODUCT `gate.slow`): new may be slower than `over_s` in `max_rate` of its answers.
+struct SlowRule {
+  double over_s = 0.5;
+  double max_rate = 0.05;
+  double margin = 0.02;  ///< this much more often slow than old still counts as equal
+};
+
+/// How the two streams share the false-revert budget (the gate's rule, §3.4). Without a slow stream errors have all.
+inline constexpr double kErrorsShare = 0.8;
+inline constexpr double kSlowShare = 0.2;
+
+/// The stream of errors beside a slow one.
+Parameters beside_slow(Parameters errors) noexcept;
+/// The same test on slow answers. Without the breaker: that is for outages, and everything being slow for a fifth of a
+/// second (a pause of a garbage collector) is none; the burst tolerance is for that.
+Parameters slow_parameters(Parameters errors, const SlowRule& slow) noexcept;
+
+/// What happens when the gate would revert (PRODUCT `gate.on_fail`).
+enum class OnFail : std::uint8_t {
+  Revert,
+  Pause,   ///< the weight stays, whoever raises it stops
+  Notify,  ///< what-if: it is only said
+};
+std::string_view name(OnFail on_fail) noexcept;
 
 /// Which outcomes count as failures of a side (PRODUCT `gate.errors`).
 struct ErrorRule {

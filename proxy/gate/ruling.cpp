@@ -18,8 +18,9 @@ std::string_view name(Decision decision) noexcept {
 }
 
 std::string_view name(Reason reason) noexcept {
-  constexpr std::array<std::string_view, 8> names{"observing",   "no_data",            "hard_breaker",   "error_rate",
-                                                  "attribution", "shared_degradation", "worse_than_old", "promote"};
+  constexpr std::array<std::string_view, kReasonCount> names{"observing",   "no_data",     "hard_breaker",
+                                                             "error_rate",  "attribution", "shared_degradation",
+                                                             "worse_than_old", "promote",  "slow_rate"};
   return names[static_cast<std::size_t>(reason)];
 }
 

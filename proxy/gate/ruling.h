@@ -8,6 +8,8 @@
 #include <optional>
 #include <string_view>
 
+#include "gate/parameters.h"
+
 namespace tidegate::gate {
 
 /// What both sides came to in one tick, or since a suspicion began. Requests are counted at dispatch and failures when
@@ -20,6 +22,12 @@ struct Counts {
 
   Counts& operator+=(const Counts& more) noexcept;
   friend bool operator==(const Counts&, const Counts&) noexcept = default;
+};
+
+/// The same requests, counted for both streams.
+struct StreamCounts {
+  Counts errors;
+  Counts slow;  ///< all-zero failures on a route without a slow stream
 };
 
 /// What the caller has to do with the weights.
@@ -35,7 +43,9 @@ enum class Reason : std::uint8_t {
   SharedDegradation,  ///< hold: old shows the same
   WorseThanOld,       ///< hold: below the threshold, but proven worse than baseline_factor x old + margin
   Promote,            ///< promote: proven not worse than old by the margin
+  SlowRate,           ///< revert: slow more often than slow.max_rate
 };
+inline constexpr std::size_t kReasonCount = 9;
 
 /// What an analysis says to a rollout.
 enum class Verdict : std::uint8_t { Pass, Fail, Inconclusive, Error };
@@ -75,6 +85,7 @@ struct Window {
 };
 
 struct Ruling {
+  Stream stream = Stream::Errors;
   Decision decision = Decision::Hold;
   Reason reason = Reason::Observing;
   Statistics statistics;

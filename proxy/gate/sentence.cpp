@@ -39,10 +39,12 @@ std::string budget(const Parameters& p) {
   return out + " in " + duration(p.budget_period_s);
 }
 
-/// "new failed 12 of 60 requests in 0.6 s, old 0 of 60 in the same time"
-std::string both(const Window& window) {
+/// "new failed 12 of 60 requests in 0.6 s, old 0 of 60 in the same time"; of the slow stream "new was slower than 500 ms
+/// in 12 of 60 requests in ..."
+std::string both(const Window& window, const Parameters& p) {
   const Counts& c = window.counts;
-  std::string out = "new failed " + of(c.new_failures, c.new_total);
+  std::string out = stream_of(p) == Stream::Slow ? "new was slower than " + duration(p.slow_over_s) + " in " : "new failed ";
+  out += of(c.new_failures, c.new_total);
   out += (c.new_total == 1 ? " request in " : " requests in ") + duration(window.seconds);
   return out + (c.old_total == 0 ? ", old had no requests in the same time"
                                  : ", old " + of(c.old_failures, c.old_total) + " in the same time");
@@ -66,22 +68,24 @@ std::string sentence(const Ruling& ruling, const Parameters& p) {
   const Window& alarm = ruling.window ? *ruling.window : ruling.step;
   switch (ruling.reason) {
     case Reason::Observing:
-      return "observing: " + both(ruling.step) + ", " + threshold(p);
+      return "observing: " + both(ruling.step, p) + ", " + threshold(p);
     case Reason::NoData:
       return "no data: new had no request for " + duration(ruling.silent_s);
     case Reason::HardBreaker:
-      return both(alarm) + ", " + breaker(p.breaker);
+      return both(alarm, p) + ", " + breaker(p.breaker);
     case Reason::ErrorRate:
-      return both(alarm) + ", " + threshold(p) + ", " + budget(p);
+    case Reason::SlowRate:
+      return both(alarm, p) + ", " + threshold(p) + ", " + budget(p);
     case Reason::Attribution:
-      return "attribution: " + both(alarm) + ", " + threshold(p) + "; waiting for old's data for at most " +
+      return "attribution: " + both(alarm, p) + ", " + threshold(p) + "; waiting for old's data for at most " +
              duration(p.attribution_grace_s);
     case Reason::SharedDegradation:
-      return "shared degradation: " + both(alarm) + ", " + threshold(p) + "; held because old fails too";
+      return "shared degradation: " + both(alarm, p) + ", " + threshold(p) +
+             (stream_of(p) == Stream::Slow ? "; held because old is slow too" : "; held because old fails too");
     case Reason::WorseThanOld:
-      return "worse than old: " + both(ruling.step) + ", more than " + allowance(p) + ", " + threshold(p);
+      return "worse than old: " + both(ruling.step, p) + ", more than " + allowance(p) + ", " + threshold(p);
     case Reason::Promote:
-      return "promote: " + both(ruling.step) +
+      return "promote: " + both(ruling.step, p) +
              (ruling.step.counts.old_total == 0 || !p.use_baseline
                   ? ", below the " + threshold(p)
                   : ", not worse than old + " + percent(p.comparison_margin)) +

@@ -8,7 +8,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/clock.h"
@@ -32,24 +34,37 @@ class StatusRow {
   std::array<Counter, kMost - kLeast + 1> counts_;
 };
 
-/// Upper bounds in seconds, OpenTelemetry's boundaries extended downwards; the last bucket is +Inf.
+/// Upper bounds in seconds, OpenTelemetry's boundaries extended downwards; the last bucket is +Inf. Each gate's
+/// `slow.over` comes in between (latency_bounds()).
 inline constexpr std::array<double, 17> kLatencyBounds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1,
                                                        0.25,   0.5,   0.75,   1.0,   2.5,  5.0,   7.5,  10.0};
 
+/// kLatencyBounds with `more` of them, in order, each once. All histograms of a process have the same, so that they can be
+/// added up.
+std::vector<double> latency_bounds(std::span<const double> more);
+
 class LatencyHistogram {
  public:
+  LatencyHistogram() : LatencyHistogram(kLatencyBounds) {}
+  /// @param bounds must outlive it.
+  explicit LatencyHistogram(std::span<const double> bounds)
+      : bounds_(bounds), buckets_(std::make_unique<Counter[]>(bounds.size() + 1)) {}
+
   void add(Duration latency) noexcept {
     std::size_t bucket = 0;
     const double value = seconds(latency);
-    while (bucket < kLatencyBounds.size() && value > kLatencyBounds[bucket]) ++bucket;
+    while (bucket < bounds_.size() && value > bounds_[bucket]) ++bucket;
     buckets_[bucket].add();
     sum_ns_.add(static_cast<std::uint64_t>(latency.count()));
   }
+  std::span<const double> bounds() const noexcept { return bounds_; }
+  /// @param i up to and with bounds().size().
   std::uint64_t bucket(std::size_t i) const noexcept { return buckets_[i].read(); }
   double sum_seconds() const noexcept { return static_cast<double>(sum_ns_.read()) * 1e-9; }
 
  private:
-  std::array<Counter, kLatencyBounds.size() + 1> buckets_;
+  std::span<const double> bounds_;
+  std::unique_ptr<Counter[]> buckets_;
   Counter sum_ns_;  // Duration is in nanoseconds
 };
 static_assert(std::is_same_v<Duration, std::chrono::nanoseconds>);
@@ -58,6 +73,7 @@ static_assert(std::is_same_v<Duration, std::chrono::nanoseconds>);
 class SideCounters {
  public:
   SideCounters() = default;
+  explicit SideCounters(std::span<const double> bounds) : latency(bounds) {}
   SideCounters(const SideCounters&) = delete;
   SideCounters& operator=(const SideCounters&) = delete;
   ~SideCounters() {
@@ -114,6 +130,10 @@ struct MirrorCounters {
 };
 
 struct alignas(64) RouteCounters {
+  RouteCounters() = default;
+  explicit RouteCounters(std::span<const double> bounds)
+      : sides{{SideCounters(bounds), SideCounters(bounds)}}, no_side(bounds) {}
+
   PerSide<SideCounters> sides;
   SideCounters no_side;        ///< answered by Tidegate before a side was chosen
   PerSide<Counter> retries;    ///< attempts that were retries, by the side that they went to
@@ -131,8 +151,12 @@ struct alignas(64) ClusterCounters {
 };
 
 struct alignas(64) WorkerCounters {
-  WorkerCounters(std::size_t route_count, std::size_t cluster_count) : routes(route_count), clusters(cluster_count) {}
-  std::vector<RouteCounters> routes;      ///< by route::Route::index
+  /// @param bounds of every histogram; must outlive it.
+  WorkerCounters(std::size_t route_count, std::size_t cluster_count, std::span<const double> bounds = kLatencyBounds)
+      : clusters(cluster_count), unrouted(bounds) {
+    for (std::size_t i = 0; i < route_count; ++i) routes.emplace_back(bounds);
+  }
+  std::deque<RouteCounters> routes;       ///< by route::Route::index
   std::vector<ClusterCounters> clusters;
   SideCounters unrouted;                  ///< refused heads and requests that no route matched
   Gauge sessions;                         ///< client connections

@@ -63,7 +63,7 @@ void Exposition::Family::add(Labels labels, const LatencyTotals& totals) {
   std::uint64_t cumulative = 0;
   for (std::size_t i = 0; i < totals.buckets.size(); ++i) {
     cumulative += totals.buckets[i];
-    const double bound = i < kLatencyBounds.size() ? kLatencyBounds[i] : std::numeric_limits<double>::infinity();
+    const double bound = i < totals.bounds.size() ? totals.bounds[i] : std::numeric_limits<double>::infinity();
     metric.histogram.bucket.push_back({cumulative, bound});
   }
   page_->page_->families[index_].metric.push_back(std::move(metric));

@@ -1,8 +1,17 @@
 #include "observe/latency_totals.h"
 
+#include <algorithm>
 #include <numeric>
 
 namespace tidegate::observe {
+
+std::vector<double> latency_bounds(std::span<const double> more) {
+  std::vector<double> out(kLatencyBounds.begin(), kLatencyBounds.end());
+  out.insert(out.end(), more.begin(), more.end());
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
 
 void LatencyTotals::add(const LatencyHistogram& part) noexcept {
   for (std::size_t i = 0; i < buckets.size(); ++i) buckets[i] += part.bucket(i);
@@ -18,15 +27,15 @@ std::optional<double> LatencyTotals::quantile(double q) const noexcept {
   if (all == 0) return std::nullopt;
   const double rank = q * static_cast<double>(all);
   double below = 0.0;
-  for (std::size_t i = 0; i < kLatencyBounds.size(); ++i) {
+  for (std::size_t i = 0; i < bounds.size(); ++i) {
     const auto inside = static_cast<double>(buckets[i]);
     if (inside > 0.0 && below + inside >= rank) {
-      const double from = i == 0 ? 0.0 : kLatencyBounds[i - 1];
-      return from + (kLatencyBounds[i] - from) * (rank - below) / inside;
+      const double from = i == 0 ? 0.0 : bounds[i - 1];
+      return from + (bounds[i] - from) * (rank - below) / inside;
     }
     below += inside;
   }
-  return kLatencyBounds.back();
+  return bounds.back();
 }
 
 }  // namespace tidegate::observe

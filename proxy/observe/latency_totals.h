@@ -3,18 +3,23 @@
 // added go on counting meanwhile.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "observe/counters.h"
 
 namespace tidegate::observe {
 
 struct LatencyTotals {
-  std::array<std::uint64_t, kLatencyBounds.size() + 1> buckets{};  ///< not cumulative; the last is +Inf
+  explicit LatencyTotals(std::span<const double> of = kLatencyBounds) : bounds(of), buckets(of.size() + 1) {}
+
+  std::span<const double> bounds;
+  std::vector<std::uint64_t> buckets;  ///< not cumulative; the last is +Inf
   double sum_seconds = 0.0;
 
+  /// @param part with the same bounds.
   void add(const LatencyHistogram& part) noexcept;
 
   /// Of the buckets that were read, so that it always agrees with them.

@@ -18,13 +18,19 @@ struct ReasonCount {
   std::uint64_t count = 0;
 };
 
+/// The evidence of one stream of a gate.
+struct LiveStream {
+  gate::Stream stream = gate::Stream::Errors;
+  gate::Statistics statistics;
+  gate::Thresholds thresholds;
+};
+
 struct LiveRoute {
   Weight wanted;
   Weight effective;
   gate::Verdict verdict = gate::Verdict::Inconclusive;
   gate::Reason reason = gate::Reason::Observing;
-  gate::Statistics statistics;
-  gate::Thresholds thresholds;
+  std::vector<LiveStream> streams;
   bool old_suspect = false;
   bool latched = false;
   Weight mirror;                           ///< share of requests that are copied

@@ -14,7 +14,9 @@ constexpr std::array kVerdicts{gate::Verdict::Pass, gate::Verdict::Fail, gate::V
                                gate::Verdict::Error};
 constexpr std::array kReasons{gate::Reason::Observing,         gate::Reason::NoData,       gate::Reason::HardBreaker,
                               gate::Reason::ErrorRate,         gate::Reason::Attribution,
-                              gate::Reason::SharedDegradation, gate::Reason::WorseThanOld, gate::Reason::Promote};
+                              gate::Reason::SharedDegradation, gate::Reason::WorseThanOld, gate::Reason::Promote,
+                              gate::Reason::SlowRate};
+static_assert(kReasons.size() == gate::kReasonCount);
 
 /// f(name, live) for the routes that both know.
 template <class F>
@@ -60,14 +62,17 @@ void Metrics::add_evidence(Exposition& page, const LiveFacts& live) const {
                                "The gate's evidence in nats, to compare with tidegate_gate_threshold; -Inf = none.");
   auto thresholds = page.gauge("tidegate_gate_threshold", "Where the gate takes the evidence as proof.");
   for_each_route(setup_.routes, live, [&](const Route& route, const LiveRoute& now) {
-    const auto add = [&](std::string_view statistic, double value, double threshold) {
-      statistics.add({{"route", route.name}, {"statistic", statistic}}, value);
-      thresholds.add({{"route", route.name}, {"statistic", statistic}}, threshold);
-    };
-    add("s_new", now.statistics.s_new, now.thresholds.h_new);
-    add("s_old", now.statistics.s_old, gate::OldDetector::kSuspect);
-    add("s_rel", now.statistics.s_rel, now.thresholds.h_rel);
-    add("s_prom", now.statistics.s_prom, now.thresholds.h_prom);
+    for (const LiveStream& of : now.streams) {
+      const auto add = [&](std::string_view statistic, double value, double threshold) {
+        const Exposition::Labels labels = {{"route", route.name}, {"stream", name(of.stream)}, {"statistic", statistic}};
+        statistics.add(labels, value);
+        thresholds.add(labels, threshold);
+      };
+      add("s_new", of.statistics.s_new, of.thresholds.h_new);
+      add("s_old", of.statistics.s_old, gate::OldDetector::kSuspect);
+      add("s_rel", of.statistics.s_rel, of.thresholds.h_rel);
+      add("s_prom", of.statistics.s_prom, of.thresholds.h_prom);
+    }
   });
 }
 

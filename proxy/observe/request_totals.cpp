@@ -13,7 +13,7 @@ std::uint64_t RequestTotals::count(http::Method method, std::uint16_t status) co
 }
 
 LatencyTotals RequestTotals::latency() const noexcept {
-  LatencyTotals totals;
+  LatencyTotals totals(parts_.front()->latency.bounds());
   for (const SideCounters* part : parts_) totals.add(part->latency);
   return totals;
 }

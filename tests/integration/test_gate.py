@@ -117,6 +117,60 @@ def test_one_failure_in_five_reverts_by_the_error_rate(lab):
     assert load.errors < 60
 
 
+SLOW = {**FAST, "slow": {"over": "500ms", "max_rate": "5%"}}
+
+
+def test_slow_answers_revert_as_a_stream_of_their_own(lab):
+    new = lab.origin(paced("200 OK", 1.0), record=False)
+    tidegate = lab.proxy(lab.origin(serve(ok("old")), record=False), new, weight=50, route={"gate": SLOW})
+    with Load(tidegate.address, clients=8) as load:
+        status = reverted(tidegate)
+    assert load.errors == 0, "slow is no failure for clients"
+    assert status["reverts"]["slow_rate"] == 1 and sum(status["reverts"].values()) == 1
+    assert status["gate"]["stream"] == "slow" and status["gate"]["reason"] == "slow_rate"
+    assert status["gate"]["streams"]["errors"]["verdict"] == "inconclusive"
+    assert tidegate.api.metric("tidegate_reverts_total", reason="slow_rate") == 1
+    decision = eventually(lambda: tidegate.api.history("all"), "the decision in the history")[0]
+    assert "new was slower than 0.5 s in " in decision["reason"] and "threshold 5 %" in decision["reason"]
+    assert decision["record"]["stream"] == "slow"
+
+
+def test_slowness_is_known_at_over_and_not_at_the_answer(lab):
+    go = threading.Event()
+    new = lab.origin(lambda c: (c.read_request(), c.wait(go), c.send(ok("late"))))
+    tidegate = lab.proxy(lab.origin(serve(ok("old"))), new, weight=100, route={"gate": {"slow": {"over": "50ms"}}})
+    client = lab.client(tidegate)
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    slow = lambda: tidegate.api.route()["gate"]["streams"]["slow"]["step"]["new"]
+    eventually(lambda: slow() == {"requests": 1, "failures": 1}, "the slow request, unanswered")
+    assert tidegate.api.route()["in_flight"] == 1
+    go.set()
+    assert client.read_response().text == "late"
+    stays(lambda: slow() == {"requests": 1, "failures": 1}, "counted once", 0.3)
+    assert tidegate.api.route()["gate"]["streams"]["errors"]["step"]["new"] == {"requests": 1, "failures": 0}
+
+
+def test_what_a_client_takes_to_send_its_body_is_not_the_sides_slowness(lab):
+    new = lab.origin(serve(ok("new")))
+    tidegate = lab.proxy(lab.origin(serve(ok("old"))), new, weight=100, route={"gate": {"slow": {"over": "50ms"}}})
+    client = lab.client(tidegate)
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na")
+    slow = lambda: tidegate.api.route()["gate"]["streams"]["slow"]["step"]["new"]
+    eventually(lambda: slow()["requests"] == 1, "the dispatch")
+    stays(lambda: slow() == {"requests": 1, "failures": 0}, "no slow answer", 0.5)
+    client.send("b")
+    assert client.read_response().text == "new"
+
+
+def test_a_gates_over_is_a_bucket_boundary_of_the_histogram(lab):
+    tidegate = lab.proxy(lab.origin(serve(ok("old"))), weight=0, route={"gate": {"slow": {"over": "333ms"}}})
+    lab.client(tidegate).get("/")
+    tidegate.api.counts(1, "http_request_duration_seconds_bucket", side="old", le="0.333")
+    text = tidegate.api.metrics_text()
+    for route_side in ("old", "new"):
+        assert f'side="{route_side}",le="0.333"' in text and f'side="{route_side}",le="0.25"' in text
+
+
 def test_a_truncated_response_counts_against_its_side(lab):
     def script(connection):
         connection.read_request()

@@ -53,11 +53,30 @@ TEST(StatusJson, ARouteSaysEverythingThatWasPromised) {
              "thresholds": {"h_new": 9.0, "h_rel": 8.0, "h_prom": 3.0},
              "window": {"seconds": 0.5, "old": {"requests": 60, "failures": 0}, "new": {"requests": 60, "failures": 12}},
              "step": {"seconds": 0.0, "old": {"requests": 0, "failures": 0}, "new": {"requests": 0, "failures": 0}},
-             "silent_s": 0.0, "old_suspect": false},
-    "reverts": {"error_rate": 1, "hard_breaker": 0, "operator": 0}, "in_flight": 3,
+             "silent_s": 0.0, "old_suspect": false, "stream": "errors", "streams": {}},
+    "reverts": {"error_rate": 1, "hard_breaker": 0, "operator": 0, "slow_rate": 0}, "in_flight": 3,
     "traffic": {"old": {"requests": 5, "failures": 1, "p50_ms": 1.5, "p99_ms": null},
                 "new": {"requests": 0, "failures": 0, "p50_ms": null, "p99_ms": null}}})"))
       << got;
+}
+
+TEST(StatusJson, EachStreamOfTheGateIsShownWithItsOwnNumbers) {
+  control::RouteStatus route = reverted();
+  control::StreamStatus errors, slow;
+  errors.sentence = "observing: new failed 0 of 100 requests";
+  slow.ruling = route.gate.ruling;
+  slow.ruling.stream = gate::Stream::Slow;
+  slow.ruling.reason = gate::Reason::SlowRate;
+  slow.thresholds = {10.3, 9.9, 4.4};
+  route.gate.ruling = slow.ruling;
+  route.gate.streams = {errors, slow};
+  const json::value got = route_json(route, {});
+  EXPECT_EQ(got.at_pointer("/gate/stream"), "slow");
+  EXPECT_EQ(got.at_pointer("/gate/reason"), "slow_rate");
+  EXPECT_EQ(got.at_pointer("/gate/streams/errors/verdict"), "inconclusive");
+  EXPECT_EQ(got.at_pointer("/gate/streams/errors/sentence"), "observing: new failed 0 of 100 requests");
+  EXPECT_EQ(got.at_pointer("/gate/streams/slow/verdict"), "fail");
+  EXPECT_EQ(got.at_pointer("/gate/streams/slow/thresholds/h_new"), 10.3);
 }
 
 TEST(StatusJson, AStoreThatWorksHasNoError) {

@@ -171,6 +171,25 @@ TEST(Gate, ItsErrorListReplacesTheDefault) {
   EXPECT_TRUE(contains(bad(with_route("gate: {max_error_rate: 30%}")), "\"30%\" is out of range 0.01%..25%"));
 }
 
+TEST(Gate, SlowAnswersAreAStreamOfTheirOwnWhenTheyAreAskedFor) {
+  EXPECT_FALSE(good(with_route("gate: {}")).routes[0].slow);
+  const gate::SlowRule defaults = *good(with_route("gate: {slow: {}}")).routes[0].slow;
+  EXPECT_DOUBLE_EQ(defaults.over_s, 0.5);
+  EXPECT_DOUBLE_EQ(defaults.max_rate, 0.05);
+  EXPECT_DOUBLE_EQ(defaults.margin, 0.02);
+  const gate::SlowRule given = *good(with_route("gate: {slow: {over: 300ms, max_rate: 1%}}")).routes[0].slow;
+  EXPECT_DOUBLE_EQ(given.over_s, 0.3);
+  EXPECT_DOUBLE_EQ(given.margin, 0.004) << "two fifths of the rate";
+  EXPECT_TRUE(contains(bad(with_route("gate: {slow: {over: 5ms}}")), "out of range 10ms..5m"));
+  EXPECT_TRUE(contains(bad(with_route("gate: {slow: {after: 1s}}")), "routes[0].gate.slow"));
+}
+
+TEST(Gate, ASlownessThatIsATimeoutBeforeIsWarnedAbout) {
+  EXPECT_TRUE(contains(warned(with_route("gate: {slow: {over: 30s}}")),
+                       "routes[0].gate.slow.over: nothing will ever be this slow: the response_header timeout"));
+  EXPECT_EQ(warned(with_route("gate: {slow: {over: 29s}}")), "");
+}
+
 TEST(Later, KeysOfTheProductSayThatTheyAreNotSupportedYet) {
   for (const char* keys : {"checks: {}", "notify: []", "tracing: {}"}) {
     EXPECT_TRUE(contains(bad(with(std::string(keys) + "\n")), "not supported by this version yet")) << keys;
@@ -187,7 +206,7 @@ TEST(Later, KeysOfTheProductSayThatTheyAreNotSupportedYet) {
   }
   for (const char* keys : {"sticky: {}", "force: {}", "writes: old", "hedge: {}", "rollout: {}",
       "mirror: {compare: {}}",
-                           "gate: {slow: {}}", "gate: {errors: [5xx, 'grpc:14']}", "gate: {on_fail: pause}",
+                           "gate: {errors: [5xx, 'grpc:14']}", "gate: {on_fail: pause}",
                            "gate: {on_fail: notify}", "match: {path: {regex: a}}",
                                "match: {headers: {a: {regex: a}}}"}) {
     EXPECT_TRUE(contains(bad(with_route(keys)), "not supported by this version yet")) << keys;

@@ -52,6 +52,19 @@ TEST(Ledger, TheLastCountsOfAStepOutliveItsEnd) {
   EXPECT_EQ(ledger.read(4)[Side::New], (SideTally{1, 0}));
 }
 
+TEST(Ledger, ASlowAnswerIsCountedBesideItsRequestAndOnlyInTheStepOfItsDispatch) {
+  Ledger ledger;
+  ledger.dispatched(Side::New, 1);
+  ledger.dispatched(Side::Old, 1);
+  ledger.slow(Side::New, 1, 1);
+  EXPECT_EQ(ledger.read(1)[Side::New], (SideTally{1, 0, 1}));
+  EXPECT_EQ(ledger.read(1)[Side::Old], (SideTally{1, 0, 0}));
+  ledger.dispatched(Side::New, 2);
+  ledger.slow(Side::New, 1, 2);
+  EXPECT_EQ(ledger.read(2)[Side::New], (SideTally{1, 0, 0}));
+  EXPECT_EQ(ledger.stale_failures(Side::New), 0u);
+}
+
 TEST(Ledger, LivesOnItsOwnCacheLines) {
   EXPECT_EQ(alignof(Ledger), kCacheLine);
   EXPECT_EQ(sizeof(Ledger) % kCacheLine, 0u);
@@ -66,31 +79,45 @@ TEST(Accumulator, AddsUpAllWorkersSinceTheLastTick) {
   }
   workers[1].failed(Side::New, 7, 7);
   workers[2].failed(Side::Old, 7, 7);
-  EXPECT_EQ(accumulator.take(7), (Counts{3, 1, 3, 1}));
-  EXPECT_EQ(accumulator.take(7), Counts{});
+  EXPECT_EQ(accumulator.take(7).errors, (Counts{3, 1, 3, 1}));
+  EXPECT_EQ(accumulator.take(7).errors, Counts{});
   workers[0].dispatched(Side::New, 7);
-  EXPECT_EQ(accumulator.take(7), (Counts{1, 0, 0, 0}));
+  EXPECT_EQ(accumulator.take(7).errors, (Counts{1, 0, 0, 0}));
+}
+
+TEST(Accumulator, GivesBothStreamsTheSameRequests) {
+  Ledger worker;
+  Accumulator accumulator({&worker}, 7);
+  for (int i = 0; i < 3; ++i) worker.dispatched(Side::New, 7);
+  worker.dispatched(Side::Old, 7);
+  worker.failed(Side::New, 7, 7);
+  worker.slow(Side::New, 7, 7);
+  worker.slow(Side::New, 7, 7);
+  worker.slow(Side::Old, 7, 7);
+  const StreamCounts counts = accumulator.take(7);
+  EXPECT_EQ(counts.errors, (Counts{3, 1, 1, 0}));
+  EXPECT_EQ(counts.slow, (Counts{3, 2, 1, 1}));
 }
 
 TEST(Accumulator, StartsAnewWithAStepEvenWhenAWorkerWasThereFirst) {
   std::array<Ledger, 2> workers;
   Accumulator accumulator({&workers[0], &workers[1]}, 1);
   for (Ledger& worker : workers) worker.dispatched(Side::New, 1);
-  EXPECT_EQ(accumulator.take(1), (Counts{2, 0, 0, 0}));
+  EXPECT_EQ(accumulator.take(1).errors, (Counts{2, 0, 0, 0}));
   workers[0].dispatched(Side::New, 3);  // ahead, in the slot of step 1
   workers[1].dispatched(Side::New, 1);  // behind
-  EXPECT_EQ(accumulator.take(1), (Counts{1, 0, 0, 0}));
-  EXPECT_EQ(accumulator.take(3), (Counts{1, 0, 0, 0}));
+  EXPECT_EQ(accumulator.take(1).errors, (Counts{1, 0, 0, 0}));
+  EXPECT_EQ(accumulator.take(3).errors, (Counts{1, 0, 0, 0}));
   workers[1].failed(Side::New, 1, 3);
   workers[1].dispatched(Side::New, 3);
-  EXPECT_EQ(accumulator.take(3), (Counts{1, 0, 0, 0}));
+  EXPECT_EQ(accumulator.take(3).errors, (Counts{1, 0, 0, 0}));
 }
 
 TEST(Accumulator, ANewOneTakesWhatWasCountedBeforeAsItsBaseline) {
   Ledger worker;
   for (int i = 0; i < 100; ++i) worker.dispatched(Side::New, 1);
   Accumulator accumulator({&worker}, 1);
-  EXPECT_EQ(accumulator.take(1), Counts{});
+  EXPECT_EQ(accumulator.take(1).errors, Counts{});
 }
 
 TEST(Accumulator, LosesNothingAndMixesNothingWhileAWorkerCounts) {
@@ -114,7 +141,7 @@ TEST(Accumulator, LosesNothingAndMixesNothingWhileAWorkerCounts) {
     const std::uint64_t now = step.load();
     if (now != last) total = {};
     last = now;
-    total += accumulator.take(now);
+    total += accumulator.take(now).errors;
     ASSERT_LE(total.new_failures, total.new_total);
     ASSERT_LE(total.new_total, kRequests);
     if (now / 2 % 2 == 1) {
@@ -122,7 +149,7 @@ TEST(Accumulator, LosesNothingAndMixesNothingWhileAWorkerCounts) {
     }
   }
   thread.join();
-  total += accumulator.take(last);
+  total += accumulator.take(last).errors;
   EXPECT_EQ(total.new_total, kRequests);
 }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace tidegate::observe {
 namespace {
 
@@ -39,6 +41,23 @@ TEST(LatencyTotals, WhatIsAboveAllBoundsIsShownAsTheLastBound) {
   LatencyTotals totals;
   totals.buckets.back() = 1;
   EXPECT_DOUBLE_EQ(*totals.quantile(0.5), 10.0);
+}
+
+TEST(LatencyTotals, MoreBoundsComeInBetweenEachOnce) {
+  constexpr double kMore[] = {0.3, 0.5, 0.3, 20.0};
+  const std::vector<double> bounds = latency_bounds(kMore);
+  EXPECT_EQ(bounds.size(), kLatencyBounds.size() + 2);
+  EXPECT_TRUE(std::is_sorted(bounds.begin(), bounds.end()));
+  LatencyHistogram histogram(bounds);
+  histogram.add(300ms);
+  histogram.add(301ms);
+  histogram.add(30s);
+  LatencyTotals totals(bounds);
+  totals.add(histogram);
+  const auto at = static_cast<std::size_t>(std::find(bounds.begin(), bounds.end(), 0.3) - bounds.begin());
+  EXPECT_EQ(totals.buckets[at], 1u);
+  EXPECT_EQ(totals.buckets[at + 1], 1u);
+  EXPECT_EQ(totals.buckets.back(), 1u);
 }
 
 TEST(LatencyTotals, NoDataHaveNoQuantile) { EXPECT_FALSE(LatencyTotals().quantile(0.5)); }

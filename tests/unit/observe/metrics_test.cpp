@@ -35,7 +35,7 @@ class MetricsPage : public ::testing::Test {
     live.routes.resize(2);
     for (LiveRoute& route : live.routes) {
       route.reverts = {{"error_rate", 0}, {"hard_breaker", 0}, {"operator", 0}};
-      route.thresholds = {12.5, 9.0, 3.0};
+      route.streams = {{gate::Stream::Errors, {}, {12.5, 9.0, 3.0}}};
     }
   }
 
@@ -172,7 +172,7 @@ TEST_F(MetricsPage, ExactlyOneVerdictAndOneReasonHold) {
     }
   }
   EXPECT_EQ(known[R"(tidegate_gate_verdict{route="api")"], 4);
-  EXPECT_EQ(known[R"(tidegate_gate_reason{route="api")"], 8);
+  EXPECT_EQ(known[R"(tidegate_gate_reason{route="api")"], 9);
   for (const auto& [family, count] : held) EXPECT_EQ(count, 1) << family;
   EXPECT_EQ(samples.at(R"(tidegate_gate_verdict{route="api",verdict="fail"})"), "1");
   EXPECT_EQ(samples.at(R"(tidegate_gate_verdict{route="web",verdict="inconclusive"})"), "1");
@@ -180,15 +180,15 @@ TEST_F(MetricsPage, ExactlyOneVerdictAndOneReasonHold) {
 }
 
 TEST_F(MetricsPage, EvidenceStandsBesideItsThresholdAndNoneIsMinusInfinity) {
-  live.routes[0].statistics.s_new = 4.5;
+  live.routes[0].streams[0].statistics.s_new = 4.5;
   live.routes[0].old_suspect = true;
   live.routes[0].latched = true;
-  EXPECT_EQ(sample(R"(tidegate_gate_statistic{route="api",statistic="s_new"})"), "4.5");
-  EXPECT_EQ(sample(R"(tidegate_gate_threshold{route="api",statistic="s_new"})"), "12.5");
-  EXPECT_EQ(sample(R"(tidegate_gate_statistic{route="api",statistic="s_rel"})"), "-Inf");
-  EXPECT_EQ(sample(R"(tidegate_gate_threshold{route="api",statistic="s_rel"})"), "9");
-  EXPECT_EQ(sample(R"(tidegate_gate_threshold{route="api",statistic="s_prom"})"), "3");
-  EXPECT_EQ(sample(R"(tidegate_gate_threshold{route="api",statistic="s_old"})"), "6");
+  EXPECT_EQ(sample(R"(tidegate_gate_statistic{route="api",stream="errors",statistic="s_new"})"), "4.5");
+  EXPECT_EQ(sample(R"(tidegate_gate_threshold{route="api",stream="errors",statistic="s_new"})"), "12.5");
+  EXPECT_EQ(sample(R"(tidegate_gate_statistic{route="api",stream="errors",statistic="s_rel"})"), "-Inf");
+  EXPECT_EQ(sample(R"(tidegate_gate_threshold{route="api",stream="errors",statistic="s_rel"})"), "9");
+  EXPECT_EQ(sample(R"(tidegate_gate_threshold{route="api",stream="errors",statistic="s_prom"})"), "3");
+  EXPECT_EQ(sample(R"(tidegate_gate_threshold{route="api",stream="errors",statistic="s_old"})"), "6");
   EXPECT_EQ(sample(R"(tidegate_gate_old_suspect{route="api"})"), "1");
   EXPECT_EQ(sample(R"(tidegate_gate_latched{route="api"})"), "1");
   EXPECT_EQ(sample(R"(tidegate_gate_latched{route="web"})"), "0");
