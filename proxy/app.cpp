@@ -49,6 +49,18 @@ route::Snapshot make_snapshot(const config::Config& config) {
 
 Duration of_seconds(double s) { return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(s)); }
 
+/// What the gate says when it says something else than before; what it does is said as a decision.
+void say_ruling(const std::string& route, const gate::Ruling& ruling, const std::string& sentence) {
+  const std::string line = "route " + route + ": the gate says " + std::string(gate::name(gate::verdict(ruling))) + " (" +
+                           std::string(gate::name(ruling.reason)) + "): " + sentence;
+  switch (ruling.reason) {
+    case gate::Reason::Attribution:
+    case gate::Reason::SharedDegradation:
+    case gate::Reason::WorseThanOld: return observe::log_warn(line);
+    default: return observe::log_info(line);
+  }
+}
+
 /// One socket a worker for the same address; a port of 0 is chosen by the first.
 struct OpenedListener {
   std::vector<int> descriptors;
@@ -186,7 +198,7 @@ void App::Parts::make_engine(store::State saved) {
   };
   engine = std::make_unique<control::Engine>(
       control::EngineSetup{config, snapshot, std::move(by_route), *writer, std::move(saved), events.on_decision, on_error,
-                           [](const std::string& notice) { observe::log_warn(notice); }});
+                           [](const std::string& notice) { observe::log_warn(notice); }, say_ruling});
 }
 
 void App::Parts::make_metrics() {

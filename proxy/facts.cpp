@@ -19,6 +19,9 @@ observe::LiveRoute live_route(const control::RouteStatus& from) {
   for (std::size_t i = 0; i < control::kRevertReasonCount; ++i) {
     to.reverts.push_back({control::name(static_cast<control::RevertReason>(i)), from.reverts[i]});
   }
+  for (std::size_t i = 0; i < control::kHoldReasonCount; ++i) {
+    to.holds.push_back({control::name(static_cast<control::HoldReason>(i)), from.holds[i]});
+  }
   to.stale_failures = from.stale_failures;
   return to;
 }

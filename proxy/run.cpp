@@ -32,10 +32,11 @@ void say(const store::Decision& made) {
   const std::string line = "route " + made.route + ": " + std::string(store::name(made.action)) + " " + made.from + " -> " +
                            made.to + " by " + made.actor + (made.reason.empty() ? "" : ": " + made.reason) + " (epoch " +
                            std::to_string(made.epoch) + ")";
-  if (made.action == store::Action::Revert) {
-    observe::log_warn(line);
-  } else {
-    observe::log_info(line);
+  switch (made.action) {
+    case store::Action::Revert:
+    case store::Action::Hold:
+    case store::Action::WouldRevert: return observe::log_warn(line);
+    default: return observe::log_info(line);
   }
 }
 

@@ -137,6 +137,7 @@ json::object gate(const config::Route& route) {
   if (errors.reset) counted.push_back("reset");
   out["errors"] = std::move(counted);
   out["slow"] = slow(route.slow);
+  out["on_fail"] = gate::name(route.on_fail);
   return out;
 }
 

@@ -53,6 +53,7 @@ json::object stream_json(const control::StreamStatus& gate) {
 json::object gate_json(const control::GateStatus& gate) {
   json::object out = stream_json(gate);
   out["stream"] = gate::name(gate.ruling.stream);
+  out["on_fail"] = gate::name(gate.on_fail);
   json::object streams;
   for (const control::StreamStatus& one : gate.streams) streams[gate::name(one.ruling.stream)] = stream_json(one);
   out["streams"] = std::move(streams);
@@ -85,6 +86,14 @@ json::object reverts_json(const control::RouteStatus& route) {
   return out;
 }
 
+json::object holds_json(const control::RouteStatus& route) {
+  json::object out;
+  for (std::size_t i = 0; i < route.holds.size(); ++i) {
+    out[control::name(static_cast<control::HoldReason>(i))] = route.holds[i];
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string utc_text(std::int64_t wall_ms) {
@@ -112,6 +121,7 @@ json::object route_json(const control::RouteStatus& route, const std::vector<Rou
   out["mirror"] = mirror_json(route, traffic->mirror);
   out["gate"] = gate_json(route.gate);
   out["reverts"] = reverts_json(route);
+  out["holds"] = holds_json(route);
   out["in_flight"] = traffic->in_flight;
   out["traffic"] =
       json::object{{"old", side_json(traffic->sides[Side::Old])}, {"new", side_json(traffic->sides[Side::New])}};

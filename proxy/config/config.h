@@ -38,6 +38,7 @@ struct Route {
   gate::Parameters gate;            ///< of the errors stream
   gate::ErrorRule errors;
   std::optional<gate::SlowRule> slow;  ///< empty: slowness is not looked at
+  gate::OnFail on_fail = gate::OnFail::Revert;
 };
 
 struct State {

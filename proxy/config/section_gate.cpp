@@ -52,11 +52,11 @@ void read_errors(const Value& value, Route& out) {
   });
 }
 
-/// One meaning today; the word is taken so that a file can say it.
-void read_on_fail(const Value& value, Route&) {
-  constexpr std::array<Choice<bool>, 1> kActions{{{"revert", true}}};
-  bool revert = true;
-  read_choice(value, revert, kActions);
+void read_on_fail(const Value& value, Route& out) {
+  using gate::OnFail;
+  constexpr std::array<Choice<OnFail>, 3> kActions{
+      {{"revert", OnFail::Revert}, {"pause", OnFail::Pause}, {"notify", OnFail::Notify}}};
+  read_choice(value, out.on_fail, kActions);
 }
 
 // Ranges: outside of them the rule's arithmetic loses its meaning (gate/README: 2 x max_error_rate is its lowest lane

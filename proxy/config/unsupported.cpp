@@ -45,8 +45,10 @@ struct Word {
 };
 
 constexpr std::array kWords{
-    Word{".protocol", "http2"},     Word{".protocol", "auto"},      Word{".gate.on_fail", "pause"},
-    Word{".gate.on_fail", "notify"}, Word{".gate.errors[]", "grpc:*"}, Word{"state.store", "etcd"},
+    Word{".protocol", "http2"},
+    Word{".protocol", "auto"},
+    Word{".gate.errors[]", "grpc:*"},
+    Word{"state.store", "etcd"},
 };
 
 bool matches(std::string_view pattern, std::string_view word) noexcept {

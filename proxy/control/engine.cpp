@@ -106,20 +106,28 @@ void Engine::tick() {
   const double dt = seconds(now - last_tick_);
   last_tick_ = now;
   for (const auto& route : routes_) {
-    const Weight before = route->weight();
-    if (const auto ruling = route->tick(dt)) revert_by_gate(*route, *ruling, before);
+    const RouteControl::Ticked ticked = route->tick(dt);
+    if (ticked.order) carry_out(*route, *ticked.order);
+    if (ticked.news && setup_.on_ruling) {
+      const gate::Gate& of = route->gate().gate(ticked.news->stream);
+      setup_.on_ruling(route->name(), *ticked.news, gate::sentence(*ticked.news, of.parameters()));
+    }
   }
   if (!setup_.writer.healthy()) note_store_error(setup_.writer.last_error());
 }
 
-void Engine::revert_by_gate(RouteControl& route, const gate::Ruling& ruling, Weight before) {
-  const gate::Gate& of = route.gate().gate(ruling.stream);
-  std::string sentence = gate::sentence(ruling, of.parameters());
-  route.revert(revert_reason(ruling.reason), sentence, ++epoch_);
-  store::Decision made = decision(route, store::Action::Revert, Command{"gate", std::move(sentence), {}});
+/// A decision of the gate. Only a revert changes the route (and its epoch: what a person has seen of a route that the gate
+/// merely watches is still true).
+void Engine::carry_out(RouteControl& route, const RouteControl::Order& order) {
+  const Weight before = route.weight();
+  ++epoch_;
+  if (order.action == store::Action::Revert) route.revert(revert_reason(order.ruling.reason), order.sentence, epoch_);
+  store::Decision made = decision(route, order.action, Command{"gate", order.sentence, {}});
+  made.epoch = epoch_;
   made.from = before.text();
-  made.to = "0";
-  made.record = decision_record(ruling, of.parameters(), of.thresholds(), before);
+  made.to = route.weight().text();
+  const gate::Gate& of = route.gate().gate(order.ruling.stream);
+  made.record = decision_record(order.ruling, of.parameters(), of.thresholds(), before);
   announce(made);
   save_protective(route, made, [](const Outcome&) {});
 }

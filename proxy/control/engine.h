@@ -31,6 +31,8 @@ struct EngineSetup {
   std::function<void(const store::Decision&)> on_decision;  ///< control thread; after it is in force
   std::function<void(const std::string&)> on_store_error;   ///< control thread; at most once a minute
   std::function<void(const std::string&)> on_notice{};      ///< inside start(): what an operator should know
+  /// Control thread: a route's gate says something else than before, and why.
+  std::function<void(const std::string& route, const gate::Ruling&, const std::string& sentence)> on_ruling{};
 };
 
 class Engine {
@@ -66,7 +68,7 @@ class Engine {
   void take_over_saved_state();
   void schedule_tick();
   void tick();
-  void revert_by_gate(RouteControl& route, const gate::Ruling& ruling, Weight before);
+  void carry_out(RouteControl& route, const RouteControl::Order& order);
   store::Decision decision(const RouteControl& route, store::Action action, const Command& command) const;
   void announce(const store::Decision& decision);
   void save_protective(RouteControl& route, const store::Decision& decision, Reply reply);

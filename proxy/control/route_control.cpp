@@ -56,6 +56,8 @@ void RouteControl::set_weight(Weight weight, std::uint64_t epoch) {
   step_ = (step_ + 1) % route::LiveRoute::kSteps;
   publish();
   gate_.step(weight.share());
+  alarm_.forget();
+  shared_.forget();
 }
 
 void RouteControl::set_mirror(Weight percent, std::uint64_t epoch) {
@@ -88,12 +90,41 @@ void RouteControl::latch_again(std::string reason, std::uint64_t epoch) {
   publish();
 }
 
-std::optional<gate::Ruling> RouteControl::tick(double dt_s) {
+RouteControl::Ticked RouteControl::tick(double dt_s) {
   const gate::StreamCounts counts = accumulator_.take(step_);
-  if (latched_) return std::nullopt;
+  if (latched_) return {};
   ruling_ = gate_.tick(counts, dt_s);
-  if (ruling_.decision == gate::Decision::Revert) return ruling_;
-  return std::nullopt;
+  Ticked out{order(dt_s)};
+  // Without traffic of new there is nothing to tell, and an order is told by itself.
+  if (weight_ != Weight::none() && news_.tick(ruling_.reason, dt_s) && !out.order) out.news = ruling_;
+  return out;
+}
+
+/// A revert is asked for until it is done; what leaves the weight as it is, once an alarm. A weight that is not durable
+/// yet must not become so as a part of a line of history: then the line waits for a later tick.
+std::optional<RouteControl::Order> RouteControl::order(double dt_s) {
+  const bool fail = ruling_.decision == gate::Decision::Revert;
+  if (fail && configured_.on_fail == gate::OnFail::Revert) return Order{store::Action::Revert, ruling_, said(ruling_)};
+  if (exposure_pending_) return std::nullopt;
+  const bool begins = alarm_.tick(fail, dt_s);
+  const bool shares = shared_.tick(ruling_.reason == gate::Reason::SharedDegradation, dt_s);
+  if (!begins && !shares) return std::nullopt;
+  const bool what_if = begins && configured_.on_fail == gate::OnFail::Notify;
+  const HoldReason why = shares ? HoldReason::SharedDegradation : what_if ? HoldReason::Notify : HoldReason::Pause;
+  ++holds_[static_cast<std::size_t>(why)];
+  return Order{what_if ? store::Action::WouldRevert : store::Action::Hold, ruling_, said(ruling_)};
+}
+
+/// The ruling in words, and what becomes of it.
+std::string RouteControl::said(const gate::Ruling& ruling) const {
+  std::string out = gate::sentence(ruling, gate_.gate(ruling.stream).parameters());
+  if (ruling.decision != gate::Decision::Revert) return out;
+  switch (configured_.on_fail) {
+    case gate::OnFail::Revert: return out;
+    case gate::OnFail::Pause: return out + "; the weight stays (on_fail: pause)";
+    case gate::OnFail::Notify: return "would have reverted: " + out + " (on_fail: notify)";
+  }
+  return out;
 }
 
 store::RouteRecord RouteControl::record() const {
@@ -112,9 +143,15 @@ store::RouteRecord RouteControl::record() const {
 GateStatus RouteControl::gate_status() const {
   const auto stream_status = [this](const gate::Ruling& ruling) -> StreamStatus {
     const gate::Gate& of = gate_.gate(ruling.stream);
-    return {ruling, of.thresholds(), gate::sentence(ruling, of.parameters()), of.old_suspect()};
+    StreamStatus one{ruling, of.thresholds(), said(ruling), of.old_suspect()};
+    // What is done, and not what the gate would do: the verdict is `fail` either way.
+    if (ruling.decision == gate::Decision::Revert && configured_.on_fail != gate::OnFail::Revert) {
+      one.ruling.decision = gate::Decision::Hold;
+    }
+    return one;
   };
   GateStatus out{stream_status(ruling_)};
+  out.on_fail = configured_.on_fail;
   if (latched_) out.sentence = latch_reason_;
   for (const gate::Stream stream : {gate::Stream::Errors, gate::Stream::Slow}) {
     if (gate_.has(stream)) out.streams.push_back(stream_status(gate_.ruling(stream)));
@@ -137,6 +174,7 @@ RouteStatus RouteControl::status() const {
   out.epoch = epoch_;
   out.gate = gate_status();
   out.reverts = reverts_;
+  out.holds = holds_;
   for (const gate::Ledger* ledger : ledgers_) {
     for (const Side side : {Side::Old, Side::New}) out.stale_failures[side] += ledger->stale_failures(side);
   }

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "config/config.h"
+#include "control/alarm.h"
 #include "control/status.h"
 #include "gate/accumulator.h"
 #include "gate/route_gate.h"
@@ -55,8 +56,17 @@ class RouteControl {
   bool exposure_pending() const noexcept { return exposure_pending_; }
   void set_exposure_pending(bool pending) noexcept { exposure_pending_ = pending; }
 
-  /// One tick of the gate. @return the ruling when it orders a revert.
-  std::optional<gate::Ruling> tick(double dt_s);
+  /// What a tick of the gate asks the engine for.
+  struct Order {
+    store::Action action;  ///< Revert: not done yet. Hold, WouldRevert: the weight stays, once an alarm
+    gate::Ruling ruling;
+    std::string sentence;
+  };
+  struct Ticked {
+    std::optional<Order> order{};
+    std::optional<gate::Ruling> news{};  ///< its reason is another than before: for the log
+  };
+  Ticked tick(double dt_s);
   const gate::RouteGate& gate() const noexcept { return gate_; }
 
   store::RouteRecord record() const;
@@ -65,6 +75,8 @@ class RouteControl {
  private:
   void publish();
   GateStatus gate_status() const;
+  std::optional<Order> order(double dt_s);
+  std::string said(const gate::Ruling& ruling) const;
 
   const config::Route& configured_;
   const route::Route& route_;
@@ -80,7 +92,11 @@ class RouteControl {
   gate::Accumulator accumulator_;
   gate::RouteGate gate_;
   gate::Ruling ruling_;
+  AlarmEpisode alarm_;   // that on_fail keeps from being a revert
+  AlarmEpisode shared_;  // that old shares
+  RulingNews news_;
   std::array<std::uint64_t, kRevertReasonCount> reverts_{};
+  std::array<std::uint64_t, kHoldReasonCount> holds_{};
 };
 
 }  // namespace tidegate::control

@@ -23,6 +23,14 @@ constexpr std::string_view name(RevertReason reason) noexcept {
   return names[static_cast<std::size_t>(reason)];
 }
 
+/// Why an alarm left the weight as it was: label of tidegate_gate_holds_total.
+enum class HoldReason : std::uint8_t { SharedDegradation, Pause, Notify };
+inline constexpr std::size_t kHoldReasonCount = 3;
+constexpr std::string_view name(HoldReason reason) noexcept {
+  constexpr std::array<std::string_view, kHoldReasonCount> names{"shared_degradation", "pause", "notify"};
+  return names[static_cast<std::size_t>(reason)];
+}
+
 /// What a stream of the gate says.
 struct StreamStatus {
   gate::Ruling ruling;
@@ -33,6 +41,7 @@ struct StreamStatus {
 
 /// The stream that says most; the sentence of a latched route is why it was reverted.
 struct GateStatus : StreamStatus {
+  gate::OnFail on_fail = gate::OnFail::Revert;
   std::vector<StreamStatus> streams{};  ///< all of them: errors, and slow if the route has it
 };
 
@@ -50,6 +59,7 @@ struct RouteStatus {
   std::uint64_t epoch = 0;        ///< of the route's last decision
   GateStatus gate;
   std::array<std::uint64_t, kRevertReasonCount> reverts{};
+  std::array<std::uint64_t, kHoldReasonCount> holds{};
   PerSide<std::uint64_t> stale_failures;  ///< known after their step had ended: not judged
 };
 

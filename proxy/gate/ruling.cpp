@@ -31,8 +31,14 @@ std::string_view name(Verdict verdict) noexcept {
 
 Verdict verdict(Decision decision, Reason reason) noexcept {
   if (decision == Decision::Promote) return Verdict::Pass;
-  if (decision == Decision::Revert || reason == Reason::WorseThanOld) return Verdict::Fail;
-  return Verdict::Inconclusive;
+  if (decision == Decision::Revert) return Verdict::Fail;
+  switch (reason) {
+    case Reason::HardBreaker:
+    case Reason::ErrorRate:
+    case Reason::SlowRate:
+    case Reason::WorseThanOld: return Verdict::Fail;
+    default: return Verdict::Inconclusive;
+  }
 }
 
 }  // namespace tidegate::gate

@@ -54,7 +54,8 @@ std::string_view name(Decision decision) noexcept;
 std::string_view name(Reason reason) noexcept;
 std::string_view name(Verdict verdict) noexcept;
 
-/// A revert and `worse_than_old` are `fail`: in both, new is proven to be worse than it may be, at the stated error
+/// An alarm that was attributed to new (`error_rate`, `slow_rate`, `hard_breaker`: a revert, or a hold where `on_fail` keeps
+/// the weight) and `worse_than_old` are `fail`: in all, new is proven to be worse than it may be, at the stated error
 /// probability. (That `worse_than_old` moves no weight is in the decision, not in the verdict: it is a proof, but not
 /// one that users must be protected from at once.) A promotion is `pass`. What holds for want of evidence is
 /// `inconclusive`: `observing` and `no_data` have too little, `attribution` cannot tell yet whose failure it is, and

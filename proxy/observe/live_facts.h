@@ -35,6 +35,7 @@ struct LiveRoute {
   bool latched = false;
   Weight mirror;                           ///< share of requests that are copied
   std::vector<ReasonCount> reverts;        ///< every reason there is, those that never happened at 0
+  std::vector<ReasonCount> holds;          ///< alarms that left the weight as it was
   PerSide<std::uint64_t> stale_failures;   ///< known after their step had ended: not judged
 };
 

@@ -78,10 +78,13 @@ void Metrics::add_evidence(Exposition& page, const LiveFacts& live) const {
 
 void Metrics::add_reverts(Exposition& page, const LiveFacts& live) const {
   auto reverts = page.counter("tidegate_reverts_total", "Reverts to old, by the reason.");
+  auto holds = page.counter("tidegate_gate_holds_total",
+                            "Alarms of the gate that left the weight as it was: shared with old, or by on_fail.");
   auto stale = page.counter("tidegate_gate_stale_failures_total",
                             "Failures that were known after their step had ended and were not judged.");
   for_each_route(setup_.routes, live, [&](const Route& route, const LiveRoute& now) {
     for (const ReasonCount& one : now.reverts) reverts.add({{"route", route.name}, {"reason", one.reason}}, one.count);
+    for (const ReasonCount& one : now.holds) holds.add({{"route", route.name}, {"reason", one.reason}}, one.count);
     for (const Side side : {Side::Old, Side::New}) {
       stale.add({{"route", route.name}, {"side", name(side)}}, now.stale_failures[side]);
     }

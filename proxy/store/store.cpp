@@ -7,7 +7,7 @@
 namespace tidegate::store {
 namespace {
 
-constexpr std::array<std::string_view, 4> kActions{"weight", "mirror", "revert", "rearm"};
+constexpr std::array<std::string_view, 6> kActions{"weight", "mirror", "revert", "rearm", "hold", "would_revert"};
 
 }  // namespace
 

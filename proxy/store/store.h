@@ -38,7 +38,14 @@ struct RouteRecord {
   friend bool operator==(const RouteRecord&, const RouteRecord&) = default;
 };
 
-enum class Action : std::uint8_t { Weight, Mirror, Revert, Rearm };
+enum class Action : std::uint8_t {
+  Weight,
+  Mirror,
+  Revert,
+  Rearm,
+  Hold,         ///< an alarm of the gate that left the weight as it was: shared with old, or `on_fail: pause`
+  WouldRevert,  ///< the same with `on_fail: notify`
+};
 std::string_view name(Action action) noexcept;
 std::optional<Action> action_named(std::string_view name) noexcept;
 

@@ -237,6 +237,32 @@ def test_when_both_sides_fail_alike_the_gate_holds(lab, gate):
     status = tidegate.api.route()
     assert status["weight"]["effective"] == 50 and sum(status["reverts"].values()) == 0
     assert tidegate.api.metric("tidegate_gate_verdict", verdict="fail") == 0
+    made = eventually(lambda: tidegate.api.history("all"), "the decision in the history")[0]
+    assert (made["action"], made["actor"], made["from"], made["to"]) == ("hold", "gate", "50", "50")
+    assert "held because old fails too" in made["reason"]
+    eventually(lambda: any("shared degradation" in line for line in tidegate.lines), "the line of the log")
+
+
+@pytest.mark.parametrize("on_fail, action", [("pause", "hold"), ("notify", "would_revert")])
+def test_an_alarm_that_may_not_revert_leaves_the_weight_and_one_line_of_history(lab, on_fail, action):
+    old, new = lab.nginx("old"), lab.nginx("new")
+    new.fail()
+    tidegate = lab.proxy(old, new, weight=50, route={"gate": {**FAST, "on_fail": on_fail}})
+    with Load(tidegate.address, clients=4) as load:
+        made = eventually(lambda: tidegate.api.history("all"), "the decision in the history", 20)[0]
+        eventually(lambda: tidegate.api.route()["gate"]["verdict"] == "fail", "the verdict")
+        seen = load.total
+        eventually(lambda: load.total > seen + 500, "traffic afterwards", 20)
+    assert (made["action"], made["actor"], made["from"], made["to"]) == (action, "gate", "50", "50")
+    assert f"on_fail: {on_fail}" in made["reason"] and made["record"]["window"]
+    status = tidegate.api.route()
+    assert not status["latched"] and status["weight"]["effective"] == 50 and sum(status["reverts"].values()) == 0
+    assert status["gate"]["on_fail"] == on_fail and status["holds"][on_fail] == 1
+    assert [d["action"] for d in tidegate.api.history()] == [action]
+    assert tidegate.api.metric("tidegate_gate_holds_total", reason=on_fail) == 1
+    assert tidegate.api.metric("tidegate_reverts_total") == 0
+    line = eventually(lambda: [one for one in tidegate.lines if f"route all: {action} 50 -> 50 by gate" in one], "the line")
+    assert len(line) == 1
 
 
 def test_three_requests_with_one_error_hold(lab):

@@ -53,8 +53,10 @@ TEST(StatusJson, ARouteSaysEverythingThatWasPromised) {
              "thresholds": {"h_new": 9.0, "h_rel": 8.0, "h_prom": 3.0},
              "window": {"seconds": 0.5, "old": {"requests": 60, "failures": 0}, "new": {"requests": 60, "failures": 12}},
              "step": {"seconds": 0.0, "old": {"requests": 0, "failures": 0}, "new": {"requests": 0, "failures": 0}},
-             "silent_s": 0.0, "old_suspect": false, "stream": "errors", "streams": {}},
-    "reverts": {"error_rate": 1, "hard_breaker": 0, "operator": 0, "slow_rate": 0}, "in_flight": 3,
+             "silent_s": 0.0, "old_suspect": false, "stream": "errors",
+             "on_fail": "revert", "streams": {}},
+    "reverts": {"error_rate": 1, "hard_breaker": 0, "operator": 0, "slow_rate": 0},
+    "holds": {"shared_degradation": 0, "pause": 0, "notify": 0}, "in_flight": 3,
     "traffic": {"old": {"requests": 5, "failures": 1, "p50_ms": 1.5, "p99_ms": null},
                 "new": {"requests": 0, "failures": 0, "p50_ms": null, "p99_ms": null}}})"))
       << got;

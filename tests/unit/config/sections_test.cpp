@@ -184,6 +184,15 @@ TEST(Gate, SlowAnswersAreAStreamOfTheirOwnWhenTheyAreAskedFor) {
   EXPECT_TRUE(contains(bad(with_route("gate: {slow: {after: 1s}}")), "routes[0].gate.slow"));
 }
 
+TEST(Gate, WhatAnAlarmDoesIsAWord) {
+  const auto on_fail = [](const char* keys) { return good(with_route(keys)).routes[0].on_fail; };
+  EXPECT_EQ(on_fail("gate: {}"), gate::OnFail::Revert);
+  EXPECT_EQ(on_fail("gate: {on_fail: revert}"), gate::OnFail::Revert);
+  EXPECT_EQ(on_fail("gate: {on_fail: pause}"), gate::OnFail::Pause);
+  EXPECT_EQ(on_fail("gate: {on_fail: notify}"), gate::OnFail::Notify);
+  EXPECT_TRUE(contains(bad(with_route("gate: {on_fail: ignore}")), "is not one of revert, pause, notify"));
+}
+
 TEST(Gate, ASlownessThatIsATimeoutBeforeIsWarnedAbout) {
   EXPECT_TRUE(contains(warned(with_route("gate: {slow: {over: 30s}}")),
                        "routes[0].gate.slow.over: nothing will ever be this slow: the response_header timeout"));
@@ -206,8 +215,7 @@ TEST(Later, KeysOfTheProductSayThatTheyAreNotSupportedYet) {
   }
   for (const char* keys : {"sticky: {}", "force: {}", "writes: old", "hedge: {}", "rollout: {}",
       "mirror: {compare: {}}",
-                           "gate: {errors: [5xx, 'grpc:14']}", "gate: {on_fail: pause}",
-                           "gate: {on_fail: notify}", "match: {path: {regex: a}}",
+                           "gate: {errors: [5xx, 'grpc:14']}", "match: {path: {regex: a}}",
                                "match: {headers: {a: {regex: a}}}"}) {
     EXPECT_TRUE(contains(bad(with_route(keys)), "not supported by this version yet")) << keys;
   }

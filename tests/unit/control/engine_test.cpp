@@ -34,23 +34,9 @@ TEST_F(EngineTest, EpochsGrowFromTheOneThatWasSaved) {
 
 TEST_F(EngineTest, ADeadNewSideIsRevertedLatchedAndRecorded) {
   start(one_route(50));
-  for (int i = 0; i < 200; ++i) {
-    ledger_.dispatched(Side::New, 0);
-    ledger_.failed(Side::New, 0, 0);
-    ledger_.dispatched(Side::Old, 0);
-  }
-  // The breaker wants its failures over 0.2 s: keep failing until it decides.
-  std::atomic<bool> decided{false};
-  std::thread traffic([&] {
-    while (!decided) {
-      ledger_.dispatched(Side::New, 0);
-      ledger_.failed(Side::New, 0, 0);
-      std::this_thread::yield();
-    }
-  });
+  fail_new();
   const store::Decision made = wait_for(store::Action::Revert);
-  decided = true;
-  traffic.join();
+  stop_traffic();
   EXPECT_EQ(in_force(), Weight::none());
   EXPECT_EQ(made.actor, "gate");
   EXPECT_EQ(made.from, "50");
@@ -62,6 +48,53 @@ TEST_F(EngineTest, ADeadNewSideIsRevertedLatchedAndRecorded) {
   const Status now = status();
   EXPECT_TRUE(now.routes.front().latched);
   EXPECT_EQ(now.routes.front().reverts[static_cast<std::size_t>(RevertReason::HardBreaker)], 1u);
+}
+
+TEST_F(EngineTest, WithPauseAnAlarmLeavesTheWeightAndIsRecordedOnce) {
+  config::Config config = one_route(50);
+  config.routes.front().on_fail = gate::OnFail::Pause;
+  start(config);
+  fail_new();
+  const store::Decision made = wait_for(store::Action::Hold);
+  EXPECT_EQ(made.actor, "gate");
+  EXPECT_EQ(made.from, "50");
+  EXPECT_EQ(made.to, "50");
+  EXPECT_NE(made.reason.find("the weight stays (on_fail: pause)"), std::string::npos) << made.reason;
+  EXPECT_EQ(made.epoch, 1u);
+  EXPECT_EQ(in_force().text(), "50");
+  RouteStatus route = status().routes.front();
+  EXPECT_FALSE(route.latched);
+  EXPECT_EQ(gate::verdict(route.gate.ruling), gate::Verdict::Fail);
+  EXPECT_EQ(route.gate.ruling.decision, gate::Decision::Hold);
+  EXPECT_EQ(route.holds[static_cast<std::size_t>(HoldReason::Pause)], 1u);
+  EXPECT_EQ(route.epoch, 0u) << "what a person has seen of the route is still true";
+  EXPECT_EQ(route.reverts, (std::array<std::uint64_t, kRevertReasonCount>{}));
+  // Another weight is another step: the alarm that stands there is recorded again.
+  ASSERT_TRUE(set_weight(25).has_value());
+  while (status().routes.front().holds[static_cast<std::size_t>(HoldReason::Pause)] < 2) std::this_thread::yield();
+  EXPECT_EQ(decisions().back().from, "25");
+}
+
+TEST_F(EngineTest, WithNotifyAnAlarmIsOnlySaid) {
+  config::Config config = one_route(50);
+  config.routes.front().on_fail = gate::OnFail::Notify;
+  start(config);
+  fail_new();
+  const store::Decision made = wait_for(store::Action::WouldRevert);
+  EXPECT_EQ(made.to, "50");
+  EXPECT_EQ(made.reason.find("would have reverted: new failed"), 0u) << made.reason;
+  EXPECT_EQ(in_force().text(), "50");
+  EXPECT_EQ(status().routes.front().holds[static_cast<std::size_t>(HoldReason::Notify)], 1u);
+}
+
+TEST_F(EngineTest, ASharedDegradationIsADecisionOfTheGateAndHoldsTheWeight) {
+  start(one_route(50));
+  fail_new(true);
+  const store::Decision made = wait_for(store::Action::Hold);
+  EXPECT_NE(made.reason.find("shared degradation: "), std::string::npos) << made.reason;
+  EXPECT_EQ(made.from, made.to);
+  EXPECT_EQ(in_force().text(), "50");
+  EXPECT_EQ(status().routes.front().holds[static_cast<std::size_t>(HoldReason::SharedDegradation)], 1u);
 }
 
 TEST_F(EngineTest, ARaiseOnALatchedRouteIsAConflictThatNamesTheWayOut) {

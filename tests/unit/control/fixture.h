@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <future>
@@ -11,6 +12,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "control/engine.h"
@@ -91,6 +93,7 @@ class EngineTest : public testing::Test {
     engine_->start();
   }
   void TearDown() override {
+    stop_traffic();
     engine_.reset();
     writer_.reset();
   }
@@ -116,6 +119,30 @@ class EngineTest : public testing::Test {
   }
   Weight in_force() const { return snapshot_->routes().front().live->split().weight; }
 
+  /// Requests to both sides from now on; those to new fail, and those to old do if they are told to.
+  void fail_new(bool old_too = false) {
+    traffic_ = std::thread([this, old_too] {
+      while (!traffic_ends_) {
+        const std::uint32_t step = snapshot_->routes().front().live->split().step;
+        for (const Side side : {Side::New, Side::Old}) {
+          ledger_.dispatched(side, step);
+          if (side == Side::New || old_too) ledger_.failed(side, step, step);
+        }
+        std::this_thread::yield();
+      }
+    });
+  }
+  void stop_traffic() {
+    traffic_ends_ = true;
+    if (traffic_.joinable()) traffic_.join();
+    traffic_ends_ = false;
+  }
+  /// Those that were made so far.
+  std::vector<store::Decision> decisions() {
+    const std::lock_guard lock(mutex_);
+    return decisions_;
+  }
+
   /// Waits until a decision with that action was made.
   store::Decision wait_for(store::Action action) {
     std::unique_lock lock(mutex_);
@@ -137,6 +164,9 @@ class EngineTest : public testing::Test {
   std::optional<Engine> engine_;
 
  private:
+  std::thread traffic_;
+  std::atomic<bool> traffic_ends_{false};
+
   void note(const store::Decision& made) {
     const std::lock_guard lock(mutex_);
     decisions_.push_back(made);

@@ -266,6 +266,8 @@ TEST(Gate, VerdictsHaveTheWordsOfTheProduct) {
   EXPECT_EQ(verdict(Decision::Revert, Reason::HardBreaker), Verdict::Fail);
   EXPECT_EQ(verdict(Decision::Revert, Reason::ErrorRate), Verdict::Fail);
   EXPECT_EQ(verdict(Decision::Hold, Reason::WorseThanOld), Verdict::Fail);
+  EXPECT_EQ(verdict(Decision::Hold, Reason::ErrorRate), Verdict::Fail) << "held by on_fail, failed all the same";
+  EXPECT_EQ(verdict(Decision::Hold, Reason::SlowRate), Verdict::Fail);
   for (const Reason r : {Reason::Observing, Reason::NoData, Reason::Attribution, Reason::SharedDegradation}) {
     EXPECT_EQ(verdict(Decision::Hold, r), Verdict::Inconclusive) << name(r);
   }

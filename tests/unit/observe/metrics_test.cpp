@@ -35,6 +35,7 @@ class MetricsPage : public ::testing::Test {
     live.routes.resize(2);
     for (LiveRoute& route : live.routes) {
       route.reverts = {{"error_rate", 0}, {"hard_breaker", 0}, {"operator", 0}};
+      route.holds = {{"shared_degradation", 0}, {"pause", 0}, {"notify", 0}};
       route.streams = {{gate::Stream::Errors, {}, {12.5, 9.0, 3.0}}};
     }
   }
