@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <ctime>
 
+#include "gate/old_detector.h"
+
 namespace tidegate::admin {
 
 namespace json = boost::json;
@@ -40,6 +42,7 @@ json::object stream_json(const control::StreamStatus& gate) {
                                    {"s_rel", number(ruling.statistics.s_rel)},
                                    {"s_prom", number(ruling.statistics.s_prom)}};
   out["thresholds"] = json::object{{"h_new", number(gate.thresholds.h_new)},
+                                   {"h_old", gate::OldDetector::kSuspect},
                                    {"h_rel", number(gate.thresholds.h_rel)},
                                    {"h_prom", number(gate.thresholds.h_prom)}};
   out["window"] = ruling.window ? json::value(window(*ruling.window)) : json::value(nullptr);

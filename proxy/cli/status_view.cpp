@@ -36,8 +36,34 @@ Tone tone_of(const std::string& verdict) {
 
 std::string gate_line(const json::value& route) {
   std::string out = printable(text_at(route, {"gate", "verdict"}));
+  const std::string on_fail = text_at(route, {"gate", "on_fail"});
+  if (!on_fail.empty() && on_fail != "revert") out += " (on_fail: " + printable(on_fail) + ", reverts nothing)";
   if (true_at(route, {"gate", "old_suspect"})) out += " (old is failing, too)";
   return out + " - " + printable(text_at(route, {"gate", "sentence"}));
+}
+
+/// "4.5 of 8.7": the evidence, and where it is taken as proof.
+std::string evidence(const json::value& stream, std::string_view statistic, std::string_view threshold) {
+  const auto text = [](const json::value& value) -> std::string {
+    if (!value.is_number()) return "-";
+    char out[40];
+    std::snprintf(out, sizeof out, "%.1f", value.to_number<double>());
+    return out;
+  };
+  return text(at(stream, {"statistics", statistic})) + " of " + text(at(stream, {"thresholds", threshold}));
+}
+
+/// Each stream of the gate with its evidence; empty for a server that has none.
+std::string evidence_table(const json::value& route) {
+  const auto* streams = at(route, {"gate", "streams"}).if_object();
+  if (streams == nullptr || streams->empty()) return {};
+  Table table(std::vector<Table::Align>(6, Table::Align::Left));
+  table.row({"stream", "verdict", "new too high", "old too high", "new worse", "not worse"});
+  for (const auto& [name, stream] : *streams) {
+    table.row({printable(std::string(name)), printable(text_at(stream, {"verdict"})), evidence(stream, "s_new", "h_new"),
+               evidence(stream, "s_old", "h_old"), evidence(stream, "s_rel", "h_rel"), evidence(stream, "s_prom", "h_prom")});
+  }
+  return table.text(2);
 }
 
 std::string mirror_line(const json::value& mirror) {
@@ -122,7 +148,7 @@ std::string route_view(const json::value& route, const ViewStyle& style) {
   if (const json::value& mirror = at(route, {"mirror"}); !mirror.is_null()) {
     out += labelled("mirror", mirror_line(mirror), style);
   }
-  return out + traffic_table(route, style);
+  return out + evidence_table(route) + traffic_table(route, style);
 }
 
 std::string status_view(const json::value& status, const ViewStyle& style) {

@@ -188,9 +188,38 @@ def test_weight_mirror_revert_rearm_history_one_after_the_other(lab, proxy):
     assert lab.client(proxy).get("/").text == "new"
 
 
+def test_the_status_shows_each_streams_verdict_with_its_numbers(lab):
+    origin = lab.origin(serve(ok("x")), record=False)
+    tidegate = lab.proxy(origin, origin, weight=50, route={"gate": {"slow": {"over": "1s"}, "on_fail": "notify"}})
+    shown = tidegate.cli("status", "all").stdout
+    assert re.search(r"stream +verdict +new too high", shown), shown
+    for stream, threshold in (("errors", "8.9"), ("slow", "10.3")):
+        assert re.search(rf"{stream} +inconclusive +- of {threshold} +0.0 of 6.0", shown), shown
+    assert "on_fail: notify, reverts nothing" in shown
+
+
 def test_revert_all_reverts_every_route(lab, proxy):
     result = proxy.cli("revert", "--all")
     assert result.returncode == 0 and proxy.api.route()["latched"]
+
+
+def test_revert_all_shuts_every_gate_of_several_routes_at_once(lab):
+    old, new = lab.origin(serve(ok("old"))), lab.origin(serve(ok("new")))
+    tidegate = lab.tidegate({
+        "workers": 2, "listeners": [{"address": "127.0.0.1:0"}], "admin": {"address": "127.0.0.1:0"},
+        "clusters": {"old": {"endpoints": [old.address]}, "new": {"endpoints": [new.address]}},
+        "routes": [{"name": "a", "match": {"path": {"prefix": "/a"}}, "weight": 100}, {"name": "b", "weight": 100}]})
+    client = lab.client(tidegate)
+    assert [client.get(path).text for path in ("/a", "/b")] == ["new", "new"]
+    result = tidegate.cli("revert", "--all", "--reason", "region down", "-o", "json")
+    assert result.returncode == 0 and sorted(r["name"] for r in json.loads(result.stdout)["routes"]) == ["a", "b"]
+    assert [client.get(path).text for path in ("/a", "/b")] == ["old", "old"]
+    for route in ("a", "b"):
+        status = tidegate.api.route(route)
+        assert status["latched"] and status["latch_reason"] == "region down" and status["reverts"]["operator"] == 1
+    assert sorted(d["route"] for d in tidegate.api.history()) == ["a", "b"]
+    assert tidegate.cli("rearm", "a").returncode == 0
+    assert not tidegate.api.route("a")["latched"] and tidegate.api.route("b")["latched"]
 
 
 def test_the_server_may_come_from_the_environment(proxy):

@@ -50,7 +50,7 @@ TEST(StatusJson, ARouteSaysEverythingThatWasPromised) {
     "mirror": {"file": 0, "percent": 12.5, "received": 10, "mirrored": 7, "dropped": {}, "in_flight": 1},
     "gate": {"verdict": "fail", "decision": "revert", "reason": "error_rate", "sentence": "new failed 12 of 60 requests",
              "statistics": {"s_new": 9.5, "s_old": 0.0, "s_rel": null, "s_prom": 0.0},
-             "thresholds": {"h_new": 9.0, "h_rel": 8.0, "h_prom": 3.0},
+             "thresholds": {"h_new": 9.0, "h_old": 6.0, "h_rel": 8.0, "h_prom": 3.0},
              "window": {"seconds": 0.5, "old": {"requests": 60, "failures": 0}, "new": {"requests": 60, "failures": 12}},
              "step": {"seconds": 0.0, "old": {"requests": 0, "failures": 0}, "new": {"requests": 0, "failures": 0}},
              "silent_s": 0.0, "old_suspect": false, "stream": "errors",

@@ -50,6 +50,24 @@ TEST(StatusView, SaysEverythingInEightyColumns) {
   EXPECT_LE(longest_line(text), 80u);
 }
 
+TEST(StatusView, TheEvidenceOfEachStreamStandsBesideWhatWouldProveIt) {
+  json::value value = status();
+  value.at("routes").as_array()[0].at("gate").as_object()["on_fail"] = "notify";
+  value.at("routes").as_array()[0].at("gate").as_object()["streams"] = json::parse(R"({
+    "errors": {"verdict": "inconclusive", "statistics": {"s_new": 4.51, "s_old": 0.0, "s_rel": null, "s_prom": 3.1},
+               "thresholds": {"h_new": 8.699515, "h_old": 6, "h_rel": 8.29, "h_prom": 4.38}},
+    "slow": {"verdict": "fail", "statistics": {"s_new": 10.3, "s_old": 1, "s_rel": 2, "s_prom": -20},
+             "thresholds": {"h_new": 10.3, "h_old": 6, "h_rel": 9.9, "h_prom": 4.38}}})");
+  const std::string text = status_view(value, {});
+  EXPECT_NE(text.find("  stream  verdict       new too high  old too high  new worse   not worse\n"
+                      "  errors  inconclusive  4.5 of 8.7    0.0 of 6.0    - of 8.3    3.1 of 4.4\n"
+                      "  slow    fail          10.3 of 10.3  1.0 of 6.0    2.0 of 9.9  -20.0 of 4.4\n"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("gate    inconclusive (on_fail: notify, reverts nothing) - observing"), std::string::npos) << text;
+  EXPECT_LE(longest_line(text), 80u);
+}
+
 TEST(StatusView, ALatchSaysWhyAndHowToOpenIt) {
   json::value value = status();
   json::object& route = value.at("routes").as_array()[0].as_object();
