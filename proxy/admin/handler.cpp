@@ -6,6 +6,7 @@
 
 #include "admin/config_json.h"
 #include "admin/error_response.h"
+#include "admin/explain_json.h"
 #include "admin/limits.h"
 #include "admin/status_json.h"
 
@@ -21,7 +22,7 @@ struct Handler::Endpoint {
   };
 
   std::string_view method;
-  std::string_view path;  ///< "*" stands for a route's name
+  std::string_view path;  ///< "*" stands for a route's name, or a decision's number
   void (Handler::*serve)(Call&);
   std::vector<std::string_view> members{};  ///< of the body
   std::vector<std::string_view> query{};
@@ -48,6 +49,7 @@ const std::vector<Handler::Endpoint>& Handler::endpoints() {
       {"POST", "/api/v1/revert", &H::revert_all, {"reason", "actor"}},
       {"GET", "/api/v1/config", &H::config},
       {"GET", "/api/v1/history", &H::history, {}, {"route", "limit"}},
+      {"GET", "/api/v1/history/*", &H::explain},
       {"POST", "/api/v1/drain", &H::drain, {"reason", "actor"}},
   };
   return kEndpoints;
@@ -214,6 +216,24 @@ void Handler::history(Call& call) {
   json::array decisions;
   for (const store::Decision& decision : *rows) decisions.push_back(decision_json(decision));
   call.answer(json_response(json::object{{"decisions", std::move(decisions)}}));
+}
+
+/// A replay takes some microseconds: the server's thread does it itself.
+void Handler::explain(Call& call) {
+  std::uint64_t epoch = 0;
+  const std::string& id = call.route;
+  const auto [stop, error] = std::from_chars(id.data(), id.data() + id.size(), epoch);
+  if (error != std::errc() || stop != id.data() + id.size()) {
+    return call.answer(error_response(ErrorCode::Invalid, "the id of a decision is its epoch, a number", "id"));
+  }
+  const auto found = services_.store.decision(epoch);
+  if (!found) {
+    return call.answer(error_response(ErrorCode::Unavailable, "the store cannot be read: " + found.error().message));
+  }
+  if (!*found) {
+    return call.answer(error_response(ErrorCode::NotFound, "no decision has the number " + id + " (see the history)", "id"));
+  }
+  call.answer(json_response(explain_json(**found)));
 }
 
 }  // namespace tidegate::admin

@@ -30,7 +30,7 @@ class Handler {
   struct Call {
     const Request& request;
     Target target;
-    std::string route;  ///< what "*" of the endpoint's path stands for
+    std::string route;  ///< what "*" of the endpoint's path stands for: a route's name, of history/* a number
     Members members;
     Answer answer;
   };
@@ -50,6 +50,7 @@ class Handler {
   void route(Call& call);
   void config(Call& call);
   void history(Call& call);
+  void explain(Call& call);
   void with_status(std::function<void(const control::Status&)> then);
 
   // handler_commands.cpp: what changes something

@@ -45,7 +45,7 @@ struct RouteTraffic {
 
 struct Services {
   control::Engine& engine;
-  store::Store& store;  ///< history() only
+  store::Store& store;  ///< history() and decision() only
   const config::Config& config;
   std::function<std::string(const control::Status&)> metrics_text;
   std::function<bool()> ready;

@@ -160,6 +160,7 @@ json::object decision_json(const store::Decision& decision) {
                    {"reason", decision.reason},
                    {"from", decision.from},
                    {"to", decision.to}};
+  if (json::object* all = record.if_object()) all->erase("replay");
   out["record"] = error ? json::value(nullptr) : std::move(record);
   return out;
 }

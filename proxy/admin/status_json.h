@@ -22,6 +22,7 @@ boost::json::object status_json(const control::Status& status, const std::vector
                                 const ProcessStatus& process);
 /// @param traffic of all routes; a route that is not among them has none.
 boost::json::object route_json(const control::RouteStatus& route, const std::vector<RouteTraffic>& traffic);
+/// Without what its record keeps for a replay, which is for machines (explain_json.h).
 boost::json::object decision_json(const store::Decision& decision);
 
 /// "2026-03-29T12:00:00.250Z"

@@ -46,6 +46,8 @@ Done ask(const Api& api, const Options& options, Terminal& terminal) {
       return rearm(api, options, terminal);
     case Verb::History:
       return show_history(api, options, terminal);
+    case Verb::Explain:
+      return explain(api, options, terminal);
     case Verb::Drain:
       return drain(api, options, terminal);
     default:

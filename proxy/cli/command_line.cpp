@@ -163,6 +163,8 @@ class Reader {
       if (given[i].empty()) fail(std::string(name) + " must not be empty");
       if (name == "PERCENT")
         read_percent(given[i]);
+      else if (name == "ID")
+        read_id(given[i]);
       else
         out_.route = given[i];
     }
@@ -172,6 +174,12 @@ class Reader {
     const auto percent = Weight::parse(text);
     if (!percent) fail("PERCENT: \"" + text + "\" is not a number from 0 to 100 in steps of 0.01");
     out_.percent = *percent;
+  }
+
+  void read_id(const std::string& text) {
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, out_.id);
+    if (error != std::errc() || stop != end) fail("ID: \"" + text + "\" is not a number; it is the EPOCH of `tidegate history`");
   }
 
   void read_verb_options() {

@@ -20,6 +20,7 @@ enum class Verb : std::uint8_t {
   Revert,
   Rearm,
   History,
+  Explain,
   Drain,
   Demo,
   Version,
@@ -54,6 +55,7 @@ struct Options {
   bool all = false;                  ///< revert
   bool watch = false;                ///< status
   std::uint32_t limit = 20;          ///< history
+  std::uint64_t id = 0;              ///< explain
   bool plain = false;                ///< demo
   std::optional<Verb> help_about{};  ///< help
 };

@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "admin/target.h"
+#include "cli/explain_view.h"
 #include "cli/history_view.h"
 #include "cli/json_text.h"
 #include "cli/status_view.h"
@@ -74,6 +75,17 @@ Done show_history(const Api& api, const Options& options, Terminal& terminal) {
   const auto got = api.get(target);
   if (!got) return got.error();
   if (!print_data(got->body, options, terminal)) terminal.out << history_view(got->body) << std::flush;
+  return std::nullopt;
+}
+
+Done explain(const Api& api, const Options& options, Terminal& terminal) {
+  const auto got = api.get("/api/v1/history/" + std::to_string(options.id));
+  if (!got) return got.error();
+  if (!print_data(got->body, options, terminal)) {
+    terminal.out << explain_view(got->body, {terminal.color, terminal.columns}) << std::flush;
+  }
+  const json::value& same = at(got->body, {"replay", "same"});
+  if (same.is_bool() && !same.get_bool()) return Trouble{Exit::Failed, "the replay gives another answer than the record"};
   return std::nullopt;
 }
 

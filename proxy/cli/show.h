@@ -1,4 +1,4 @@
-// The verbs that only look: status, history, version; and validate, which looks at a file. Each prints and returns the
+// The verbs that only look: status, history, explain, version; and validate, which looks at a file. Each prints and returns the
 // exit code or what went wrong. Main thread.
 #pragma once
 
@@ -17,6 +17,8 @@ Done show_status(const Api& api, const Options& options, Terminal& terminal);
 /// Draws again and again. @param next waits for the next drawing; false = enough.
 Done watch_status(const Api& api, const Options& options, Terminal& terminal, const std::function<bool()>& next);
 Done show_history(const Api& api, const Options& options, Terminal& terminal);
+/// Fails when the gate's answer is another than the record's.
+Done explain(const Api& api, const Options& options, Terminal& terminal);
 void show_version(const Options& options, Terminal& terminal);
 
 Exit validate(const Options& options, Terminal& terminal);

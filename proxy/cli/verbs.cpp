@@ -101,6 +101,17 @@ Examples:
   tidegate history api -n 100 -o json
 )";
 
+constexpr std::string_view kExplain =
+    R"(Shows one decision: who, when, why, and the numbers before and after. A decision
+of the gate is replayed: the real gate is put into the state that the record
+kept and given the deciding tick again. Ends with 1 when its answer is another.
+ID is the EPOCH of `tidegate history`.
+
+Examples:
+  tidegate explain 17
+  tidegate explain 17 -o json | jq .replay.same
+)";
+
 constexpr std::string_view kDrain =
     R"(Ends the server gracefully: it is no longer ready, takes no new connections, and
 lets the requests in flight finish. Returns at once.
@@ -159,6 +170,7 @@ const std::vector<VerbText>& verb_texts() {
       {Verb::Revert, "revert", {"[ROUTE]"}, "revert ROUTE | --all", "shut the gate: nothing goes to new", kRevert},
       {Verb::Rearm, "rearm", {"ROUTE"}, "rearm ROUTE", "open a latched gate, at weight 0", kRearm},
       {Verb::History, "history", {"[ROUTE]"}, "history [ROUTE] [--limit N]", "every decision, newest first", kHistory},
+      {Verb::Explain, "explain", {"ID"}, "explain ID", "one decision, replayed from its record", kExplain},
       {Verb::Drain, "drain", {}, "drain", "end the server gracefully", kDrain},
       {Verb::Demo, "demo", {}, "demo [--plain]", "see a revert happen, in a minute", kDemo},
       {Verb::Version, "version", {}, "version", "of this program", kVersion},

@@ -3,6 +3,8 @@
 #include <boost/json.hpp>
 #include <cmath>
 
+#include "gate/old_detector.h"
+
 namespace tidegate::control {
 
 namespace json = boost::json;
@@ -15,6 +17,10 @@ json::object window(const gate::Window& from) {
   return {{"seconds", from.seconds},
           {"new", {{"requests", from.counts.new_total}, {"failures", from.counts.new_failures}}},
           {"old", {{"requests", from.counts.old_total}, {"failures", from.counts.old_failures}}}};
+}
+
+json::object statistics(const gate::Statistics& s) {
+  return {{"s_new", number(s.s_new)}, {"s_old", number(s.s_old)}, {"s_rel", number(s.s_rel)}, {"s_prom", number(s.s_prom)}};
 }
 
 json::object named(const gate::Parameters& p) {
@@ -33,21 +39,41 @@ json::object named(const gate::Parameters& p) {
 
 }  // namespace
 
-std::string decision_record(const gate::Ruling& ruling, const gate::Parameters& parameters,
-                            const gate::Thresholds& thresholds, Weight weight_before) {
-  json::object out{{"reason", gate::name(ruling.reason)},
+std::string decision_record(const GateTick& tick, const gate::RouteGate& now, const gate::Ruling& ruling, Weight before,
+                            Weight after) {
+  const gate::Gate& of = now.gate(ruling.stream);
+  const gate::Thresholds thresholds = of.thresholds();
+  json::object out{{"verdict", gate::name(gate::verdict(ruling))},
+                   {"reason", gate::name(ruling.reason)},
                    {"stream", gate::name(ruling.stream)},
-                   {"weight_before", weight_before.percent()},
-                   {"statistics",
-                    {{"s_new", number(ruling.statistics.s_new)},
-                     {"s_old", number(ruling.statistics.s_old)},
-                     {"s_rel", number(ruling.statistics.s_rel)},
-                     {"s_prom", number(ruling.statistics.s_prom)}}},
-                   {"thresholds", {{"h_new", thresholds.h_new}, {"h_rel", thresholds.h_rel}, {"h_prom", thresholds.h_prom}}},
+                   {"weight_before", before.percent()},
+                   {"weight_after", after.percent()},
+                   {"statistics_before", statistics(tick.before.gate(ruling.stream).statistics())},
+                   {"statistics", statistics(ruling.statistics)},
+                   {"thresholds",
+                    {{"h_new", thresholds.h_new},
+                     {"h_old", gate::OldDetector::kSuspect},
+                     {"h_rel", thresholds.h_rel},
+                     {"h_prom", thresholds.h_prom}}},
                    {"step", window(ruling.step)},
-                   {"parameters", named(parameters)}};
+                   {"parameters", named(of.parameters())}};
   if (ruling.window) out["window"] = window(*ruling.window);
+  out["replay"] = to_json(tick, ruling);
   return json::serialize(out);
+}
+
+std::string situation_record(const GateStatus& gate) {
+  std::string sentence = gate.sentence;
+  for (const StreamStatus& one : gate.streams) {  // its own words, also when the route is latched
+    if (one.ruling.stream == gate.ruling.stream) sentence = one.sentence;
+  }
+  return json::serialize(json::object{{"gate",
+                                       {{"verdict", gate::name(gate::verdict(gate.ruling))},
+                                        {"reason", gate::name(gate.ruling.reason)},
+                                        {"stream", gate::name(gate.ruling.stream)},
+                                        {"sentence", sentence},
+                                        {"statistics", statistics(gate.ruling.statistics)},
+                                        {"step", window(gate.ruling.step)}}}});
 }
 
 }  // namespace tidegate::control

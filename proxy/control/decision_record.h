@@ -1,16 +1,20 @@
-// What a decision of the gate rested on, as JSON: counts, evidence, thresholds and parameters. Kept in the history so that
-// the decision can be explained later, and replayed.
+// What a decision rested on, as JSON, kept in the history: for people counts, evidence, thresholds and parameters; of a
+// decision of the gate also what is needed to replay it (replay.h).
 #pragma once
 
 #include <string>
 
 #include "base/weight.h"
-#include "gate/parameters.h"
-#include "gate/ruling.h"
+#include "control/replay.h"
+#include "control/status.h"
 
 namespace tidegate::control {
 
-std::string decision_record(const gate::Ruling& ruling, const gate::Parameters& parameters,
-                            const gate::Thresholds& thresholds, Weight weight_before);
+/// Of a decision that the gate made. @param now the same gate after the tick.
+std::string decision_record(const GateTick& tick, const gate::RouteGate& now, const gate::Ruling& ruling, Weight before,
+                            Weight after);
+
+/// Of a decision that somebody else made: what the gate said just before it.
+std::string situation_record(const GateStatus& gate);
 
 }  // namespace tidegate::control

@@ -126,8 +126,7 @@ void Engine::carry_out(RouteControl& route, const RouteControl::Order& order) {
   made.epoch = epoch_;
   made.from = before.text();
   made.to = route.weight().text();
-  const gate::Gate& of = route.gate().gate(order.ruling.stream);
-  made.record = decision_record(order.ruling, of.parameters(), of.thresholds(), before);
+  made.record = order.record;
   announce(made);
   save_protective(route, made, [](const Outcome&) {});
 }
@@ -260,6 +259,7 @@ store::Decision Engine::decision(const RouteControl& route, store::Action action
   made.action = action;
   made.actor = command.actor;
   made.reason = command.reason;
+  made.record = situation_record(route.gate_status());
   return made;
 }
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "control/decision_record.h"
 #include "gate/sentence.h"
 
 namespace tidegate::control {
@@ -93,10 +94,18 @@ void RouteControl::latch_again(std::string reason, std::uint64_t epoch) {
 RouteControl::Ticked RouteControl::tick(double dt_s) {
   const gate::StreamCounts counts = accumulator_.take(step_);
   if (latched_) return {};
+  if (weight_ == Weight::none()) {  // nothing to guard: it only looks, and there is nothing to tell
+    ruling_ = gate_.tick(counts, dt_s);
+    return {};
+  }
+  const GateTick tick{gate_, counts, dt_s};  // a few KiB of plain numbers: what a record needs to be replayed
   ruling_ = gate_.tick(counts, dt_s);
   Ticked out{order(dt_s)};
-  // Without traffic of new there is nothing to tell, and an order is told by itself.
-  if (weight_ != Weight::none() && news_.tick(ruling_.reason, dt_s) && !out.order) out.news = ruling_;
+  if (out.order) {
+    const Weight after = out.order->action == store::Action::Revert ? Weight::none() : weight_;
+    out.order->record = decision_record(tick, gate_, ruling_, weight_, after);
+  }
+  if (news_.tick(ruling_.reason, dt_s) && !out.order) out.news = ruling_;  // an order is told by itself
   return out;
 }
 

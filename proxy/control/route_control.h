@@ -61,6 +61,7 @@ class RouteControl {
     store::Action action;  ///< Revert: not done yet. Hold, WouldRevert: the weight stays, once an alarm
     gate::Ruling ruling;
     std::string sentence;
+    std::string record{};
   };
   struct Ticked {
     std::optional<Order> order{};
@@ -71,10 +72,10 @@ class RouteControl {
 
   store::RouteRecord record() const;
   RouteStatus status() const;
+  GateStatus gate_status() const;
 
  private:
   void publish();
-  GateStatus gate_status() const;
   std::optional<Order> order(double dt_s);
   std::string said(const gate::Ruling& ruling) const;
 

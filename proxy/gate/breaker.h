@@ -36,6 +36,11 @@ class Breaker {
   const std::optional<Window>& streak() const noexcept { return streak_; }
   void clear() noexcept { streak_.reset(); }
 
+  template <class Self, class F>
+  static void fields(Self& self, F&& f) {
+    f("streak", self.streak_);
+  }
+
  private:
   static constexpr double kRounding = 1e-9;  ///< ticks add up with rounding
 

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 
 namespace tidegate::gate {
 
@@ -29,12 +30,18 @@ class Budget {
   /// The even part alone for a tick of `dt_s`: evidence below its logarithm is worth less than a new suspicion.
   double even(double dt_s) const noexcept { return (1.0 - kStepShare) / period_s_ * dt_s; }
 
+  template <class Self, class F>
+  static void fields(Self& self, F&& f) {
+    f("now_s", self.now_s_), f("focus_left_s", self.focus_left_s_);
+    f("granted_at_s", self.granted_at_), f("grants", self.grants_);
+  }
+
  private:
   double period_s_;
   double now_s_ = 0.0;
   double focus_left_s_ = 0.0;
   std::array<double, kPlannedSteps> granted_at_{};  ///< ring of the last grants
-  std::size_t grants_ = 0;                          ///< ever made
+  std::uint64_t grants_ = 0;                        ///< ever made
 };
 
 }  // namespace tidegate::gate

@@ -47,12 +47,27 @@ class Gate {
   Statistics statistics() const noexcept;
   bool old_suspect() const noexcept { return old_.suspect(); }
 
+  /// All of its state but the parameters, with which a gate to be restored is constructed.
+  template <class Self, class F>
+  static void fields(Self& self, F&& f) {
+    f("budget", self.budget_), f("new", self.new_), f("old", self.old_), f("relative", self.relative_);
+    f("promotion", self.promotion_), f("breaker", self.breaker_);
+    f("watching", self.watching_), f("baseline", self.baseline_), f("step", self.step_);
+    f("silent_s", self.silent_s_), f("old_silent_s", self.old_silent_s_);
+    f("shared_left_s", self.shared_left_s_), f("shared", self.shared_), f("alarm", self.alarm_);
+  }
+
  private:
   /// An alarm that waits for attribution.
   struct Alarm {
     Alarm() noexcept : waited_s(0.0) {}  // not a default member initialiser: clang cannot emplace such a nested class
-    std::optional<std::size_t> lane;     ///< of the new detector; empty: the breaker's
+    std::optional<std::uint64_t> lane;   ///< of the new detector; empty: the breaker's
     double waited_s;
+
+    template <class Self, class F>
+    static void fields(Self& self, F&& f) {
+      f("lane", self.lane), f("waited_s", self.waited_s);
+    }
   };
   struct Answer {
     Decision decision;

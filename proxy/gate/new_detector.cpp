@@ -84,7 +84,7 @@ bool NewDetector::calm() const noexcept {
 }
 
 bool NewDetector::stands(std::size_t lane) const noexcept {
-  return lanes_[lane] && lanes_[lane]->counting > threshold_ - kNear;
+  return lane < kLanes && lanes_[lane] && lanes_[lane]->counting > threshold_ - kNear;
 }
 
 void NewDetector::use_up() noexcept {

@@ -37,16 +37,27 @@ class NewDetector {
   /// Forgets the suspicions near the threshold: their evidence was explained by something that old shares.
   void use_up() noexcept;
 
+  template <class Self, class F>
+  static void fields(Self& self, F&& f) {
+    f("lanes", self.lanes_);
+  }
+
  private:
   /// An open suspicion.
   struct Suspicion {
-    Suspicion(double start_nats, double need)
+    explicit Suspicion(double start_nats = 0.0, double need = 0.0)
         : seen(start_nats), counting(start_nats), start(start_nats), tokens(need / 2) {}
     double seen;      ///< C: evidence
     double counting;  ///< S <= C: the part that counts
     double start;     ///< lw: what the budget paid for
     double tokens;    ///< nats by which S may rise now
     Window window{};
+
+    template <class Self, class F>
+    static void fields(Self& self, F&& f) {
+      f("seen", self.seen), f("counting", self.counting), f("start", self.start), f("tokens", self.tokens);
+      f("window", self.window);
+    }
   };
 
   void limit(Suspicion& suspicion, bool fresh, bool failures, double dt_s) const noexcept;

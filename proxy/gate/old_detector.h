@@ -22,6 +22,11 @@ class OldDetector {
   double statistic() const noexcept;
   bool suspect() const noexcept { return statistic() >= kSuspect; }
 
+  template <class Self, class F>
+  static void fields(Self& self, F&& f) {
+    f("evidence", self.evidence_);
+  }
+
  private:
   /// Bounds how long the memory of an incident that is over lasts.
   static constexpr double kMost = 20.0;

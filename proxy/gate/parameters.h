@@ -15,6 +15,10 @@ struct BreakerParameters {
   double share = 0.95;
   std::uint64_t requests = 20;
   double for_s = 0.2;
+  template <class Self, class F>
+  static void fields(Self& self, F&& f) {
+    f("share", self.share), f("requests", self.requests), f("for_s", self.for_s);
+  }
 };
 
 struct Parameters {
@@ -34,6 +38,17 @@ struct Parameters {
   bool use_baseline = true;            ///< false: old is not looked at
   bool use_breaker = true;             ///< false: only the sequential test can raise an alarm
   double slow_over_s = 0.0;            ///< 0: the errors stream; else "failed" means "took longer than this"
+
+  template <class Self, class F>
+  static void fields(Self& self, F&& f) {
+    f("max_error_rate", self.max_error_rate), f("comparison_margin", self.comparison_margin);
+    f("baseline_factor", self.baseline_factor), f("false_revert_budget", self.false_revert_budget);
+    f("budget_period_s", self.budget_period_s), f("burst_tolerance_s", self.burst_tolerance_s);
+    f("breaker", self.breaker), f("attribution_grace_s", self.attribution_grace_s);
+    f("min_requests", self.min_requests), f("promote_error", self.promote_error);
+    f("min_dwell_s", self.min_dwell_s), f("no_data_s", self.no_data_s), f("stream_share", self.stream_share);
+    f("use_baseline", self.use_baseline), f("use_breaker", self.use_breaker), f("slow_over_s", self.slow_over_s);
+  }
 };
 
 /// What is counted as a failure.

@@ -23,6 +23,11 @@ class PromotionDetector {
   double statistic() const noexcept;
   bool proven() const noexcept { return statistic() >= threshold_; }
 
+  template <class Self, class F>
+  static void fields(Self& self, F&& f) {
+    f("baseline", self.baseline_), f("batch", self.batch_), f("evidence", self.evidence_);
+  }
+
  private:
   static constexpr std::array<double, 4> kTilts{0.3, 0.8, 1.6, 3.0};
   static constexpr double kLead = 3.0;        ///< nats above the threshold that are remembered

@@ -25,6 +25,13 @@ class RelativeDetector {
   double statistic() const noexcept;
   bool proven() const noexcept { return active_ && statistic() >= threshold_; }
 
+  template <class Self, class F>
+  static void fields(Self& self, F&& f) {
+    f("active", self.active_), f("weight", self.weight_), f("share", self.share_);
+    f("step_new", self.step_new_), f("step_old", self.step_old_), f("next_measure", self.next_measure_);
+    f("bank", self.bank_), f("evidence", self.evidence_);
+  }
+
  private:
   static constexpr std::array<double, 4> kBets{0.25, 0.5, 0.75, 0.95};
   static constexpr double kFloor = -40.0;  ///< below it a suspicion is idle

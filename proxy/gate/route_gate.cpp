@@ -19,8 +19,15 @@ int gravity(const Ruling& ruling) noexcept {
 }  // namespace
 
 RouteGate::RouteGate(const Parameters& errors, const std::optional<SlowRule>& slow, double new_weight)
-    : errors_(slow ? beside_slow(errors) : errors, new_weight) {
-  if (slow) slow_.emplace(slow_parameters(errors, *slow), new_weight);
+    : RouteGate(slow ? OfStreams{beside_slow(errors), slow_parameters(errors, *slow)} : OfStreams{errors, std::nullopt},
+                new_weight) {}
+
+RouteGate::RouteGate(const OfStreams& parameters, double new_weight) : errors_(parameters.errors, new_weight) {
+  if (parameters.slow) slow_.emplace(*parameters.slow, new_weight);
+}
+
+RouteGate RouteGate::with_parameters(const Parameters& errors, const std::optional<Parameters>& slow) {
+  return RouteGate(OfStreams{errors, slow}, 0.0);
 }
 
 void RouteGate::step(double new_weight) {

@@ -20,6 +20,9 @@ class RouteGate {
   /// @param errors as configured; @param slow nullopt: errors alone, with all of the budget.
   RouteGate(const Parameters& errors, const std::optional<SlowRule>& slow, double new_weight);
 
+  /// One that is restored: with the parameters of its streams as they are, and a state to be filled in.
+  static RouteGate with_parameters(const Parameters& errors, const std::optional<Parameters>& slow);
+
   // As of Gate, for each stream.
   void step(double new_weight);
   void rearm(double new_weight);
@@ -29,11 +32,18 @@ class RouteGate {
   bool has(Stream stream) const noexcept { return stream == Stream::Errors || slow_.has_value(); }
   /// Needs has(stream).
   const Gate& gate(Stream stream) const noexcept { return part(stream).gate; }
+  Gate& gate(Stream stream) noexcept { return stream == Stream::Errors ? errors_.gate : slow_->gate; }
   /// Of the last tick. Needs has(stream).
   const Ruling& ruling(Stream stream) const noexcept { return part(stream).ruling; }
   bool old_suspect() const noexcept;
 
  private:
+  struct OfStreams {
+    Parameters errors;
+    std::optional<Parameters> slow;
+  };
+  RouteGate(const OfStreams& parameters, double new_weight);
+
   struct Part {
     Part(const Parameters& parameters, double new_weight) : gate(parameters, new_weight) {
       ruling.stream = stream_of(parameters);

@@ -1,6 +1,9 @@
 // What goes into the gate at a tick and what comes out of it: counts in, a ruling with its numbers out. Plain values,
 // the vocabulary that control, store, admin and observe share; how a ruling is reached is in gate.h, how it is said to
 // an operator in sentence.h. Nothing here owns anything; every function is pure and may be called on any thread.
+//
+// fields(self, f), here and in the detectors, names every field that a decision's record has to keep to be replayed:
+// f(name, field), for reading and for writing (control/replay.h). A new field of a state belongs into it, a test looks.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +24,11 @@ struct Counts {
   std::uint64_t old_failures = 0;
 
   Counts& operator+=(const Counts& more) noexcept;
+  template <class Self, class F>
+  static void fields(Self& self, F&& f) {
+    f("new_total", self.new_total), f("new_failures", self.new_failures);
+    f("old_total", self.old_total), f("old_failures", self.old_failures);
+  }
   friend bool operator==(const Counts&, const Counts&) noexcept = default;
 };
 
@@ -83,6 +91,10 @@ struct Thresholds {
 struct Window {
   Counts counts;
   double seconds = 0.0;
+  template <class Self, class F>
+  static void fields(Self& self, F&& f) {
+    f("counts", self.counts), f("seconds", self.seconds);
+  }
 };
 
 struct Ruling {

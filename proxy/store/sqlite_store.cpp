@@ -83,6 +83,9 @@ constexpr const char* kWriterSettings = R"sql(
   PRAGMA journal_size_limit = 4194304;
 )sql";
 
+/// Not a part of the schema's version: a file without it is as good, and one with it can be read by every version.
+constexpr const char* kIndexes = "CREATE INDEX IF NOT EXISTS decisions_of_epoch ON decisions (epoch)";
+
 std::optional<Weight> optional_weight(const sqlite::Statement& row, int column) {
   if (row.is_null(column)) return std::nullopt;
   return Weight::of_units(static_cast<std::uint32_t>(row.integer(column)));
@@ -113,6 +116,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, 
   if (database.execute(kWriterSettings) != SQLITE_OK) return unusable(path, database);
   if (auto ok = prepare_schema(database, path); !ok) return ok.error();
   if (auto ok = check_whole(database, path); !ok) return ok.error();
+  if (database.execute(kIndexes) != SQLITE_OK) return unusable(path, database);
   if (database.text("PRAGMA journal_mode = WAL") != "wal") return unusable(path, "no WAL: " + database.message());
   if (auto ok = sync_directory(path); !ok) return ok.error();
 
@@ -141,7 +145,9 @@ SqliteStore::SqliteStore(std::string path, const Limits& limits, FileLock lock, 
       history_of_all_(reader_, "SELECT epoch, at_ms, route, action, actor, reason, from_value, to_value, record "
                                "FROM decisions ORDER BY id DESC LIMIT ?1"),
       history_of_route_(reader_, "SELECT epoch, at_ms, route, action, actor, reason, from_value, to_value, record "
-                                 "FROM decisions WHERE route = ?2 ORDER BY id DESC LIMIT ?1") {}
+                                 "FROM decisions WHERE route = ?2 ORDER BY id DESC LIMIT ?1"),
+      decision_(reader_, "SELECT epoch, at_ms, route, action, actor, reason, from_value, to_value, record "
+                         "FROM decisions WHERE epoch = ?1 ORDER BY id DESC LIMIT 1") {}
 
 Result<State> SqliteStore::load() {
   const std::lock_guard lock(writing_);
@@ -198,6 +204,20 @@ Result<std::vector<Decision>> SqliteStore::history(const std::string& route, std
   sqlite::Statement& rows = route.empty() ? history_of_all_ : history_of_route_;
   rows.bind(1, static_cast<std::int64_t>(std::min(limit, limits_.history_rows)));
   if (!route.empty()) rows.bind(2, route);
+  return this->rows(rows);
+}
+
+Result<std::optional<Decision>> SqliteStore::decision(std::uint64_t epoch) {
+  const std::lock_guard lock(reading_);
+  decision_.bind(1, stored(epoch));
+  auto found = rows(decision_);
+  if (!found) return found.error();
+  if (found->empty()) return std::optional<Decision>();
+  return std::optional<Decision>(std::move(found->front()));
+}
+
+/// Needs reading_.
+Result<std::vector<Decision>> SqliteStore::rows(sqlite::Statement& rows) {
   std::vector<Decision> out;
   int code = SQLITE_OK;
   while ((code = rows.step()) == SQLITE_ROW) {

@@ -29,6 +29,7 @@ class SqliteStore final : public Store {
   Result<State> load() override;
   Result<void> save(const Change& change) override;
   Result<std::vector<Decision>> history(const std::string& route, std::size_t limit) override;
+  Result<std::optional<Decision>> decision(std::uint64_t epoch) override;
 
  private:
   SqliteStore(std::string path, const Limits& limits, FileLock lock, sqlite::Connection writing,
@@ -47,7 +48,8 @@ class SqliteStore final : public Store {
 
   std::mutex reading_;  // guards what follows
   sqlite::Connection reader_;
-  sqlite::Statement history_of_all_, history_of_route_;
+  Result<std::vector<Decision>> rows(sqlite::Statement& of);
+  sqlite::Statement history_of_all_, history_of_route_, decision_;
 };
 
 }  // namespace tidegate::store

@@ -2,7 +2,7 @@
 // and the history of who decided what, when and why. The interface only; sqlite_store.h keeps it on one machine. It
 // does not decide which of file and run time wins (the caller compares file_* with the file of today), and it knows no
 // route table. Owned by the composition root. save() is called on the writer's thread (writer.h), load() before serving
-// starts, history() on any thread at any time: implementations must allow it beside a save().
+// starts, history() and decision() on any thread at any time: implementations must allow it beside a save().
 #pragma once
 
 #include <boost/system/result.hpp>
@@ -83,6 +83,8 @@ class Store {
   virtual Result<void> save(const Change& change) = 0;
   /// Newest first. @param route empty = all routes. @param limit of rows.
   virtual Result<std::vector<Decision>> history(const std::string& route, std::size_t limit) = 0;
+  /// The decision with that number; empty when there is none (any more).
+  virtual Result<std::optional<Decision>> decision(std::uint64_t epoch) = 0;
 };
 
 /// What Result::value() throws; the program looks at errors instead, tests use it.

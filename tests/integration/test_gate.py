@@ -106,6 +106,63 @@ def test_a_new_side_that_fails_reverts(lab, fault):
         assert len(new.connections) == before, "new got something after the revert"
 
 
+def explained(tidegate, decision, *options):
+    return tidegate.cli("explain", str(decision["epoch"]), *options)
+
+
+@pytest.mark.parametrize("gate", [FAST, {"burst_tolerance": "0s", "slow": {"over": "5s"}}, {**FAST, "on_fail": "notify"}],
+                         ids=["breaker", "two streams", "what-if"])
+def test_a_decision_of_the_gate_is_replayed_from_its_record_and_comes_out_the_same(lab, gate):
+    count = itertools.count()
+    bad = 1 if "breaker" in gate else 3
+    new = lab.origin(serve(lambda _: ok("x", "500 Oops") if next(count) % bad == 0 else ok("new")), record=False)
+    tidegate = lab.proxy(lab.origin(serve(ok("old")), record=False), new, weight=50, route={"gate": gate})
+    with Load(tidegate.address, clients=4, pause=0.002):
+        decision = eventually(lambda: tidegate.api.history("all"), "the decision in the history", 20)[0]
+    answer = tidegate.api.get(f"/api/v1/history/{decision['epoch']}").json
+    assert answer["replay"]["possible"] and answer["replay"]["same"], answer["replay"]
+    assert answer["replay"]["decision"] == "revert" and answer["replay"]["sentence"] in decision["reason"]
+    assert answer["record"]["weight_before"] == 50
+    assert answer["replay"]["statistics"]["s_new"] is not None
+    shown = explained(tidegate, decision)
+    assert shown.returncode == 0 and "same answer" in shown.stdout, shown.stdout + shown.stderr
+    assert "since the alarm began" in shown.stdout and "proof at" in shown.stdout
+
+
+def test_a_replay_needs_the_record_alone_and_a_forged_one_is_found_out(lab):
+    import sqlite3
+    old, new = lab.nginx("old"), lab.nginx("new")
+    new.fail()
+    tidegate = lab.proxy(old, new, weight=50, route={"gate": FAST})
+    with Load(tidegate.address, clients=4):
+        reverted(tidegate)
+    decision = eventually(lambda: tidegate.api.history("all"), "the decision in the history")[0]
+    tidegate.terminate()
+    path = tidegate.config["state"]["path"]
+    config = dict(tidegate.config)
+    config["routes"] = [{"name": "all", "weight": 50, "gate": {"max_error_rate": "25%", "burst_tolerance": "1m"}}]
+    tidegate.write_config(config)
+    tidegate.start()
+    assert "same answer" in explained(tidegate, decision).stdout, "neither the counts nor the configuration of today matter"
+    tidegate.terminate()
+    with sqlite3.connect(path) as database:
+        database.execute("update decisions set record = replace(record, '\"new_failures\":', '\"new_failures\":9')")
+    database.close()
+    tidegate.start()
+    shown = explained(tidegate, decision)
+    assert shown.returncode == 1 and "another answer" in shown.stdout + shown.stderr, shown.stdout + shown.stderr
+
+
+def test_explain_of_a_persons_decision_and_of_none(lab):
+    tidegate = lab.proxy(lab.origin(serve(ok("old"))), weight=0)
+    assert tidegate.cli("weight", "all", "1", "--reason", "canary").returncode == 0
+    decision = eventually(lambda: tidegate.api.history("all"), "the history")[0]
+    shown = explained(tidegate, decision)
+    assert shown.returncode == 0 and "nothing to replay" in shown.stdout and "canary" in shown.stdout, shown.stdout
+    assert explained(tidegate, {"epoch": 999}).returncode == 1
+    assert explained(tidegate, {"epoch": "x"}).returncode == 2
+
+
 def test_one_failure_in_five_reverts_by_the_error_rate(lab):
     count = itertools.count()
     new = lab.origin(serve(lambda _: ok("x", "500 Oops") if next(count) % 5 == 0 else ok("new")), record=False)

@@ -32,6 +32,18 @@ class MemoryStore : public store::Store {
     decisions_.insert(decisions_.begin(), change.decision);
     return {};
   }
+  store::Result<std::optional<store::Decision>> decision(std::uint64_t epoch) override {
+    const std::lock_guard lock(mutex_);
+    if (broken_) return store::Error{"disk full"};
+    for (const store::Decision& one : decisions_) {
+      if (one.epoch == epoch) return std::optional<store::Decision>(one);
+    }
+    return std::optional<store::Decision>();
+  }
+  void keep(store::Decision decision) {
+    const std::lock_guard lock(mutex_);
+    decisions_.insert(decisions_.begin(), std::move(decision));
+  }
   store::Result<std::vector<store::Decision>> history(const std::string& route, std::size_t limit) override {
     const std::lock_guard lock(mutex_);
     if (broken_) return store::Error{"disk full"};

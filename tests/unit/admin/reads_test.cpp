@@ -1,4 +1,5 @@
 #include "admin/admin_fixture.h"
+#include "control/decision_record.h"
 
 namespace tidegate::admin::test {
 namespace {
@@ -65,6 +66,68 @@ TEST_F(Reads, TheHistoryIsNewestFirstAndCanBeCut) {
   EXPECT_EQ(all.at_pointer("/decisions/1/reason"), "less");
   EXPECT_EQ(body(get("/api/v1/history?limit=1")).at("decisions").as_array().size(), 1u);
   EXPECT_EQ(body(get("/api/v1/history?route=web%2Fall")).at("decisions").as_array().size(), 1u);
+}
+
+/// A decision of the gate with its record, as the engine makes it.
+store::Decision reverted_by_the_gate(std::uint64_t epoch) {
+  gate::RouteGate gate({}, std::nullopt, 0.5);
+  std::optional<control::GateTick> tick;
+  gate::Ruling ruling;
+  for (int i = 0; i < 500 && ruling.decision != gate::Decision::Revert; ++i) {
+    tick.emplace(control::GateTick{gate, {{10, 3, 10, 0}, {}}, 0.02});
+    ruling = gate.tick(tick->counts, tick->dt_s);
+  }
+  store::Decision out;
+  out.epoch = epoch;
+  out.route = "api";
+  out.action = store::Action::Revert;
+  out.actor = "gate";
+  out.record = control::decision_record(*tick, gate, ruling, Weight::of_units(5000), Weight::none());
+  return out;
+}
+
+TEST_F(Reads, ADecisionOfTheGateIsReplayedAndGivesTheSameAnswer) {
+  world_.store.keep(reverted_by_the_gate(41));
+  const json::value got = body(get("/api/v1/history/41"));
+  EXPECT_EQ(got.at("route"), "api");
+  EXPECT_EQ(got.at_pointer("/replay/possible"), true);
+  EXPECT_EQ(got.at_pointer("/replay/same"), true);
+  EXPECT_EQ(got.at_pointer("/replay/decision"), "revert");
+  EXPECT_EQ(got.at_pointer("/replay/tick/errors/new/failures").to_number<int>(), 3);
+  EXPECT_EQ(got.at_pointer("/record/weight_before").to_number<double>(), 50);
+  EXPECT_EQ(got.at_pointer("/record/weight_after").to_number<double>(), 0);
+  EXPECT_TRUE(got.at_pointer("/record/replay").is_object());
+  const json::value listed = body(get("/api/v1/history"));
+  EXPECT_TRUE(listed.at_pointer("/decisions/0/record/window").is_object());
+  EXPECT_EQ(listed.at_pointer("/decisions/0/record").as_object().if_contains("replay"), nullptr) << "for machines";
+}
+
+TEST_F(Reads, ADecisionThatCannotBeReplayedSaysWhy) {
+  ASSERT_EQ(put("/api/v1/routes/api/weight", R"({"percent": 4, "actor": "anna"})").status, 200u);
+  const json::value by_anna = body(get("/api/v1/history/1"));
+  EXPECT_EQ(by_anna.at_pointer("/replay/possible"), false);
+  EXPECT_TRUE(by_anna.at_pointer("/replay/same").is_null());
+  EXPECT_EQ(by_anna.at_pointer("/replay/why"), "a decision of anna, not of the gate: nothing to replay");
+  EXPECT_EQ(by_anna.at_pointer("/record/gate/verdict"), "inconclusive");
+
+  store::Decision old = reverted_by_the_gate(2);
+  old.record = R"({"reason": "error_rate", "window": {}})";
+  world_.store.keep(old);
+  const json::value of_old = body(get("/api/v1/history/2"));
+  EXPECT_TRUE(of_old.at_pointer("/replay/same").is_null());
+  EXPECT_NE(of_old.at_pointer("/replay/why").as_string().find("did not keep the state"), std::string_view::npos);
+
+  store::Decision damaged = reverted_by_the_gate(3);
+  damaged.record = R"({"replay": {"format": 1}})";
+  world_.store.keep(damaged);
+  EXPECT_EQ(body(get("/api/v1/history/3")).at_pointer("/replay/same"), false);
+}
+
+TEST_F(Reads, ADecisionThatIsNotThereIsNotFound) {
+  EXPECT_EQ(get("/api/v1/history/17").status, 404u);
+  EXPECT_EQ(error_field(get("/api/v1/history/x")), "id");
+  EXPECT_EQ(get("/api/v1/history/-1").status, 400u);
+  EXPECT_EQ(get("/api/v1/history/1?x=1").status, 400u);
 }
 
 TEST_F(Reads, QueriesAreStrict) {

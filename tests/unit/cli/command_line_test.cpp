@@ -40,6 +40,7 @@ TEST(CommandLine, VerbsTakeTheirArguments) {
   EXPECT_EQ(good({"weight", "api", "12.5"}).percent, Weight::of_units(1250));
   EXPECT_EQ(good({"mirror", "api", "100%"}).percent, Weight::whole());
   EXPECT_TRUE(good({"revert", "--all"}).all);
+  EXPECT_EQ(good({"explain", "17"}).id, 17u);
   EXPECT_EQ(good({"rearm", "api"}).route, "api");
   EXPECT_EQ(good({"history", "api", "--limit", "7"}).limit, 7u);
   EXPECT_EQ(good({"drain"}).verb, Verb::Drain);
@@ -118,6 +119,8 @@ TEST(CommandLine, WhatIsMissingOrTooMuchIsNamed) {
   EXPECT_EQ(bad({"weight", "api", "10", "11"}), "unexpected argument \"11\"");
   EXPECT_EQ(bad({"drain", "now"}), "unexpected argument \"now\"");
   EXPECT_EQ(bad({"revert"}), "revert needs ROUTE or --all, one of them");
+  EXPECT_EQ(bad({"explain"}), "explain needs ID");
+  EXPECT_EQ(bad({"explain", "api"}), "ID: \"api\" is not a number; it is the EPOCH of `tidegate history`");
   EXPECT_EQ(bad({"revert", "api", "--all"}), "revert needs ROUTE or --all, one of them");
   EXPECT_NE(bad({"status", "--server"}).find("--server"), std::string::npos);
 }

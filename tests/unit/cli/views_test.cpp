@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <sstream>
 
+#include "cli/explain_view.h"
 #include "cli/history_view.h"
 #include "cli/status_view.h"
 #include "cli/table.h"
@@ -120,6 +121,46 @@ TEST(HistoryView, ShowsWhoWhatAndWhy) {
             "2023-11-14T22:13:20+0000     12  api    revert  10 -> 0     gate   new failed\n"
             "2023-11-14T22:13:19+0000      9  all    weight  5 -> 10     anna\n");
   EXPECT_EQ(history_view(json::parse(R"({"decisions": []})")), "no decisions yet\n");
+}
+
+TEST(ExplainView, ShowsTheNumbersBeforeAndAfterAndTheReplaysAnswer) {
+  ::setenv("TZ", "UTC", 1);
+  ::tzset();
+  const json::value decision = json::parse(R"({"epoch": 17, "at_ms": 1700000000250, "route": "api", "action": "revert",
+    "actor": "gate", "reason": "new failed 12 of 60 requests in 0.6 s", "from": "50", "to": "0",
+    "record": {"stream": "errors", "statistics_before": {"s_new": 7.188, "s_old": 0, "s_rel": null, "s_prom": -3},
+               "statistics": {"s_new": 8.6995, "s_old": 0, "s_rel": 1.5, "s_prom": -4},
+               "thresholds": {"h_new": 8.6995, "h_old": 6, "h_rel": 8.294, "h_prom": 4.382},
+               "window": {"seconds": 0.6, "new": {"requests": 60, "failures": 12}, "old": {"requests": 60, "failures": 0}},
+               "step": {"seconds": 62, "new": {"requests": 3000, "failures": 14}, "old": {"requests": 3000, "failures": 2}},
+               "parameters": {"max_error_rate": 0.01, "breaker": {"requests": 20}, "slow_over_s": null}},
+    "replay": {"possible": true, "same": true, "decision": "revert", "reason": "error_rate", "sentence": "new failed 12 of 60",
+               "tick": {"seconds": 0.02, "errors": {"new": {"requests": 10, "failures": 2}, "old": {"requests": 10, "failures": 0}}}}})");
+  EXPECT_EQ(explain_view(decision, {}),
+            "decision 17 of route api: revert 50 -> 0\n"
+            "  when     2023-11-14T22:13:20+0000\n"
+            "  who      gate\n"
+            "  why      new failed 12 of 60 requests in 0.6 s\n"
+            "  counted                new         old        in\n"
+            "  since the alarm began  12 of 60    0 of 60    0.60 s\n"
+            "  since the step began   14 of 3000  2 of 3000  62.00 s\n"
+            "  the deciding tick      2 of 10     0 of 10    0.02 s\n"
+            "  evidence            before  after  proof at\n"
+            "  new too high        7.19    8.70   8.70\n"
+            "  old too high        0.00    0.00   6.00\n"
+            "  new worse than old  -       1.50   8.29\n"
+            "  new not worse       -3.00   -4.00  4.38\n"
+            "  set      max_error_rate 0.01, breaker {requests 20}\n"
+            "  replayed revert (error_rate), new failed 12 of 60\n"
+            "           same answer\n");
+}
+
+TEST(ExplainView, ADecisionOfAPersonHasNothingToReplay) {
+  const std::string text = explain_view(json::parse(R"({"epoch": 3, "at_ms": 0, "route": "api", "action": "weight", "actor": "anna",
+    "reason": "", "from": "5", "to": "10", "record": {"gate": {"verdict": "inconclusive", "sentence": "observing: ..."}},
+    "replay": {"possible": false, "same": null, "why": "a decision of anna, not of the gate: nothing to replay"}})"), {});
+  EXPECT_NE(text.find("  gate     inconclusive - observing: ...\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("  replay   a decision of anna, not of the gate: nothing to replay\n"), std::string::npos) << text;
 }
 
 TEST(Table, CountsSignsAndNotBytes) {

@@ -28,6 +28,9 @@ class MemoryStore final : public store::Store {
     saved_.push_back(change);
     return {};
   }
+  store::Result<std::optional<store::Decision>> decision(std::uint64_t) override {
+    return std::optional<store::Decision>();
+  }
   store::Result<std::vector<store::Decision>> history(const std::string&, std::size_t) override {
     return std::vector<store::Decision>{};
   }

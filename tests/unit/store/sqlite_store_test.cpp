@@ -43,6 +43,15 @@ TEST(SqliteStore, ANewOneIsEmpty) {
   EXPECT_TRUE(store->history("", 10).value().empty());
 }
 
+TEST(SqliteStore, FindsADecisionByItsNumber) {
+  const Scratch scratch;
+  auto store = SqliteStore::open(scratch.path()).value();
+  for (const std::uint64_t epoch : {3u, 4u, 7u}) ASSERT_TRUE(store->save(change(epoch)));
+  EXPECT_EQ(store->decision(4).value()->epoch, 4u);
+  EXPECT_EQ(store->decision(7).value()->epoch, 7u);
+  EXPECT_FALSE(store->decision(5).value());
+}
+
 TEST(SqliteStore, GivesBackEveryFieldAlsoAfterAReopen) {
   const Scratch scratch;
   Change latched{.route = {.route = "api \"quoted\"; é",

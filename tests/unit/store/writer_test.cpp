@@ -20,6 +20,7 @@ class FakeStore : public Store {
  public:
   Result<State> load() override { return State{}; }
   Result<std::vector<Decision>> history(const std::string&, std::size_t) override { return std::vector<Decision>{}; }
+  Result<std::optional<Decision>> decision(std::uint64_t) override { return std::optional<Decision>(); }
   Result<void> save(const Change& change) override {
     std::unique_lock lock(mutex_);
     ++attempts_;
