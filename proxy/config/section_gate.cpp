@@ -45,7 +45,7 @@ void read_errors(const Value& value, Route& out) {
                                                    {"connect", &ErrorRule::connect},
                                                    {"timeout", &ErrorRule::timeout},
                                                    {"reset", &ErrorRule::reset}}};
-  out.errors = {false, false, false, false};
+  out.errors = {false, false, false, false, 0};
   read_list(value, [&](const Value& item) {
     Member member = nullptr;
     if (read_choice(item, member, kErrors)) out.errors.*member = true;

@@ -4,6 +4,11 @@ namespace tidegate::forward {
 
 bool is_error(const gate::ErrorRule& rule, std::uint16_t status) noexcept { return rule.server_errors && status >= 500; }
 
+bool is_grpc_error(const gate::ErrorRule& rule, std::uint32_t grpc_status) noexcept {
+  constexpr std::uint32_t kUnknown = 2;
+  return (rule.grpc & gate::grpc_bit(grpc_status <= gate::kHighestGrpcCode ? grpc_status : kUnknown)) != 0;
+}
+
 bool counts_for_gate(const gate::ErrorRule& rule, Failure failure) noexcept {
   switch (failure) {
     case Failure::Connect: return rule.connect;

@@ -12,6 +12,9 @@ namespace tidegate::forward {
 
 /// A complete answer that counts as an error of its side.
 bool is_error(const gate::ErrorRule& rule, std::uint16_t status) noexcept;
+/// The same of a gRPC call that ended with this status. A status that gRPC does not have counts as UNKNOWN (2), which is what
+/// gRPC makes of it.
+bool is_grpc_error(const gate::ErrorRule& rule, std::uint32_t grpc_status) noexcept;
 /// Whether the gate holds the failure against the side.
 bool counts_for_gate(const gate::ErrorRule& rule, Failure failure) noexcept;
 

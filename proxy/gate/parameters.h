@@ -81,12 +81,20 @@ enum class OnFail : std::uint8_t {
 };
 std::string_view name(OnFail on_fail) noexcept;
 
+/// gRPC's status codes are 0 (OK) to 16 (UNAUTHENTICATED).
+inline constexpr std::uint32_t kHighestGrpcCode = 16;
+/// The bit of a code in ErrorRule::grpc; 0 for one that gRPC does not have.
+constexpr std::uint32_t grpc_bit(std::uint32_t code) noexcept { return code <= kHighestGrpcCode ? 1u << code : 0; }
+
 /// Which outcomes count as failures of a side (PRODUCT `gate.errors`).
 struct ErrorRule {
   bool server_errors = true;  ///< "5xx"
   bool connect = true;
   bool timeout = true;
   bool reset = true;          ///< also an answer that is not HTTP
+  /// Bits of "grpc:N"; the default is UNKNOWN, INTERNAL, UNAVAILABLE. Nothing asks it before HTTP/2 carries gRPC, and until
+  /// then the configuration refuses the words: a guard that guards nothing must not be configurable.
+  std::uint32_t grpc = grpc_bit(2) | grpc_bit(13) | grpc_bit(14);
 };
 
 }  // namespace tidegate::gate

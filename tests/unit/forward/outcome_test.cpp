@@ -38,6 +38,21 @@ TEST(Outcome, TheGateCountsWhatTheRuleSays) {
   EXPECT_TRUE(counts_for_gate(rule, Failure::Protocol)) << "what is not HTTP is a broken answer";
 }
 
+TEST(Outcome, AGrpcStatusCountsByItsCode) {
+  gate::ErrorRule rule;  // UNKNOWN, INTERNAL, UNAVAILABLE
+  for (std::uint32_t code = 0; code <= gate::kHighestGrpcCode; ++code) {
+    EXPECT_EQ(is_grpc_error(rule, code), code == 2 || code == 13 || code == 14) << code;
+  }
+  EXPECT_TRUE(is_grpc_error(rule, 17)) << "a status that gRPC does not have is UNKNOWN";
+  EXPECT_TRUE(is_grpc_error(rule, 0xffffffff));
+  rule.grpc = gate::grpc_bit(4);
+  EXPECT_TRUE(is_grpc_error(rule, 4));
+  EXPECT_FALSE(is_grpc_error(rule, 13));
+  EXPECT_FALSE(is_grpc_error(rule, 17));
+  rule.grpc = 0;
+  for (std::uint32_t code = 0; code <= 20; ++code) EXPECT_FALSE(is_grpc_error(rule, code)) << code;
+}
+
 TEST(Outcome, TheGateNeverCountsWhatIsNobodysFault) {
   gate::ErrorRule rule;
   rule.server_errors = rule.connect = rule.timeout = rule.reset = true;

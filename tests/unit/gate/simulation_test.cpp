@@ -5,6 +5,8 @@
 #include <random>
 
 #include "gate/feed.h"
+#include "simulate/at_threshold.h"
+#include "simulate/naive_window.h"
 
 namespace tidegate::gate {
 namespace {
@@ -55,6 +57,20 @@ TEST(GateSimulation, FivePercentRevertWithin60FailuresAfterAnHourOfHealth) {
     EXPECT_EQ(ruling.decision, Decision::Revert) << "seed " << seed;
     EXPECT_EQ(ruling.reason, Reason::ErrorRate) << "seed " << seed;
   }
+}
+
+TEST(GateSimulation, ANewThatIsExactlyAtTheThresholdForSixtyDaysIsRevertedNoOftenerThanTheBudgetSays) {
+  // bench/simulate does 1,200 days of it. Ticks of half a second: the promise holds for every tick, and so it takes seconds.
+  constexpr int kDays = 60;
+  const simulate::AtThreshold seen = simulate::days_at_threshold(kDays, 10.0, {0.1}, 0.5, 20'260'301);
+  EXPECT_LE(seen.reverted[0], kDays * 0.1) << "10 % a day, seed 20260301";
+}
+
+TEST(GateSimulation, TheSlidingWindowRevertsTheSameNewWithinMinutes) {
+  simulate::Traffic traffic(10.0, 0.0, 0.1, 20'260'301);
+  simulate::NaiveWindow window(60.0, 50, 0.01, 0.1);
+  int ticks = 0;
+  while (!window.tick(traffic.tick(0.01, 0.0))) ASSERT_LT(++ticks, 10 * 60 * 10);
 }
 
 TEST(GateSimulation, ABurstOfOneSecondIsTolerated) {
