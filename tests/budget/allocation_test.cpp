@@ -37,7 +37,8 @@ const std::string kFields =
 
 std::string get() { return "GET /catalogue/items?page=3 HTTP/1.1\r\n" + kFields + "\r\n"; }
 std::string post(std::size_t bytes) {
-  return "POST /orders HTTP/1.1\r\n" + kFields + "Content-Length: " + std::to_string(bytes) + "\r\n\r\n" + std::string(bytes, 'b');
+  const std::string length = "Content-Length: " + std::to_string(bytes) + "\r\n\r\n";
+  return "POST /orders HTTP/1.1\r\n" + kFields + length + std::string(bytes, 'b');
 }
 std::string post_in_chunks() {
   return "POST /orders HTTP/1.1\r\n" + kFields + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n";

@@ -245,7 +245,8 @@ def check(program, cases):
     here = made_with(program)
     differs = {what: value for what, value in here.items() if value != recorded["made_with"][what]}
     if not good and differs:
-        print(f"the budget was measured with {recorded['made_with']}, this program has {differs}: compare before you blame it")
+        print(f"the budget was measured with {recorded['made_with']}, this program has {differs}:\n"
+              "see what a build of an older commit has before you blame this one")
     return good
 
 
