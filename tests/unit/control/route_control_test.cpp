@@ -66,6 +66,57 @@ TEST(RouteControl, ALatchSurvivesARestartAndAChangedFile) {
   }
 }
 
+struct Watched {
+  explicit Watched(gate::OnFail on_fail) : config(one_route(50)), snapshot(snapshot_of(config)) {
+    config.routes.front().on_fail = on_fail;
+    control.emplace(config.routes.front(), snapshot.routes().front(), std::vector<const gate::Ledger*>{&ledger}, nullptr);
+  }
+  /// A tick of 20 ms in which new fails and old does not.
+  RouteControl::Ticked fail() {
+    for (int i = 0; i < 20; ++i) {
+      ledger.dispatched(Side::New, 0);
+      ledger.failed(Side::New, 0, 0);
+      ledger.dispatched(Side::Old, 0);
+    }
+    return control->tick(0.02);
+  }
+  config::Config config;
+  route::Snapshot snapshot;
+  gate::Ledger ledger;
+  std::optional<RouteControl> control;
+};
+
+TEST(RouteControl, ARevertIsAskedForUntilItIsDone) {
+  Watched route(gate::OnFail::Revert);
+  RouteControl::Ticked last;
+  for (int i = 0; i < 50 && !last.order; ++i) last = route.fail();
+  ASSERT_TRUE(last.order);
+  EXPECT_EQ(last.order->action, store::Action::Revert);
+  EXPECT_FALSE(last.order->record.empty());
+  EXPECT_TRUE(route.fail().order);
+}
+
+TEST(RouteControl, AHeldAlarmIsOneOrderAndWaitsForAWeightThatIsNotDurableYet) {
+  Watched route(gate::OnFail::Pause);
+  route.control->set_exposure_pending(true);
+  for (int i = 0; i < 50; ++i) ASSERT_FALSE(route.fail().order) << "it would make the weight durable";
+  route.control->set_exposure_pending(false);
+  const RouteControl::Ticked now = route.fail();
+  ASSERT_TRUE(now.order);
+  EXPECT_EQ(now.order->action, store::Action::Hold);
+  for (int i = 0; i < 50; ++i) ASSERT_FALSE(route.fail().order) << "once an alarm";
+}
+
+TEST(RouteControl, TheLogIsToldOfAnotherReasonOnce) {
+  Watched route(gate::OnFail::Notify);
+  int told = 0;
+  for (int i = 0; i < 600; ++i) {  // twelve seconds of silence of new: no_data after ten
+    route.ledger.dispatched(Side::Old, 0);
+    told += route.control->tick(0.02).news.has_value();
+  }
+  EXPECT_EQ(told, 1);
+}
+
 TEST(RouteControl, EachWeightChangeIsANewStepOfTheGate) {
   Restarted route(10, record(10, 10, false));
   const auto step = [&] { return route.snapshot.routes().front().live->split().step; };
