@@ -79,6 +79,7 @@ WorkerParts make(std::size_t index, const route::Snapshot& routes, const std::ve
   setup.counters = parts.counters.get();
   setup.access_log = parts.sink.get();
   setup.errors.resize(kRoutes);
+  setup.slow_over.resize(kRoutes);
   for (std::size_t i = 0; i < kRoutes; ++i) {
     parts.ledgers.push_back(std::make_unique<gate::Ledger>());
     setup.ledgers.push_back(parts.ledgers.back().get());

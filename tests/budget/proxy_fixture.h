@@ -202,6 +202,7 @@ class Proxy {
     setup.clusters = &policies_;
     setup.counters = counters_.get();
     setup.errors.resize(1);
+    setup.slow_over.resize(1);
     setup.ledgers = {ledger_.get()};
     if (log_) setup.access_log = log_->sink(0);
     setup.listeners.push_back({{}, 64, listener});
