@@ -7,14 +7,18 @@ namespace tidegate {
 BlockPool::~BlockPool() { trim(0); }
 
 char* BlockPool::take(BlockSize size) {
-  if (size == BlockSize::Large && large_lent_++ >= kLargeBlocks) {
-    --large_lent_;
-    return nullptr;
-  }
+  const bool large = size == BlockSize::Large;
+  if (large && large_lent_ == kLargeBlocks) return nullptr;
   FreeBlock*& free = free_[static_cast<std::size_t>(size)];
-  if (free == nullptr) return static_cast<char*>(::operator new(bytes_of(size)));
-  kept_bytes_ -= bytes_of(size);
-  return reinterpret_cast<char*>(std::exchange(free, free->next));
+  char* block = reinterpret_cast<char*>(free);
+  if (free == nullptr) {
+    block = static_cast<char*>(::operator new(bytes_of(size)));
+  } else {
+    free = free->next;
+    kept_bytes_ -= bytes_of(size);
+  }
+  if (large) ++large_lent_;
+  return block;
 }
 
 void BlockPool::give(char* block, BlockSize size) noexcept {

@@ -59,6 +59,7 @@ void RouteControl::set_weight(Weight weight, std::uint64_t epoch) {
   gate_.step(weight.share());
   alarm_.forget();
   shared_.forget();
+  news_ = {};
 }
 
 void RouteControl::set_mirror(Weight percent, std::uint64_t epoch) {
@@ -81,6 +82,7 @@ void RouteControl::rearm(std::uint64_t epoch) {
   publish();
   gate_.rearm(weight_.share());
   ruling_ = {};
+  news_ = {};
 }
 
 void RouteControl::latch_again(std::string reason, std::uint64_t epoch) {

@@ -134,6 +134,8 @@ Task<PumpEnd> run(Pump& pump) {
       pump.bytes += filled.data;
       batch.clear();
       if (pump.tee != nullptr) pump.tee->push();
+    } else {
+      batch.clear();  // half of a chunk's header needs no memory to wait for the rest
     }
     pump.received.consume(filled.used);
     if (ended || filled.result == Filled::Full) continue;
@@ -148,6 +150,7 @@ Task<PumpEnd> run(Pump& pump) {
         break;  // the next turn finds the end
     }
   }
+  if (pump.received.empty()) pump.received.release();  // the answer may be long in coming
   co_return PumpEnd::Complete;
 }
 

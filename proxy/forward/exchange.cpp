@@ -376,6 +376,10 @@ void Exchange::on_upload_end(PumpEnd end) {
       if (session_->stream().ended()) client_hung_up(this);
       return;
     case PumpEnd::SinkEnded:  // the response may be on its way, or the reading finds the same
+      if (!response_begun_ && failure_ == Failure::None) {
+        start_route_clock();
+        start_slow_clock();
+      }
       if (lease_) lease_->stream.restart_read_timeout(cluster().pool.policy().timeouts.response_header);
       return;
     case PumpEnd::SinkTimedOut: break;  // it neither reads nor answers: the reading ends as a timeout
@@ -452,6 +456,7 @@ Task<bool> Exchange::relay_informational() {
   encode_informational(encoded_, response_);
   const iovec part{encoded_.data(), encoded_.size()};
   const net::IoResult sent = co_await session_->stream().send({&part, 1}, session_->policy().body_idle_timeout);
+  encoded_.release();
   if (sent.status == net::IoStatus::Ok) co_return true;
   client_gone_ = true;
   co_return false;
@@ -483,7 +488,7 @@ bool Exchange::prepare_retry() {
       --attempts_;
       return true;
     }
-    failure_ = timed_out_ ? Failure::Timeout : Failure::Canceled;
+    fail(timed_out_ ? Failure::Timeout : Failure::Canceled);
   }
   const RetryDecision decision = decide_retry(
       RetryQuestion{*route_, request_, failure_, failure_ == Failure::None ? response_.status : std::uint16_t{0}, side_,

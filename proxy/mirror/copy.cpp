@@ -173,6 +173,7 @@ Task<std::optional<MirrorDrop>> Copy::send_body() {
     const std::span<const iovec> view(parts.data(), count);
     const net::IoResult result = co_await lease_->stream.send(view, timeout);
     head_sent = true;
+    head.release();
     recycle(sending_);
     const std::size_t returned = std::min(bytes, charged_);
     mirror_.discharge(returned);

@@ -68,6 +68,7 @@ bool Stream::attempt(ReadOp& op) noexcept {
     if (errno == EINTR) continue;
     if (errno == EAGAIN) {
       readable_ = false;
+      if (op.buffer != nullptr && op.buffer->empty()) op.buffer->release();
       return false;
     }
     error_ = errno;

@@ -48,23 +48,30 @@ class LatencyHistogram {
   LatencyHistogram() : LatencyHistogram(kLatencyBounds) {}
   /// @param bounds must outlive it.
   explicit LatencyHistogram(std::span<const double> bounds)
-      : bounds_(bounds), buckets_(std::make_unique<Counter[]>(bounds.size() + 1)) {}
+      : bounds_(bounds), lines_(std::make_unique<Line[]>(bounds.size() / Line::kCounters + 1)) {}
 
   void add(Duration latency) noexcept {
     std::size_t bucket = 0;
     const double value = seconds(latency);
     while (bucket < bounds_.size() && value > bounds_[bucket]) ++bucket;
-    buckets_[bucket].add();
+    at(bucket).add();
     sum_ns_.add(static_cast<std::uint64_t>(latency.count()));
   }
   std::span<const double> bounds() const noexcept { return bounds_; }
   /// @param i up to and with bounds().size().
-  std::uint64_t bucket(std::size_t i) const noexcept { return buckets_[i].read(); }
+  std::uint64_t bucket(std::size_t i) const noexcept { return at(i).read(); }
   double sum_seconds() const noexcept { return static_cast<double>(sum_ns_.read()) * 1e-9; }
 
  private:
+  /// Whole cache lines: what another worker allocates next to them shares none.
+  struct alignas(64) Line {
+    static constexpr std::size_t kCounters = 64 / sizeof(Counter);
+    std::array<Counter, kCounters> counters;
+  };
+  Counter& at(std::size_t bucket) const noexcept { return lines_[bucket / Line::kCounters].counters[bucket % Line::kCounters]; }
+
   std::span<const double> bounds_;
-  std::unique_ptr<Counter[]> buckets_;
+  std::unique_ptr<Line[]> lines_;
   Counter sum_ns_;  // Duration is in nanoseconds
 };
 static_assert(std::is_same_v<Duration, std::chrono::nanoseconds>);
