@@ -1,5 +1,6 @@
-// Writes HTTP/1.1 messages into a Buffer. Everything is written from the parsed model; no received line is copied as a
-// line, so nothing that a parser further on could read differently passes through.
+// Writes HTTP/1.1 messages into a Buffer, from the parsed model. A received line is copied only when it is, octet for octet, what
+// would be written from the model ("name: value CRLF", checked by the parser), so nothing that a parser further on could read
+// differently passes through.
 #pragma once
 
 #include <array>
