@@ -60,7 +60,7 @@ TEST(GateSimulation, FivePercentRevertWithin60FailuresAfterAnHourOfHealth) {
 }
 
 TEST(GateSimulation, ANewThatIsExactlyAtTheThresholdForSixtyDaysIsRevertedNoOftenerThanTheBudgetSays) {
-  // bench/simulate does 1,200 days of it. Ticks of half a second: the promise holds for every tick, and so it takes seconds.
+  // bench/simulate does 1,020 days of it. Ticks of half a second: the promise holds for every tick, and so it takes seconds.
   constexpr int kDays = 60;
   const simulate::AtThreshold seen = simulate::days_at_threshold(kDays, 10.0, {0.1}, 0.5, 20'260'301);
   EXPECT_LE(seen.reverted[0], kDays * 0.1) << "10 % a day, seed 20260301";
