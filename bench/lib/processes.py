@@ -107,9 +107,9 @@ class Processes:
 
 
 def settle(cpu):
-    """In the child, before it becomes the program."""
+    """In the child, before it becomes the program. `cpu`: a core, or a set of them."""
     os.setpgid(0, 0)
-    os.sched_setaffinity(0, {cpu})
+    os.sched_setaffinity(0, cpu if isinstance(cpu, set) else {cpu})
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 

@@ -83,7 +83,8 @@ template <class T>
 bool read(const json::value& from, std::optional<T>& out) {
   out.reset();
   if (from.is_null()) return true;
-  return read(from, out.emplace());
+  out = T();
+  return read(from, *out);
 }
 
 template <class T, std::size_t N>
