@@ -127,6 +127,7 @@ struct App::Parts {
   admin::Services services();
   void make_engine(store::State saved);
   std::int64_t sessions() const;
+  std::uint64_t copies(std::size_t route) const;
 };
 
 void App::Parts::open_store() {
@@ -198,7 +199,8 @@ void App::Parts::make_engine(store::State saved) {
   };
   engine = std::make_unique<control::Engine>(
       control::EngineSetup{config, snapshot, std::move(by_route), *writer, std::move(saved), events.on_decision, on_error,
-                           [](const std::string& notice) { observe::log_warn(notice); }, say_ruling});
+                           [](const std::string& notice) { observe::log_warn(notice); }, say_ruling, {},
+                           [this](std::size_t route) { return copies(route); }});
 }
 
 void App::Parts::make_metrics() {
@@ -251,6 +253,13 @@ void App::Parts::make_admin() {
       std::make_unique<admin::Server>(admin::Setup{config.metrics->host, config.metrics->port, {}, true, services(), {}});
   metrics_server->start();
   metrics_address = metrics_server->address();
+}
+
+/// What the mirror of a route has sent, all workers together.
+std::uint64_t App::Parts::copies(std::size_t route) const {
+  std::uint64_t sum = 0;
+  for (const auto& of_worker : counters) sum += of_worker->routes[route].mirror.mirrored.read();
+  return sum;
 }
 
 std::int64_t App::Parts::sessions() const {

@@ -23,6 +23,10 @@ observe::LiveRoute live_route(const control::RouteStatus& from) {
     to.holds.push_back({control::name(static_cast<control::HoldReason>(i)), from.holds[i]});
   }
   to.stale_failures = from.stale_failures;
+  if (!from.rollout) return to;
+  to.rollout_state = rollout::name(from.rollout->rollout.state);
+  to.rollout_step = from.rollout->rollout.step;
+  for (const control::CheckCount& one : from.rollout->check_counts) to.checks.push_back({one.name, one.verdicts});
   return to;
 }
 

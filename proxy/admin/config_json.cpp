@@ -4,6 +4,8 @@
 #include <boost/json.hpp>
 
 #include "admin/access_rule.h"
+#include "admin/rollout_json.h"
+#include "base/duration_text.h"
 
 namespace tidegate::admin {
 
@@ -152,7 +154,8 @@ json::object route(const config::Route& from) {
           {"retry", retry(policy.retry)},
           {"request_headers", edits(policy.request_headers)},
           {"mirror", mirror(policy.mirror)},
-          {"gate", gate(from)}};
+          {"gate", gate(from)},
+          {"rollout", plan_json(from.rollout)}};
 }
 
 json::object log(const config::Log& from) {
@@ -162,21 +165,6 @@ json::object log(const config::Log& from) {
 }
 
 }  // namespace
-
-std::string duration_text(Duration duration) {
-  struct Unit {
-    Duration length;
-    std::string_view name;
-  };
-  using namespace std::chrono_literals;
-  static constexpr std::array<Unit, 5> kUnits{{{24h, "d"}, {1h, "h"}, {1min, "m"}, {1s, "s"}, {1ms, "ms"}}};
-  if (duration == Duration::zero()) return "0s";
-  for (const Unit& unit : kUnits) {
-    if (duration % unit.length == Duration::zero())
-      return std::to_string(duration / unit.length) + std::string(unit.name);
-  }
-  return std::to_string(std::chrono::round<std::chrono::milliseconds>(duration).count()) + "ms";
-}
 
 json::object config_json(const config::Config& from) {
   json::object out{{"workers", from.workers}};
@@ -192,6 +180,12 @@ json::object config_json(const config::Config& from) {
   out["trusted_proxies"] = std::move(trusted);
   out["clusters"] = std::move(clusters);
   out["routes"] = std::move(routes);
+  json::object checks;
+  for (const check::CheckPolicy& one : from.checks) checks[one.name] = check_json(one);
+  out["checks"] = std::move(checks);
+  json::array notify;
+  for (const notify::NotifyPolicy& one : from.notify) notify.push_back(notify_json(one));
+  out["notify"] = std::move(notify);
   out["state"] = json::object{{"store", "sqlite"}, {"path", from.state.path}};
   out["admin"] = json::object{
       {"address", address_text(from.admin.address)},

@@ -58,6 +58,7 @@ class Handler {
   void mirror(Call& call);
   void revert(Call& call);
   void rearm(Call& call);
+  void rollout(Call& call);
   void revert_all(Call& call);
   void drain(Call& call);
   control::Reply replying(Answer answer) const;

@@ -129,6 +129,23 @@ void Handler::rearm(Call& call) {
   services_.engine.rearm(call.route, *command, replying(std::move(call.answer)));
 }
 
+/// The verb is the last segment of the path.
+void Handler::rollout(Call& call) {
+  const auto command = command_of(call.request, call.members);
+  if (!command) return call.answer(command.error());
+  const json::value* const full = call.members.find("full");
+  if (full != nullptr && !full->is_bool()) {
+    return call.answer(error_response(ErrorCode::Invalid, "full must be true or false", "full"));
+  }
+  const std::string& verb = call.target.segments.back();
+  for (std::size_t i = 0; i < rollout::kVerbCount; ++i) {
+    const auto event = static_cast<rollout::Event>(i);
+    if (rollout::name(event) != verb) continue;
+    return services_.engine.rollout(call.route, event, full != nullptr && full->get_bool(), *command,
+                                    replying(std::move(call.answer)));
+  }
+}
+
 namespace {
 
 /// Gathers the outcome of every route; touched on the handler's thread only.

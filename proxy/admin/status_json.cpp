@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <ctime>
 
+#include "admin/rollout_json.h"
 #include "gate/old_detector.h"
 
 namespace tidegate::admin {
@@ -16,12 +17,6 @@ namespace {
 json::value number(double value) { return std::isfinite(value) ? json::value(value) : json::value(nullptr); }
 json::value number(const std::optional<double>& value) { return value ? number(*value) : json::value(nullptr); }
 json::value text_or_null(const std::string& text) { return text.empty() ? json::value(nullptr) : json::value(text); }
-
-/// 25, not 25.0: what was written in the file and typed by people.
-json::value percent(Weight weight) {
-  if (weight.units() % 100 == 0) return weight.units() / 100;
-  return weight.percent();
-}
 
 json::object sides(const PerSide<std::string>& of) { return {{"old", of[Side::Old]}, {"new", of[Side::New]}}; }
 
@@ -69,7 +64,7 @@ json::value mirror_json(const control::RouteStatus& route, const MirrorTraffic& 
   for (std::size_t i = 0; i < traffic.dropped.size(); ++i) {
     dropped[observe::name(static_cast<observe::MirrorDrop>(i))] = traffic.dropped[i];
   }
-  return json::object{{"file", percent(route.file_mirror)}, {"percent", percent(route.mirror)},
+  return json::object{{"file", percent_json(route.file_mirror)}, {"percent", percent_json(route.mirror)},
                       {"received", traffic.received},       {"mirrored", traffic.mirrored},
                       {"dropped", std::move(dropped)},      {"in_flight", traffic.in_flight}};
 }
@@ -109,6 +104,11 @@ std::string utc_text(std::int64_t wall_ms) {
   return text;
 }
 
+json::value percent_json(Weight weight) {
+  if (weight.units() % 100 == 0) return weight.units() / 100;
+  return weight.percent();
+}
+
 json::object route_json(const control::RouteStatus& route, const std::vector<RouteTraffic>& all) {
   static const RouteTraffic kNone{};
   const RouteTraffic* traffic = &kNone;
@@ -117,12 +117,13 @@ json::object route_json(const control::RouteStatus& route, const std::vector<Rou
   }
   json::object out{{"name", route.name}, {"clusters", sides(route.clusters)}};
   out["weight"] = json::object{
-      {"file", percent(route.file_weight)}, {"wanted", percent(route.wanted)}, {"effective", percent(route.effective)}};
+      {"file", percent_json(route.file_weight)}, {"wanted", percent_json(route.wanted)}, {"effective", percent_json(route.effective)}};
   out["latched"] = route.latched;
   out["latch_reason"] = text_or_null(route.latch_reason);
   out["epoch"] = route.epoch;
   out["mirror"] = mirror_json(route, traffic->mirror);
   out["gate"] = gate_json(route.gate);
+  out["rollout"] = rollout_json(route.rollout);
   out["reverts"] = reverts_json(route);
   out["holds"] = holds_json(route);
   out["in_flight"] = traffic->in_flight;

@@ -25,6 +25,8 @@ boost::json::object route_json(const control::RouteStatus& route, const std::vec
 /// Without what its record keeps for a replay, which is for machines (explain_json.h).
 boost::json::object decision_json(const store::Decision& decision);
 
+/// 25, not 25.0: what was written in the file and typed by people.
+boost::json::value percent_json(Weight weight);
 /// "2026-03-29T12:00:00.250Z"
 std::string utc_text(std::int64_t wall_ms);
 

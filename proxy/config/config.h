@@ -8,8 +8,11 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "check/policy.h"
 #include "forward/policy.h"
 #include "gate/parameters.h"
+#include "notify/policy.h"
+#include "rollout/plan.h"
 #include "route/policy.h"
 #include "upstream/policy.h"
 
@@ -39,6 +42,7 @@ struct Route {
   gate::ErrorRule errors;
   std::optional<gate::SlowRule> slow;  ///< empty: slowness is not looked at
   gate::OnFail on_fail = gate::OnFail::Revert;
+  std::optional<rollout::Plan> rollout;  ///< empty: weights are set by hand
 };
 
 struct State {
@@ -73,6 +77,8 @@ struct Config {
   std::vector<AddressRange> trusted_proxies;
   std::vector<upstream::ClusterPolicy> clusters;
   std::vector<Route> routes;                    ///< first match wins
+  std::vector<check::CheckPolicy> checks;
+  std::vector<notify::NotifyPolicy> notify;
   State state;
   Admin admin;
   std::optional<SocketAddress> metrics;

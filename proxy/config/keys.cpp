@@ -10,6 +10,8 @@ std::vector<std::string> known_keys() {
   append_listener_keys(out);
   append_cluster_keys(out);
   append_route_keys(out);
+  append_check_keys(out);
+  append_notify_keys(out);
   append_service_keys(out);
   return out;
 }

@@ -1,5 +1,6 @@
 #include "config/load.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -27,8 +28,18 @@ std::string default_state_path(const std::string& file_name, const Environment& 
   return (folder / "tidegate.db").string();
 }
 
+/// The shortest step of a rollout is what its plan says: the gate's own bound is for steps that are made by hand.
+void fill_dwell(Route& route) {
+  if (!route.rollout) return;
+  for (const rollout::Step& step : route.rollout->steps) {
+    if (step.kind != rollout::Step::Kind::Weight || !step.time) continue;
+    route.gate.min_dwell_s = std::min(route.gate.min_dwell_s, seconds(*step.time));
+  }
+}
+
 void fill_defaults(Config& config, const std::string& file_name, const Environment& environment) {
   if (config.workers == 0) config.workers = automatic_workers();
+  for (Route& route : config.routes) fill_dwell(route);
   if (config.state.path.empty()) config.state.path = default_state_path(file_name, environment);
 }
 

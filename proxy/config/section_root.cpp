@@ -29,6 +29,8 @@ constexpr std::array kFields{
     Field<Config>{"trusted_proxies", read_trusted_proxies},
     Field<Config>{"clusters", [](In v, Config& out) { read_clusters(v, out.clusters); }, true},
     Field<Config>{"routes", [](In v, Config& out) { read_routes(v, out.routes); }, true},
+    Field<Config>{"checks", [](In v, Config& out) { read_checks(v, out.checks); }},
+    Field<Config>{"notify", [](In v, Config& out) { read_notify(v, out.notify); }},
     Field<Config>{"state", [](In v, Config& out) { read_state(v, out.state); }},
     Field<Config>{"admin", [](In v, Config& out) { read_admin(v, out.admin); }},
     Field<Config>{"metrics", [](In v, Config& out) { read_metrics(v, out.metrics); }},

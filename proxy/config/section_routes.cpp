@@ -22,6 +22,7 @@ constexpr std::array kFields{
                  [](In v, Route& out) { read_request_headers(v, out.policy.request_headers); }},
     Field<Route>{"mirror", [](In v, Route& out) { read_mirror(v, out.policy.mirror); }},
     Field<Route>{"gate", read_gate},
+    Field<Route>{"rollout", [](In v, Route& out) { read_rollout(v, out.rollout); }},
 };
 constexpr Section<Route> kSection{"routes[]", kFields};
 
@@ -38,6 +39,7 @@ void append_route_keys(KeyList& out) {
   append_request_header_keys(out);
   append_mirror_keys(out);
   append_gate_keys(out);
+  append_rollout_keys(out);
 }
 
 void read_methods(const Value& value, std::vector<std::string>& out) {

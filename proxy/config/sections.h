@@ -39,6 +39,15 @@ void append_request_header_keys(KeyList& out);
 void read_mirror(const Value& value, std::optional<route::MirrorPolicy>& out);
 void append_mirror_keys(KeyList& out);
 
+void read_rollout(const Value& value, std::optional<rollout::Plan>& out);
+void append_rollout_keys(KeyList& out);
+
+void read_checks(const Value& value, std::vector<check::CheckPolicy>& out);
+void append_check_keys(KeyList& out);
+
+void read_notify(const Value& value, std::vector<notify::NotifyPolicy>& out);
+void append_notify_keys(KeyList& out);
+
 void read_gate(const Value& value, Route& out);
 void append_gate_keys(KeyList& out);
 

@@ -12,8 +12,6 @@ struct Key {
 };
 
 constexpr std::array kKeys{
-    Key{"", "checks"},
-    Key{"", "notify"},
     Key{"", "tracing"},
     Key{"listeners[]", "tls"},
     Key{"listeners[]", "proxy_protocol"},
@@ -27,7 +25,7 @@ constexpr std::array kKeys{
     Key{"routes[]", "force"},
     Key{"routes[]", "writes"},
     Key{"routes[]", "hedge"},
-    Key{"routes[]", "rollout"},
+    Key{"routes[].rollout.steps[]", "cutover"},
     Key{"routes[].match.path", "regex"},
     Key{"routes[].match.headers.NAME", "regex"},
     Key{"routes[].mirror", "compare"},

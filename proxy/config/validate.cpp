@@ -90,6 +90,7 @@ class Validation {
     }
     if (route.mirror) check_mirror(i, *route.mirror);
     if (config_.routes[i].slow) check_slow(i, *config_.routes[i].slow);
+    if (config_.routes[i].rollout) check_rollout(i, *config_.routes[i].rollout);
   }
 
   void check_reference(std::size_t i, Side side) {
@@ -108,6 +109,35 @@ class Validation {
               "nothing will ever be this slow: the response_header timeout of cluster " + in_quotes(cluster.name) +
                   " is not longer");
     }
+  }
+
+  void check_rollout(std::size_t i, const rollout::Plan& plan) {
+    Weight highest;
+    for (std::size_t s = 0; s < plan.steps.size(); ++s) {
+      const rollout::Step& step = plan.steps[s];
+      const Path at{"routes", i, "rollout", "steps", s};
+      if (step.kind == rollout::Step::Kind::Weight && step.percent < highest) {
+        error(at, "the weight falls from " + highest.text() + " to " + step.percent.text() +
+                      ": a rollout only raises it (back is `abort`, `undo` or a revert)");
+      }
+      if (step.kind == rollout::Step::Kind::Weight) highest = std::max(highest, step.percent);
+      if (step.kind == rollout::Step::Kind::Mirror && !config_.routes[i].policy.mirror) {
+        error(at, "the route has no mirror: give it one (mirror: {percent: 0})");
+      }
+      if (step.kind == rollout::Step::Kind::Check) check_check_name(at, step.check);
+    }
+    for (std::size_t c = 0; c < plan.checks.size(); ++c) {
+      check_check_name({"routes", i, "rollout", "checks", c}, plan.checks[c]);
+    }
+    if (plan.steps.empty()) error({"routes", i, "rollout"}, "a rollout without steps");
+  }
+
+  void check_check_name(Path path, const std::string& wanted) {
+    if (wanted.empty()) return;  // reported as bad
+    std::vector<std::string_view> known;
+    for (const check::CheckPolicy& check : config_.checks) known.push_back(check.name);
+    if (std::find(known.begin(), known.end(), wanted) != known.end()) return;
+    error(path, "no check is named " + in_quotes(wanted) + suggestion(wanted, known));
   }
 
   /// RFC 9110 §9.2.1: what is not safe changes something, and a copy changes it twice.

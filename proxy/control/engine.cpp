@@ -41,7 +41,8 @@ Engine::Engine(EngineSetup setup) : setup_(std::move(setup)), epoch_(setup_.save
     for (const store::RouteRecord& record : setup_.saved.routes) {
       if (record.route == configured.policy.name) saved = &record;
     }
-    routes_.push_back(std::make_unique<RouteControl>(configured, setup_.snapshot.routes()[i], setup_.ledgers[i], saved));
+    routes_.push_back(std::make_unique<RouteControl>(configured, setup_.snapshot.routes()[i], setup_.ledgers[i],
+                                                     setup_.config.checks, saved));
   }
 }
 
@@ -62,15 +63,38 @@ void Engine::take_over_saved_state() {
       }
       continue;
     }
-    if (record.latched || record.weight == route->weight()) continue;
+    if (route->rollout().saved_is_unreadable() && setup_.on_notice) {
+      setup_.on_notice("what the state file holds of the rollout of route " + record.route +
+                       " cannot be read; the weight is kept, the rollout is not");
+    }
+    if (record.latched || record.weight == route->weight()) {
+      note_continued(*route);
+      continue;
+    }
     const Weight to = route->weight();
     route->set_weight(to, ++epoch_);
     store::Decision made = decision(*route, store::Action::Weight, Command{"file", "the file's own value changed", {}});
     made.from = record.weight.text();
     made.to = to.text();
+    by_hand(*route, "the weight of the file changed");
     announce(made);
     save_protective(*route, made, [](const Outcome&) {});
   }
+}
+
+void Engine::note_continued(const RouteControl& route) {
+  const rollout::Rollout& at = route.rollout().now();
+  if (!route.rollout().active() || !setup_.on_notice) return;
+  setup_.on_notice("the rollout of route " + route.name() + " goes on: " + std::string(rollout::name(at.state)) + ", step " +
+                   std::to_string(at.step) + " of " + std::to_string(at.plan.steps.size()) +
+                   "; what it waits for begins anew");
+}
+
+/// Somebody took the weight into his own hands: the rollout waits for him.
+void Engine::by_hand(RouteControl& route, const std::string& why) {
+  const rollout::Rollout& at = route.rollout().now();
+  if (rollout::action(at.state, rollout::Event::ByHand) != rollout::Action::Pause) return;
+  route.apply(rollout::paused(at, route.present(), {rollout::Pause::By::Hand, why}).rollout, route.epoch());
 }
 
 void Engine::start() {
@@ -105,13 +129,15 @@ void Engine::tick() {
   const TimePoint now = Clock::now();
   const double dt = seconds(now - last_tick_);
   last_tick_ = now;
-  for (const auto& route : routes_) {
+  for (std::size_t i = 0; i < routes_.size(); ++i) {
+    const auto& route = routes_[i];
     const RouteControl::Ticked ticked = route->tick(dt);
     if (ticked.order) carry_out(*route, *ticked.order);
     if (ticked.news && setup_.on_ruling) {
       const gate::Gate& of = route->gate().gate(ticked.news->stream);
       setup_.on_ruling(route->name(), *ticked.news, gate::sentence(*ticked.news, of.parameters()));
     }
+    tick_rollout(*route, i, dt);
   }
   if (!setup_.writer.healthy()) note_store_error(setup_.writer.last_error());
 }
@@ -129,14 +155,19 @@ void Engine::carry_out(RouteControl& route, const RouteControl::Order& order) {
   made.record = order.record;
   announce(made);
   save_protective(route, made, [](const Outcome&) {});
+  const bool wants_pause = order.ruling.decision == gate::Decision::Revert &&
+                           route.configured().on_fail == gate::OnFail::Pause;
+  const bool runs = rollout::action(route.rollout().now().state, rollout::Event::Hold) == rollout::Action::Pause;
+  if (wants_pause && runs) {
+    pause_rollout(route, {rollout::Pause::By::Gate, order.sentence}, Command{"gate", order.sentence, {}});
+  }
 }
 
 // --- commands
 
-template <class F>
-void Engine::on_route(std::string route, Command command, Reply reply, F&& act) {
+void Engine::on_route(std::string route, Command command, Reply reply, Act act) {
   asio::post(io_, [this, name = std::move(route), command = std::move(command), reply = std::move(reply),
-                   act = std::forward<F>(act)] {
+                   act = std::move(act)] {
     for (const auto& candidate : routes_) {
       if (candidate->name() != name) continue;
       if (command.if_epoch && *command.if_epoch != candidate->epoch()) {
@@ -191,13 +222,18 @@ void Engine::weight_on_control(RouteControl& route, Weight weight, const Command
     case RouteControl::Action::Apply: break;
   }
   if (raises && refuse_while_pending(route, reply)) return;
+  const rollout::Rollout rollout_before = route.rollout().now();
   route.set_weight(weight, ++epoch_);
+  by_hand(route, "the weight was set to " + weight.text() + " % by " + command.actor);
   store::Decision made = decision(route, store::Action::Weight, command);
   made.from = before.text();
   made.to = weight.text();
   announce(made);
   if (!raises) return save_protective(route, made, reply);
-  save_or_take_back(route, made, reply, [this, before](RouteControl& r) { r.set_weight(before, ++epoch_); });
+  save_or_take_back(route, made, reply, [this, before, rollout_before](RouteControl& r) {
+    r.set_weight(before, ++epoch_);
+    r.apply(rollout_before, epoch_);
+  });
 }
 
 void Engine::mirror_on_control(RouteControl& route, Weight percent, const Command& command, const Reply& reply) {
@@ -264,6 +300,9 @@ store::Decision Engine::decision(const RouteControl& route, store::Action action
 }
 
 void Engine::announce(const store::Decision& decision) {
+  for (const auto& route : routes_) {
+    if (route->name() == decision.route) tell_hooks(*route, decision);
+  }
   if (setup_.on_decision) setup_.on_decision(decision);
 }
 
@@ -294,7 +333,7 @@ bool Engine::refuse_while_pending(const RouteControl& route, const Reply& reply)
   return true;
 }
 
-void Engine::save_or_take_back(RouteControl& route, const store::Decision& made, Reply reply, Action take_back) {
+void Engine::save_or_take_back(RouteControl& route, const store::Decision& made, Reply reply, TakeBack take_back) {
   RouteControl* const target = &route;
   target->set_exposure_pending(true);
   const auto settle = [this, target, made, reply = std::move(reply), take_back = std::move(take_back)](const std::string& error) {

@@ -15,12 +15,22 @@
 #include <vector>
 
 #include "config/config.h"
+#include "check/answer.h"
 #include "control/command.h"
 #include "control/route_control.h"
 #include "control/status.h"
 #include "store/writer.h"
 
 namespace tidegate::control {
+
+/// What a check is asked about.
+struct CheckQuestion {
+  const check::CheckPolicy& policy;
+  const config::Route& route;
+  std::string phase;     ///< of Flagger's payload: "Progressing" ...
+  std::string checksum;  ///< of the plan
+  std::vector<std::pair<std::string, std::string>> metadata;
+};
 
 struct EngineSetup {
   const config::Config& config;
@@ -33,6 +43,10 @@ struct EngineSetup {
   std::function<void(const std::string&)> on_notice{};      ///< inside start(): what an operator should know
   /// Control thread: a route's gate says something else than before, and why.
   std::function<void(const std::string& route, const gate::Ruling&, const std::string& sentence)> on_ruling{};
+  /// Asks a check; the answer may come on any thread, once or never. Empty: no check is ever answered, so all hold.
+  std::function<void(const CheckQuestion&, std::function<void(const check::Answer&)>)> ask{};
+  /// Copies that a route's mirror has sent since the start. Empty: none.
+  std::function<std::uint64_t(std::size_t route)> copies{};
 };
 
 class Engine {
@@ -52,18 +66,35 @@ class Engine {
   void set_mirror(std::string route, Weight percent, Command command, Reply reply);
   void revert(std::string route, Command command, Reply reply);
   void rearm(std::string route, Command command, Reply reply);
+  /// @param verb what a person asks of the route's rollout: of rollout::Event the first kVerbCount.
+  /// @param full of Promote: to the last step.
+  void rollout(std::string route, rollout::Event verb, bool full, Command command, Reply reply);
   /// Answers on the control thread.
   void status(std::function<void(Status)> answer);
 
  private:
-  using Action = std::function<void(RouteControl&)>;
+  using TakeBack = std::function<void(RouteControl&)>;
+  using Act = std::function<void(RouteControl&, const Command&, const Reply&)>;
 
-  template <class F>
-  void on_route(std::string route, Command command, Reply reply, F&& act);
+  void on_route(std::string route, Command command, Reply reply, Act act);
   void weight_on_control(RouteControl& route, Weight weight, const Command& command, const Reply& reply);
   void mirror_on_control(RouteControl& route, Weight percent, const Command& command, const Reply& reply);
   void revert_on_control(RouteControl& route, const Command& command, const Reply& reply);
   void rearm_on_control(RouteControl& route, const Command& command, const Reply& reply);
+
+  // engine_rollout.cpp
+  void rollout_on_control(RouteControl& route, rollout::Event verb, bool full, const Command& command, const Reply& reply);
+  void begin_rollout(RouteControl& route, store::Action action, const Command& command, const Reply& reply);
+  void tick_rollout(RouteControl& route, std::size_t index, double dt_s);
+  void carry_out(RouteControl& route, const RolloutControl::Order& order);
+  void move_durably(RouteControl& route, rollout::Moved moved, store::Decision made, Reply reply);
+  void move_at_once(RouteControl& route, const rollout::Moved& moved, store::Decision made, Reply reply);
+  void pause_rollout(RouteControl& route, rollout::Pause why, const Command& command);
+  void tell_hooks(const RouteControl& route, const store::Decision& decision);
+  CheckBoard::Ask asker(const RouteControl& route);
+
+  void note_continued(const RouteControl& route);
+  void by_hand(RouteControl& route, const std::string& why);
 
   void take_over_saved_state();
   void schedule_tick();
@@ -73,7 +104,7 @@ class Engine {
   void announce(const store::Decision& decision);
   void save_protective(RouteControl& route, const store::Decision& decision, Reply reply);
   bool refuse_while_pending(const RouteControl& route, const Reply& reply) const;
-  void save_or_take_back(RouteControl& route, const store::Decision& decision, Reply reply, Action take_back);
+  void save_or_take_back(RouteControl& route, const store::Decision& decision, Reply reply, TakeBack take_back);
   void note_store_error(const std::string& message);
   Status collect() const;
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "control/decision_record.h"
+#include "control/rollout_record.h"
 #include "gate/sentence.h"
 
 namespace tidegate::control {
@@ -23,14 +24,16 @@ Weight file_mirror(const config::Route& configured) {
 }  // namespace
 
 RouteControl::RouteControl(const config::Route& configured, const route::Route& route,
-                           std::vector<const gate::Ledger*> ledgers, const store::RouteRecord* saved)
+                           std::vector<const gate::Ledger*> ledgers, const std::vector<check::CheckPolicy>& checks,
+                           const store::RouteRecord* saved)
     : configured_(configured),
       route_(route),
       ledgers_(std::move(ledgers)),
       weight_(configured.policy.weight),
       mirror_(file_mirror(configured)),
       accumulator_(ledgers_, 0),
-      gate_(configured.gate, configured.slow, configured.policy.weight.share()) {
+      gate_(configured.gate, configured.slow, configured.policy.weight.share()),
+      rollout_(configured.rollout, checks, saved == nullptr ? std::string() : saved->rollout) {
   if (saved != nullptr) {
     epoch_ = saved->epoch;
     if (saved->file_weight == configured.policy.weight) weight_ = saved->weight;
@@ -72,7 +75,46 @@ void RouteControl::set_mirror(Weight percent, std::uint64_t epoch) {
 void RouteControl::revert(RevertReason why, std::string sentence, std::uint64_t epoch) {
   step_ = (step_ + 1) % route::LiveRoute::kSteps;
   latch_again(std::move(sentence), epoch);  // before anything else: from here on every worker sends everybody to old
+  if (rollout_.active()) rollout_.set(rollout::reverted(rollout_.now()));
   ++reverts_[static_cast<std::size_t>(why)];
+}
+
+/// A weight step begins a step of the gate even at the weight that is in force already: what it is to prove, it proves anew.
+void RouteControl::apply(const rollout::Moved& moved, std::uint64_t epoch) {
+  const rollout::Rollout& to = moved.rollout;
+  const bool enters = to.state == rollout::State::Running && to.step > 0 &&
+                      to.current().kind == rollout::Step::Kind::Weight && to.step != rollout_.now().step;
+  copies_at_step_ = copies_;
+  rollout_.set(to);
+  if (moved.mirror != mirror_) set_mirror(moved.mirror, epoch);
+  if (enters || moved.weight != weight_) set_weight(moved.weight, epoch);
+  epoch_ = epoch;
+  publish();
+}
+
+void RouteControl::apply(rollout::Rollout next, std::uint64_t epoch) {
+  rollout_.set(std::move(next));
+  epoch_ = epoch;
+  publish();
+}
+
+std::optional<RolloutControl::Order> RouteControl::tick_rollout(TimePoint now, double dt_s, std::uint64_t copies,
+                                                                const CheckBoard::Ask& ask) {
+  copies_ = copies;
+  if (!rollout_.active() || exposure_pending_) return std::nullopt;
+  return rollout_.tick(now, dt_s, [this] { return evidence(); }, ask);
+}
+
+rollout::Evidence RouteControl::evidence() const {
+  rollout::Evidence out;
+  const gate::Gate& of = gate_.gate(ruling_.stream);
+  out.weight = weight_;
+  out.ruling = ruling_;
+  out.thresholds = of.thresholds();
+  out.gate_sentence = said(ruling_);
+  out.requests_new = ruling_.step.counts.new_total;
+  out.mirrored = copies_ - copies_at_step_;
+  return out;
 }
 
 void RouteControl::rearm(std::uint64_t epoch) {
@@ -148,7 +190,17 @@ store::RouteRecord RouteControl::record() const {
   if (has_mirror()) record.file_mirror = file_mirror(configured_);
   if (mirror_set_) record.mirror = mirror_;
   record.epoch = epoch_;
+  record.rollout = rollout_record(rollout_.now());
   return record;
+}
+
+store::RouteRecord RouteControl::record_of(const rollout::Moved& moved, std::uint64_t epoch) const {
+  store::RouteRecord out = record();
+  out.weight = moved.weight;
+  if (moved.mirror != mirror_) out.mirror = moved.mirror;
+  out.epoch = epoch;
+  out.rollout = rollout_record(moved.rollout);
+  return out;
 }
 
 GateStatus RouteControl::gate_status() const {
@@ -186,6 +238,7 @@ RouteStatus RouteControl::status() const {
   out.gate = gate_status();
   out.reverts = reverts_;
   out.holds = holds_;
+  out.rollout = rollout_.status([this] { return evidence(); });
   for (const gate::Ledger* ledger : ledgers_) {
     for (const Side side : {Side::Old, Side::New}) out.stale_failures[side] += ledger->stale_failures(side);
   }

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "config/config.h"
 #include "control/alarm.h"
+#include "control/rollout_control.h"
 #include "control/status.h"
 #include "gate/accumulator.h"
 #include "gate/route_gate.h"
@@ -34,7 +35,7 @@ class RouteControl {
 
   /// @param saved what the store knows of the route; it wins over the file while the file's own value is the same.
   RouteControl(const config::Route& configured, const route::Route& route, std::vector<const gate::Ledger*> ledgers,
-               const store::RouteRecord* saved);
+               const std::vector<check::CheckPolicy>& checks, const store::RouteRecord* saved);
 
   const std::string& name() const noexcept { return configured_.policy.name; }
   State state() const noexcept { return latched_ ? State::Latched : State::Open; }
@@ -49,6 +50,10 @@ class RouteControl {
   void set_mirror(Weight percent, std::uint64_t epoch);
   void revert(RevertReason why, std::string sentence, std::uint64_t epoch);
   void rearm(std::uint64_t epoch);
+  /// A move of the rollout, with its weights.
+  void apply(const rollout::Moved& moved, std::uint64_t epoch);
+  /// Another state of the rollout; the weights stay.
+  void apply(rollout::Rollout next, std::uint64_t epoch);
   /// Takes a rearm back: the latch as it was. Not a revert of its own.
   void latch_again(std::string reason, std::uint64_t epoch);
 
@@ -70,13 +75,24 @@ class RouteControl {
   Ticked tick(double dt_s);
   const gate::RouteGate& gate() const noexcept { return gate_; }
 
+  RolloutControl& rollout() noexcept { return rollout_; }
+  const RolloutControl& rollout() const noexcept { return rollout_; }
+  rollout::Present present() const noexcept { return {weight_, mirror_}; }
+  const config::Route& configured() const noexcept { return configured_; }
+  /// @param copies that the route's mirror has sent since the start of the process.
+  std::optional<RolloutControl::Order> tick_rollout(TimePoint now, double dt_s, std::uint64_t copies,
+                                                    const CheckBoard::Ask& ask);
+
   store::RouteRecord record() const;
+  /// What the store must know once `moved` is in force.
+  store::RouteRecord record_of(const rollout::Moved& moved, std::uint64_t epoch) const;
   RouteStatus status() const;
   GateStatus gate_status() const;
 
  private:
   void publish();
   std::optional<Order> order(double dt_s);
+  rollout::Evidence evidence() const;
   std::string said(const gate::Ruling& ruling) const;
 
   const config::Route& configured_;
@@ -96,6 +112,9 @@ class RouteControl {
   AlarmEpisode alarm_;   // that on_fail keeps from being a revert
   AlarmEpisode shared_;  // that old shares
   RulingNews news_;
+  RolloutControl rollout_;
+  std::uint64_t copies_ = 0;          // of the mirror, as last told
+  std::uint64_t copies_at_step_ = 0;
   std::array<std::uint64_t, kRevertReasonCount> reverts_{};
   std::array<std::uint64_t, kHoldReasonCount> holds_{};
 };

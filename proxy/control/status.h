@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,15 +12,17 @@
 #include "base/weight.h"
 #include "gate/parameters.h"
 #include "gate/ruling.h"
+#include "rollout/evidence.h"
+#include "rollout/rollout.h"
 
 namespace tidegate::control {
 
 /// Why a revert happened: label of tidegate_reverts_total.
-enum class RevertReason : std::uint8_t { ErrorRate, HardBreaker, Operator, SlowRate };
-inline constexpr std::size_t kRevertReasonCount = 4;
+enum class RevertReason : std::uint8_t { ErrorRate, HardBreaker, Operator, SlowRate, Check };
+inline constexpr std::size_t kRevertReasonCount = 5;
 constexpr std::string_view name(RevertReason reason) noexcept {
   constexpr std::array<std::string_view, kRevertReasonCount> names{"error_rate", "hard_breaker", "operator",
-                                                                     "slow_rate"};
+                                                                     "slow_rate", "check"};
   return names[static_cast<std::size_t>(reason)];
 }
 
@@ -45,6 +48,29 @@ struct GateStatus : StreamStatus {
   std::vector<StreamStatus> streams{};  ///< all of them: errors, and slow if the route has it
 };
 
+struct CheckStatus {
+  std::string name;
+  std::optional<gate::Verdict> verdict;  ///< empty: no answer since the step began
+  std::string sentence;
+  std::uint32_t failures = 0;            ///< in a row
+  std::uint32_t of = 0;                  ///< so many are a failure
+};
+
+struct CheckCount {
+  std::string name;
+  std::array<std::uint64_t, 4> verdicts{};  ///< by gate::Verdict, since the start
+};
+
+struct RolloutStatus {
+  rollout::Rollout rollout;                 ///< while idle with the plan of the file
+  double step_s = 0.0;                      ///< since the step (the bake) began, or was continued
+  std::uint64_t requests_new = 0;           ///< of new since the weight was set
+  std::vector<rollout::Waiting> waiting;    ///< what the step still needs
+  std::vector<CheckStatus> checks;
+  std::vector<CheckCount> check_counts;
+  bool file_differs = false;                ///< the file's plan is for the next start
+};
+
 struct RouteStatus {
   std::string name;
   PerSide<std::string> clusters;
@@ -60,6 +86,7 @@ struct RouteStatus {
   GateStatus gate;
   std::array<std::uint64_t, kRevertReasonCount> reverts{};
   std::array<std::uint64_t, kHoldReasonCount> holds{};
+  std::optional<RolloutStatus> rollout;  ///< empty: the route has none
   PerSide<std::uint64_t> stale_failures;  ///< known after their step had ended: not judged
 };
 

@@ -2,8 +2,10 @@
 // the control thread's status for one scrape, because observe knows nothing of control. Plain values.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -33,6 +35,13 @@ struct LiveRoute {
   std::vector<LiveStream> streams;
   bool old_suspect = false;
   bool latched = false;
+  std::string_view rollout_state;          ///< of static storage; empty: the route has no rollout
+  std::size_t rollout_step = 0;            ///< 1-based; 0: not in a step
+  struct Check {
+    std::string name;
+    std::array<std::uint64_t, 4> verdicts{};  ///< by gate::Verdict
+  };
+  std::vector<Check> checks;
   Weight mirror;                           ///< share of requests that are copied
   std::vector<ReasonCount> reverts;        ///< every reason there is, those that never happened at 0
   std::vector<ReasonCount> holds;          ///< alarms that left the weight as it was

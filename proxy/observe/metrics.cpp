@@ -28,6 +28,7 @@ std::string Metrics::text(const LiveFacts& live) const {
   add_gate(page, live);
   add_evidence(page, live);
   add_reverts(page, live);
+  add_rollouts(page, live);
   add_mirror(page);
   add_upstream(page);
   add_retries(page);

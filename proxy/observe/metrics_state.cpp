@@ -5,6 +5,7 @@
 #include "gate/old_detector.h"
 #include "observe/metrics.h"
 #include "observe/process_facts.h"
+#include "rollout/state.h"
 
 namespace tidegate::observe {
 
@@ -72,6 +73,25 @@ void Metrics::add_evidence(Exposition& page, const LiveFacts& live) const {
       add("s_old", of.statistics.s_old, gate::OldDetector::kSuspect);
       add("s_rel", of.statistics.s_rel, of.thresholds.h_rel);
       add("s_prom", of.statistics.s_prom, of.thresholds.h_prom);
+    }
+  });
+}
+
+void Metrics::add_rollouts(Exposition& page, const LiveFacts& live) const {
+  auto step = page.gauge("tidegate_rollout_step", "The step that the route's rollout is in, from 1; 0 = in none.");
+  auto state = page.gauge("tidegate_rollout_state", "1 for where the route's rollout stands, 0 for the other states.");
+  auto checks = page.counter("tidegate_checks_total", "Answers of checks, by what they came to.");
+  for_each_route(setup_.routes, live, [&](const Route& route, const LiveRoute& now) {
+    if (now.rollout_state.empty()) return;
+    step.add({{"route", route.name}}, static_cast<std::uint64_t>(now.rollout_step));
+    for (const std::string_view one : rollout::kStateNames) {
+      state.add({{"route", route.name}, {"state", one}}, one == now.rollout_state);
+    }
+    for (const LiveRoute::Check& check : now.checks) {
+      for (const gate::Verdict one : kVerdicts) {
+        checks.add({{"route", route.name}, {"check", check.name}, {"verdict", name(one)}},
+                   check.verdicts[static_cast<std::size_t>(one)]);
+      }
     }
   });
 }

@@ -38,10 +38,26 @@ constexpr const char* kVersion1 = R"sql(
   PRAGMA user_version = 1;
 )sql";
 
+// Where the rollout of the route stands, as JSON (control/rollout_record.h); empty: never started.
+constexpr const char* kVersion2 = R"sql(
+  ALTER TABLE routes ADD COLUMN rollout TEXT NOT NULL DEFAULT '';
+  PRAGMA user_version = 2;
+)sql";
+
+/// Whole or not at all: a file of an older version stays one when something fails.
+Result<void> upgrade(sqlite::Connection& database, const std::string& path) {
+  sqlite::Transaction transaction(database);
+  if (transaction.code() != SQLITE_OK || database.execute(kVersion2) != SQLITE_OK ||
+      transaction.commit() != SQLITE_OK) {
+    return Error{"cannot upgrade the state file " + path + ": " + database.message()};
+  }
+  return {};
+}
+
 Result<void> create(sqlite::Connection& database, const std::string& path) {
   sqlite::Transaction transaction(database);
   if (transaction.code() != SQLITE_OK || database.execute(kVersion1) != SQLITE_OK ||
-      transaction.commit() != SQLITE_OK) {
+      database.execute(kVersion2) != SQLITE_OK || transaction.commit() != SQLITE_OK) {
     return Error{"cannot create the state file " + path + ": " + database.message()};
   }
   return {};
@@ -75,6 +91,7 @@ Result<void> prepare_schema(sqlite::Connection& database, const std::string& pat
     return Error{"the state file " + path + " was written by a newer Tidegate (schema " + std::to_string(version) +
                  ", this one knows " + std::to_string(kSchemaVersion) + "); run that version, or move the file away"};
   }
+  if (version == 1) return upgrade(database, path);
   return {};
 }
 

@@ -10,7 +10,7 @@
 namespace tidegate::store {
 
 inline constexpr std::int64_t kApplicationId = 0x54696467;  ///< "Tidg"
-inline constexpr std::int64_t kSchemaVersion = 1;
+inline constexpr std::int64_t kSchemaVersion = 2;
 
 /// Checks the file and brings it to kSchemaVersion. @param path for the messages.
 Result<void> prepare_schema(sqlite::Connection& database, const std::string& path);

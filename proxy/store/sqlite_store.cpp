@@ -136,7 +136,7 @@ SqliteStore::SqliteStore(std::string path, const Limits& limits, FileLock lock, 
       lock_(std::move(lock)),
       database_(std::move(writing)),
       save_route_(database_, "INSERT OR REPLACE INTO routes (route, file_weight, weight, latched, latch_reason, "
-                             "file_mirror, mirror, epoch) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
+                             "file_mirror, mirror, epoch, rollout) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"),
       save_epoch_(database_, "UPDATE state SET epoch = max(epoch, ?)"),
       save_decision_(database_, "INSERT INTO decisions (epoch, at_ms, route, action, actor, reason, from_value, "
                                 "to_value, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"),
@@ -156,7 +156,7 @@ Result<State> SqliteStore::load() {
   if (!epoch) return cannot("read", database_);
   state.epoch = epoch_of(*epoch);
   sqlite::Statement rows(database_, "SELECT route, file_weight, weight, latched, latch_reason, file_mirror, mirror, "
-                                    "epoch FROM routes ORDER BY route");
+                                    "epoch, rollout FROM routes ORDER BY route");
   int code = SQLITE_OK;
   while ((code = rows.step()) == SQLITE_ROW) {
     state.routes.push_back({.route = rows.text(0),
@@ -166,7 +166,8 @@ Result<State> SqliteStore::load() {
                             .latch_reason = rows.text(4),
                             .file_mirror = optional_weight(rows, 5),
                             .mirror = optional_weight(rows, 6),
-                            .epoch = epoch_of(rows.integer(7))});
+                            .epoch = epoch_of(rows.integer(7)),
+                            .rollout = rows.text(8)});
   }
   if (code != SQLITE_DONE) return cannot("read", database_);
   return state;
@@ -186,6 +187,7 @@ int SqliteStore::write(const Change& change) {
   const RouteRecord& r = change.route;
   save_route_.bind(1, r.route).bind(2, std::int64_t{r.file_weight.units()}).bind(3, std::int64_t{r.weight.units()});
   save_route_.bind(4, std::int64_t{r.latched}).bind(5, r.latch_reason).bind(8, stored(r.epoch));
+  save_route_.bind(9, r.rollout);
   bind_weight(save_route_, 6, r.file_mirror);
   bind_weight(save_route_, 7, r.mirror);
   if (const int code = save_route_.run(); code != SQLITE_OK) return code;

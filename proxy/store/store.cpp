@@ -7,7 +7,10 @@
 namespace tidegate::store {
 namespace {
 
-constexpr std::array<std::string_view, 6> kActions{"weight", "mirror", "revert", "rearm", "hold", "would_revert"};
+constexpr std::array<std::string_view, 16> kActions{
+    "weight",        "mirror",          "revert",        "rearm",          "hold",         "would_revert",
+    "rollout_start", "step",            "rollout_pause", "rollout_resume", "rollout_promote",
+    "rollout_abort", "rollout_retry",   "rollout_undo",  "rollout_bake",   "rollout_completed"};
 
 }  // namespace
 

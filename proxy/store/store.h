@@ -34,6 +34,7 @@ struct RouteRecord {
   std::optional<Weight> file_mirror;  ///< as file_weight; empty: the file had no mirror
   std::optional<Weight> mirror;       ///< empty: never set at run time
   std::uint64_t epoch = 0;            ///< of the decision that made it
+  std::string rollout{};              ///< where its rollout stands, as JSON that only control reads; empty: never started
 
   friend bool operator==(const RouteRecord&, const RouteRecord&) = default;
 };
@@ -45,6 +46,16 @@ enum class Action : std::uint8_t {
   Rearm,
   Hold,         ///< an alarm of the gate that left the weight as it was: shared with old, or `on_fail: pause`
   WouldRevert,  ///< the same with `on_fail: notify`
+  RolloutStart,
+  Step,              ///< the rollout went on to its next step by itself
+  RolloutPause,
+  RolloutResume,
+  RolloutPromote,
+  RolloutAbort,
+  RolloutRetry,
+  RolloutUndo,
+  RolloutBake,       ///< the last step is over, the weight is watched for a while
+  RolloutCompleted,
 };
 std::string_view name(Action action) noexcept;
 std::optional<Action> action_named(std::string_view name) noexcept;

@@ -1,0 +1,106 @@
+#include "control/check_board.h"
+
+#include <algorithm>
+
+namespace tidegate::control {
+
+CheckRole role(const check::CheckPolicy& check) noexcept {
+  const auto* const hook = std::get_if<check::WebhookCheck>(&check.what);
+  if (hook == nullptr) return CheckRole::Always;
+  switch (hook->type) {
+    case check::WebhookType::ConfirmRollout:
+    case check::WebhookType::PreRollout: return CheckRole::BeforeStart;
+    case check::WebhookType::ConfirmTrafficIncrease: return CheckRole::BeforeIncrease;
+    case check::WebhookType::ConfirmPromotion: return CheckRole::BeforePromotion;
+    case check::WebhookType::PostRollout: return CheckRole::AtEnd;
+    case check::WebhookType::Event: return CheckRole::AtEvent;
+    case check::WebhookType::Rollout:
+    case check::WebhookType::Rollback: return CheckRole::Always;
+  }
+  return CheckRole::Always;
+}
+
+const check::CheckPolicy* CheckBoard::find(const std::string& name) const noexcept {
+  const auto found = std::find_if(policies_.begin(), policies_.end(), [&](const auto& one) { return one.name == name; });
+  return found == policies_.end() ? nullptr : &*found;
+}
+
+void CheckBoard::begin_step() { entries_.clear(); }
+
+void CheckBoard::tick(TimePoint now, const std::vector<std::string>& names, const Ask& ask) {
+  std::erase_if(entries_, [&](const Entry& entry) { return std::find(names.begin(), names.end(), entry.name) == names.end(); });
+  for (const std::string& name : names) {
+    auto entry = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& one) { return one.name == name; });
+    if (entry == entries_.end()) entry = entries_.insert(entries_.end(), Entry{name, find(name)});
+    if (entry->policy == nullptr || entry->asking || now < entry->next || !ask) continue;
+    entry->asking = true;
+    entry->serial = ++serial_;
+    ask(*entry->policy, [this, name, serial = entry->serial](const check::Answer& answer) { answered(name, serial, answer); });
+  }
+}
+
+void CheckBoard::answered(const std::string& name, std::uint64_t serial, const check::Answer& answer) {
+  count(name, answer.verdict);
+  const auto entry = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& one) { return one.name == name; });
+  if (entry == entries_.end() || entry->serial != serial) return;  // asked in a step that is over
+  entry->asking = false;
+  entry->next = Clock::now() + entry->policy->interval;
+  entry->answer = answer;
+  if (answer.verdict == gate::Verdict::Pass) entry->failures = 0;
+  if (answer.verdict == gate::Verdict::Fail) ++entry->failures;
+}
+
+void CheckBoard::count(const std::string& name, gate::Verdict verdict) {
+  auto row = std::find_if(counts_.begin(), counts_.end(), [&](const Count& one) { return one.check == name; });
+  if (row == counts_.end()) row = counts_.insert(counts_.end(), Count{name});
+  ++row->verdicts[static_cast<std::size_t>(verdict)];
+}
+
+namespace {
+
+constexpr std::string_view kGone = "the configuration does not have it any more";
+
+}  // namespace
+
+std::vector<rollout::CheckAnswer> CheckBoard::answers(const std::vector<std::string>& names) const {
+  std::vector<rollout::CheckAnswer> out;
+  for (const std::string& name : names) {
+    rollout::CheckAnswer& one = out.emplace_back(rollout::CheckAnswer{name});
+    const auto entry = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.name == name; });
+    if (entry == entries_.end()) continue;
+    if (entry->policy == nullptr) {
+      one.verdict = gate::Verdict::Error;
+      one.sentence = kGone;
+    } else if (entry->answer) {
+      one.verdict = entry->answer->verdict;
+      one.sentence = entry->answer->sentence;
+    }
+  }
+  return out;
+}
+
+std::optional<CheckBoard::Failure> CheckBoard::failure() const {
+  for (const Entry& entry : entries_) {
+    if (entry.policy == nullptr || entry.failures < entry.policy->failures) continue;
+    return Failure{entry.policy, entry.answer ? entry.answer->sentence : std::string()};
+  }
+  return std::nullopt;
+}
+
+std::vector<CheckBoard::Row> CheckBoard::rows() const {
+  std::vector<Row> out;
+  for (const Entry& entry : entries_) {
+    Row row{entry.name, std::nullopt, {}, entry.failures, entry.policy != nullptr ? entry.policy->failures : 0};
+    if (entry.policy == nullptr) {
+      row.verdict = gate::Verdict::Error;
+      row.sentence = kGone;
+    } else if (entry.answer) {
+      row.verdict = entry.answer->verdict;
+      row.sentence = entry.answer->sentence;
+    }
+    out.push_back(std::move(row));
+  }
+  return out;
+}
+
+}  // namespace tidegate::control

@@ -1,0 +1,72 @@
+// The rollout of one route while the program runs: where it stands (rollout/rollout.h), how long the step has lasted, what its
+// checks said, and whether the step is over. It moves nothing by itself: the engine makes a move durable, publishes the
+// weights and tells it with set(). Owned by a RouteControl, control thread only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "config/config.h"
+#include "control/check_board.h"
+#include "control/status.h"
+#include "rollout/evidence.h"
+#include "rollout/rollout.h"
+
+namespace tidegate::control {
+
+class RolloutControl {
+ public:
+  /// After a step could not be made durable.
+  static constexpr Duration kStorePause = std::chrono::seconds(10);
+
+  /// @param checks must outlive it. @param saved what the store has; empty: nothing.
+  RolloutControl(const std::optional<rollout::Plan>& file_plan, const std::vector<check::CheckPolicy>& checks,
+                 const std::string& saved);
+
+  const rollout::Rollout& now() const noexcept { return now_; }
+  bool active() const noexcept { return rollout::is_active(now_.state); }
+  const std::optional<rollout::Plan>& file_plan() const noexcept { return file_plan_; }
+  /// What was saved could not be read, and was left out.
+  bool saved_is_unreadable() const noexcept { return unreadable_; }
+
+  /// It stands there from now on: the time of the step begins, and no answer of before counts.
+  void set(rollout::Rollout next);
+  /// A step could not be made durable: it is tried again after kStorePause. @param now of the attempt
+  void note_store_trouble(const std::string& error, TimePoint now);
+
+  /// Hooks that have to confirm the step after the present one, given what is in force.
+  std::vector<std::string> hooks_before_next(Weight weight) const;
+  /// Those of the plan that are told of events, or of the end.
+  std::vector<const check::CheckPolicy*> listeners(CheckRole role) const;
+
+  struct Order {
+    enum class Kind : std::uint8_t { StepOver, CheckFailed };
+    Kind kind = Kind::StepOver;
+    const check::CheckPolicy* check = nullptr;  ///< of CheckFailed
+    std::string sentence{};
+  };
+  /// What the route knows: the gate's ruling, the weight, the copies; step_s, checks and hooks are filled in here.
+  using Look = std::function<rollout::Evidence()>;
+  std::optional<Order> tick(TimePoint now, double dt_s, const Look& look, const CheckBoard::Ask& ask);
+
+  /// @param look as of tick(). Empty when the route has no rollout and never had one.
+  std::optional<RolloutStatus> status(const Look& look) const;
+
+ private:
+  rollout::Evidence evidence(const Look& look) const;
+  std::vector<std::string> always() const;
+
+  const std::optional<rollout::Plan>& file_plan_;
+  CheckBoard board_;
+  rollout::Rollout now_;
+  bool unreadable_ = false;
+  double step_s_ = 0.0;
+  std::string store_trouble_;
+  TimePoint not_before_{};
+};
+
+}  // namespace tidegate::control
