@@ -1,4 +1,5 @@
-// What a check came to. Plain values.
+// What a check came to: a verdict, the sentence that says why (with its numbers, the same in log, API and CLI), and the
+// number that was measured, where there is one. Plain values.
 #pragma once
 
 #include <optional>
@@ -9,10 +10,9 @@
 namespace tidegate::check {
 
 struct Answer {
-  /// Pass only when it was asked and everything held. Inconclusive: too little to say. Error: it could not be asked.
-  gate::Verdict verdict = gate::Verdict::Inconclusive;
-  std::string sentence{};          ///< for an operator, with the numbers
-  std::optional<double> value{};   ///< of a query: the one that counts
+  gate::Verdict verdict = gate::Verdict::Error;
+  std::string sentence;           ///< one line, without a stop at its end
+  std::optional<double> value{};  ///< the worst one, of a Prometheus check
 };
 
 }  // namespace tidegate::check

@@ -87,6 +87,11 @@ void Conversation::abort() {
 // --- the request
 
 std::optional<Error> Conversation::prepare() {
+  const auto unsendable = [this](const std::string& what) {
+    return Error{Kind::Setup, what + " for " + request_.url.origin() + " has bytes that can't be sent"};
+  };
+  if (!can_be_sent(request_.method, "")) return unsendable("the method");
+  if (!can_be_sent("Host", request_.host)) return unsendable("the host");
   message_.method_string(request_.method);
   message_.target(request_.url.target);
   message_.version(11);
@@ -95,9 +100,7 @@ std::optional<Error> Conversation::prepare() {
   message_.set(http::field::accept, "*/*");
   if (!request_.content_type.empty()) message_.set(http::field::content_type, request_.content_type);
   for (const auto& [name, value] : request_.headers) {
-    if (!can_be_sent(name, value))
-      return Error{Kind::Setup, "the header \"" + (can_be_sent(name, "") ? name : "?") + "\" for " +
-                                    request_.url.origin() + " has bytes that can't be sent"};
+    if (!can_be_sent(name, value)) return unsendable("the header \"" + (can_be_sent(name, "") ? name : "?") + '"');
     message_.set(name, value);
   }
   message_.keep_alive(false);

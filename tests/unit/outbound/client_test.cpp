@@ -213,8 +213,13 @@ TEST_F(ClientTest, InterimAnswersThatNeverEndAreAnError) {
                "what http://" + server.endpoint() + " answered is not HTTP: it never ends");
 }
 
-TEST_F(ClientTest, DoesNotSendAHeaderThatBreaksTheHead) {
+TEST_F(ClientTest, DoesNotSendWhatBreaksTheHead) {
   Server server(Server::always(answer(200, "")));
+  Request method = get(server.url()), host = get(server.url());
+  method.method = "GET / HTTP/1.1\r\nX:";
+  host.host = "a\r\nX: y";
+  expect_error(ask(method), Kind::Setup, "the method for http://" + server.endpoint() + " has bytes that can't be sent");
+  expect_error(ask(host), Kind::Setup, "the host for http://" + server.endpoint() + " has bytes that can't be sent");
   Request request = get(server.url());
   request.headers = {{"Authorization", "Bearer secret\n"}};
   expect_error(ask(request), Kind::Setup,
