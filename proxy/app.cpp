@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "admin/server.h"
+#include "check/runner.h"
 #include "control/engine.h"
 #include "facts.h"
 #include "forward/worker.h"
@@ -110,6 +111,7 @@ struct App::Parts {
   std::vector<std::vector<std::unique_ptr<gate::Ledger>>> ledgers;          // by worker, by route
   std::vector<std::unique_ptr<forward::Worker>> workers;
   std::unique_ptr<upstream::Resolver> resolver;
+  std::unique_ptr<check::Runner> checks;
   std::unique_ptr<control::Engine> engine;
   std::unique_ptr<admin::Server> admin_server;
   std::unique_ptr<admin::Server> metrics_server;
@@ -128,6 +130,7 @@ struct App::Parts {
   void make_engine(store::State saved);
   std::int64_t sessions() const;
   std::uint64_t copies(std::size_t route) const;
+  check::Question question(const control::CheckQuestion& asked) const;
 };
 
 void App::Parts::open_store() {
@@ -197,9 +200,13 @@ void App::Parts::make_engine(store::State saved) {
   const auto on_error = [](const std::string& message) {
     observe::log_error("decisions are not durable: " + message);
   };
+  checks = std::make_unique<check::Runner>();
   engine = std::make_unique<control::Engine>(
       control::EngineSetup{config, snapshot, std::move(by_route), *writer, std::move(saved), events.on_decision, on_error,
-                           [](const std::string& notice) { observe::log_warn(notice); }, say_ruling, {},
+                           [](const std::string& notice) { observe::log_warn(notice); }, say_ruling,
+                           [this](const control::CheckQuestion& asked, std::function<void(const check::Answer&)> answered) {
+                             checks->ask(question(asked), std::move(answered));
+                           },
                            [this](std::size_t route) { return copies(route); }});
 }
 
@@ -255,6 +262,25 @@ void App::Parts::make_admin() {
   metrics_address = metrics_server->address();
 }
 
+/// Where a check goes: the endpoints of the side that the route has, with the Host that its clients send.
+check::Question App::Parts::question(const control::CheckQuestion& asked) const {
+  check::Question out;
+  out.policy = std::make_shared<const check::CheckPolicy>(asked.policy);
+  out.payload = {asked.route.policy.name, "tidegate", asked.phase, asked.checksum, asked.metadata};
+  const auto* const http = std::get_if<check::HttpCheck>(&asked.policy.what);
+  if (http == nullptr) return out;
+  for (const upstream::ClusterPolicy& cluster : config.clusters) {
+    if (cluster.name != asked.route.policy.clusters[http->side]) continue;
+    for (const upstream::EndpointAddress& endpoint : cluster.endpoints) out.endpoints.emplace_back(endpoint.host, endpoint.port);
+    out.host = cluster.host.value_or("");
+  }
+  if (!http->host.empty()) out.host = http->host;
+  for (const std::string& host : asked.route.policy.match.hosts) {
+    if (out.host.empty() && host.find('*') == std::string::npos) out.host = host;
+  }
+  return out;
+}
+
 /// What the mirror of a route has sent, all workers together.
 std::uint64_t App::Parts::copies(std::size_t route) const {
   std::uint64_t sum = 0;
@@ -277,6 +303,7 @@ App::~App() {
   if (p.resolver) p.resolver->stop();
   for (const auto& worker : p.workers) worker->stop();
   for (const auto& worker : p.workers) worker->join();
+  if (p.checks) p.checks->stop();  // before the engine: an answer is posted to it
   if (p.engine) p.engine->stop();
   p.writer.reset();
   p.workers.clear();
