@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <iostream>
 
@@ -80,6 +81,12 @@ std::string wrapped(std::string_view text, std::size_t indent, std::size_t colum
     used += wide;
   }
   return out;
+}
+
+std::string labelled(std::string_view label, std::string_view text, std::size_t at, const ViewStyle& style, Tone tone) {
+  std::string out = "  " + std::string(label);
+  out.resize(std::max(out.size() + 1, at), ' ');
+  return out + paint(style.color, tone, wrapped(printable(text), at, style.columns)) + '\n';
 }
 
 }  // namespace tidegate::cli

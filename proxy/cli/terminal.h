@@ -19,6 +19,12 @@ struct Terminal {
   std::size_t columns = 80;
 };
 
+/// How a view is drawn.
+struct ViewStyle {
+  bool color = false;
+  std::size_t columns = 80;
+};
+
 /// The process's own streams. @param color what the options allow; a stream that is no terminal has none anyway.
 Terminal process_terminal(bool color);
 
@@ -35,5 +41,10 @@ std::size_t width(std::string_view text) noexcept;
 
 /// Broken at spaces to `columns`; lines after the first begin with `indent` spaces, which the first is taken to have.
 std::string wrapped(std::string_view text, std::size_t indent, std::size_t columns);
+
+/// "  gate    inconclusive - ...": a label, and from column `at` on the text, made printable and broken to the style's
+/// width. Ends with a line end.
+std::string labelled(std::string_view label, std::string_view text, std::size_t at, const ViewStyle& style,
+                     Tone tone = Tone::Plain);
 
 }  // namespace tidegate::cli
