@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "cli/json_text.h"
+#include "cli/rollout_text.h"
 #include "cli/table.h"
 
 namespace tidegate::cli {
@@ -141,6 +142,9 @@ std::string route_view(const json::value& route, const ViewStyle& style) {
   }
   if (const json::value& mirror = at(route, {"mirror"}); !mirror.is_null()) {
     out += labelled("mirror", mirror_line(mirror), kLabel, style);
+  }
+  if (const auto rollout = read_rollout(route)) {
+    out += labelled("rollout", rollout_line(*rollout), kLabel, style);
   }
   return out + evidence_table(route) + traffic_table(route, style);
 }
