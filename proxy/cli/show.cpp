@@ -48,7 +48,7 @@ Done watch_status(const Api& api, const Options& options, Terminal& terminal, co
   do {
     const auto got = api.get(status_target(options));
     // A server that is restarted comes back; one that never answered, or refuses, is told at once.
-    const bool may_return = got.has_error() && got.error().exit == Exit::Unreachable;
+    const bool may_return = got.has_error() && got.error().passing;
     if (got.has_error() && (!seen || !may_return)) return got.error();
     const std::string text =
         got ? view(got->body, options, terminal) : paint(terminal.color, Tone::Warn, got.error().message) + '\n';

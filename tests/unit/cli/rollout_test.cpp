@@ -194,7 +194,7 @@ TEST_F(Rollout, WaitWithDataPrintsTheDataLastAndTheChangesBeside) {
 TEST_F(Rollout, AWaitWithATimeEndsWhenItIsOver) {
   EXPECT_EQ(call({"rollout", "status", "api", "--wait", "--timeout", "50ms"}), 124);
   rollout(route_)["waiting"] = json::parse(R"([{"reason": "evidence", "sentence": "x"}])");
-  EXPECT_EQ(call({"rollout", "status", "api", "--wait", "--timeout", "50ms"}), 12);
+  EXPECT_EQ(call({"rollout", "status", "api", "--wait", "--timeout", "500ms"}), 12);
 }
 
 TEST_F(Rollout, WatchDrawsOnATerminalAndPrintsLinesElsewhere) {
