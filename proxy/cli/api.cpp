@@ -18,15 +18,18 @@ Trouble transport_trouble(const admin::ClientError& error, const std::string& se
   switch (error.kind) {
     case Kind::Unreachable:
       return {Exit::Unreachable, "nothing answers at " + server + ": " + error.message +
-                                     "\nis tidegate running? tidegate run --config FILE, or give --server URL"};
+                                     "\nis tidegate running? tidegate run --config FILE, or give --server URL",
+              true};
     case Kind::TimedOut:
       return {Exit::TimedOut, server + ": " + error.message +
-                                  "\na change may be in force nevertheless: tidegate status; more time: --timeout 5m"};
+                                  "\na change may be in force nevertheless: tidegate status; more time: --timeout 5m",
+              true};
     case Kind::Broken:
       break;
   }
   return {Exit::Failed, server + " did not answer as tidegate does: " + error.message +
-                            "\nis --server the admin address? a change may be in force nevertheless: tidegate status"};
+                            "\nis --server the admin address? a change may be in force nevertheless: tidegate status",
+          true};
 }
 
 Trouble refusal(unsigned status, const json::value& body, const std::string& server) {
@@ -39,6 +42,7 @@ Trouble refusal(unsigned status, const json::value& body, const std::string& ser
   if (status == 409) return {Exit::Conflict, message};
   if (status == 412) return {Exit::Conflict, message + "\nlook, and try again: tidegate status"};
   if (status == 401) return {Exit::Failed, message + "\ngive --token-file FILE, the one that admin.token_file names"};
+  if (status == 503) return {Exit::Failed, message, true};
   if (text_at(body, {"error", "code"}) == "not_found") message += "\nthe routes: tidegate status";
   return {Exit::Failed, message};
 }
@@ -66,8 +70,15 @@ OrTrouble<std::string> read_token(const std::string& token_file) {
 
 Api::Api(const Options& options, std::string token)
     : server_(options.server_text),
-      timeout_(options.timeout),
-      client_({options.server, std::move(token), options.timeout}) {}
+      setup_({options.server, std::move(token), options.timeout}),
+      client_(setup_) {}
+
+Api Api::within(Duration timeout) const {
+  Api out = *this;
+  out.setup_.timeout = timeout;
+  out.client_ = admin::Client(out.setup_);
+  return out;
+}
 
 OrTrouble<Api::Got> Api::get(const std::string& target) const { return understood(client_.get(target)); }
 

@@ -15,7 +15,8 @@ namespace tidegate::cli {
 
 struct Trouble {
   Exit exit = Exit::Failed;
-  std::string message;
+  std::string message{};  ///< empty: all is said already, only the code is left
+  bool passing = false;   ///< a server that restarts gives this, too: who has seen it before may wait
 };
 
 template <class T>
@@ -32,6 +33,9 @@ class Api {
     boost::json::value body;
     std::string etag;
   };
+  /// The same with another deadline for each call.
+  Api within(Duration timeout) const;
+
   OrTrouble<Got> get(const std::string& target) const;
   OrTrouble<Got> put(const std::string& target, const boost::json::value& body, const std::string& if_match = {}) const;
   OrTrouble<Got> post(const std::string& target, const boost::json::value& body) const;
@@ -40,7 +44,7 @@ class Api {
   OrTrouble<Got> understood(const admin::Client::Result& result) const;
 
   std::string server_;  ///< for messages
-  Duration timeout_;
+  admin::Client::Setup setup_;
   admin::Client client_;
 };
 

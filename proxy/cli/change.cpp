@@ -1,13 +1,8 @@
 #include "cli/change.h"
 
-#include <pwd.h>
-#include <unistd.h>
-
 #include <boost/json.hpp>
-#include <cstdlib>
-#include <istream>
-#include <ostream>
 
+#include "cli/conversation.h"
 #include "cli/json_text.h"
 #include "cli/status_view.h"
 
@@ -16,31 +11,6 @@ namespace tidegate::cli {
 namespace json = boost::json;
 
 namespace {
-
-json::object who_and_why(const Options& options) {
-  json::object out{{"actor", actor()}};
-  if (!options.reason.empty()) out["reason"] = options.reason;
-  return out;
-}
-
-std::string epoch(const json::value& answer) { return " (epoch " + plain_text(at(answer, {"epoch"})) + ")"; }
-
-std::string note(const json::value& answer) {
-  const std::string text = printable(text_at(answer, {"note"}));
-  return text.empty() ? "" : "\nnote: " + text;
-}
-
-void say(const json::value& answer, const std::string& line, const Options& options, Terminal& terminal) {
-  if (!print_data(answer, options, terminal)) terminal.out << line << note(answer) << '\n' << std::flush;
-}
-
-bool agreed(const Options& options, Terminal& terminal, const std::string& question) {
-  if (options.yes || !terminal.in_is_tty || !terminal.out_is_tty) return true;  // scripts are never asked
-  terminal.err << question << " [y/N] " << std::flush;
-  std::string answer;
-  std::getline(terminal.in, answer);
-  return answer == "y" || answer == "Y" || answer == "yes";
-}
 
 /// What weight and mirror share. The route is read first: for "was", for the question, and so that a change that
 /// somebody (or the gate) makes in between is a conflict and not overwritten.
@@ -74,13 +44,6 @@ Done put(const Api& api, const Options& options, Terminal& terminal, const Perce
 }
 
 }  // namespace
-
-std::string actor() {
-  const char* const behind = std::getenv("SUDO_USER");
-  if (behind != nullptr && *behind != '\0') return behind;
-  const passwd* const user = ::getpwuid(::getuid());
-  return user != nullptr && user->pw_name != nullptr ? user->pw_name : "uid " + std::to_string(::getuid());
-}
 
 Done set_weight(const Api& api, const Options& options, Terminal& terminal) {
   Percent percent{"/weight", "weight of new"};

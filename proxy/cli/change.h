@@ -15,7 +15,4 @@ Done revert(const Api& api, const Options& options, Terminal& terminal);
 Done rearm(const Api& api, const Options& options, Terminal& terminal);
 Done drain(const Api& api, const Options& options, Terminal& terminal);
 
-/// Who asks, for the history: the person behind sudo, else the user.
-std::string actor();
-
 }  // namespace tidegate::cli

@@ -7,6 +7,7 @@
 #include "cli/api.h"
 #include "cli/change.h"
 #include "cli/exit_code.h"
+#include "cli/rollout.h"
 #include "cli/show.h"
 #include "cli/verbs.h"
 
@@ -44,6 +45,8 @@ Done ask(const Api& api, const Options& options, Terminal& terminal) {
       return revert(api, options, terminal);
     case Verb::Rearm:
       return rearm(api, options, terminal);
+    case Verb::Rollout:
+      return rollout(api, options, terminal);
     case Verb::History:
       return show_history(api, options, terminal);
     case Verb::Explain:
@@ -60,7 +63,7 @@ Exit ask_server(const Options& options, Terminal& terminal) {
   const auto token = read_token(options.token_file);
   const Done trouble = token ? ask(Api(options, *token), options, terminal) : Done(token.error());
   if (!trouble) return Exit::Ok;
-  complain(terminal, trouble->message);
+  if (!trouble->message.empty()) complain(terminal, trouble->message);
   return trouble->exit;
 }
 

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <string_view>
 
+#include "cli/rollout_action.h"
 #include "cli/verbs.h"
 #include "config/scalars.h"
 #include "config/suggest.h"
@@ -20,7 +21,7 @@ struct Texts {
   std::string server, token_file, format = "table", timeout, reason, config, limit;
   std::vector<std::string> positionals;
   bool yes = false, no_color = false, help = false, version = false, strict = false, all = false, watch = false,
-       plain = false;
+       plain = false, full = false, wait = false;
 };
 
 void add_globals(CLI::App& app, Texts& to) {
@@ -54,6 +55,10 @@ void add_verb(CLI::App& app, const VerbText& verb, Texts& to) {
       break;
     case Verb::Revert:
       sub->add_flag("--all", to.all);
+      break;
+    case Verb::Rollout:
+      sub->add_flag("--full", to.full);
+      sub->add_flag("--wait", to.wait);
       break;
     case Verb::History:
       sub->add_option("-n,--limit", to.limit);
@@ -142,6 +147,7 @@ class Reader {
       if (!timeout) fail("--timeout: " + timeout.error);
       if (*timeout.value <= Duration::zero()) fail("--timeout must be more than 0");
       out_.timeout = *timeout.value;
+      out_.timeout_given = true;
     }
     out_.reason = texts_.reason;
     out_.yes = texts_.yes;
@@ -165,6 +171,8 @@ class Reader {
         read_percent(given[i]);
       else if (name == "ID")
         read_id(given[i]);
+      else if (name == "ACTION")
+        read_action(given, i);
       else
         out_.route = given[i];
     }
@@ -182,6 +190,34 @@ class Reader {
     if (error != std::errc() || stop != end) fail("ID: \"" + text + "\" is not a number; it is the EPOCH of `tidegate history`");
   }
 
+  void read_action(const std::vector<std::string>& given, std::size_t at) {
+    std::vector<std::string> words;
+    for (const RolloutWord& one : kRolloutWords) {
+      words.emplace_back(one.word);
+      if (one.word != given[at]) continue;
+      out_.action = one.action;
+      return;
+    }
+    for (const std::string& other : given) {  // rollout ROUTE start
+      if (std::find(words.begin(), words.end(), other) == words.end()) continue;
+      fail("the action stands first: tidegate rollout " + other + ' ' + given[at]);
+    }
+    std::string all;
+    for (const std::string& word : words) all += (all.empty() ? "" : ", ") + word;
+    const std::string near = suggestion_among(given[at], words);
+    fail("unknown action \"" + given[at] + '"' + (near.empty() ? "; it is one of " + all : near));
+  }
+
+  void read_rollout_options() {
+    out_.full = texts_.full;
+    out_.wait = texts_.wait;
+    if (out_.full && out_.action != RolloutAction::Promote) fail("--full goes with promote: tidegate rollout promote ROUTE --full");
+    if (out_.wait && out_.action != RolloutAction::Status) fail("--wait goes with status: tidegate rollout status ROUTE --wait");
+    if (out_.action == RolloutAction::Watch && out_.format != Format::Table) {
+      fail("watch draws; for -o json: tidegate rollout status ROUTE --wait -o json");
+    }
+  }
+
   void read_verb_options() {
     out_.config = texts_.config;
     out_.strict = texts_.strict;
@@ -193,6 +229,7 @@ class Reader {
     if (out_.verb == Verb::Revert && out_.route.empty() != out_.all) fail("revert needs ROUTE or --all, one of them");
     if (out_.watch && out_.format != Format::Table) fail("--watch draws a table; for -o json ask again yourself");
     if (!texts_.limit.empty()) read_limit();
+    if (out_.verb == Verb::Rollout) read_rollout_options();
   }
 
   void read_limit() {

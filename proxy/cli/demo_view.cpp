@@ -4,11 +4,13 @@
 #include <cstdio>
 #include <ostream>
 
+#include "cli/meter.h"
+
 namespace tidegate::cli {
 
 namespace {
 
-constexpr int kBarCells = 40;
+constexpr std::size_t kBarCells = 40;
 constexpr std::size_t kEventsShown = 10;
 
 template <class... A>
@@ -32,12 +34,7 @@ DemoView::DemoView(Terminal& terminal, bool live, std::vector<std::string> title
 }
 
 std::string DemoView::bar(double share, Tone tone) const {
-  const int full = std::clamp(static_cast<int>(share * kBarCells + 0.5), 0, kBarCells);
-  std::string filled;
-  std::string rest;
-  for (int i = 0; i < full; ++i) filled += "\u2588";
-  for (int i = full; i < kBarCells; ++i) rest += "\u00b7";
-  return paint(terminal_.color, tone, filled) + paint(terminal_.color, Tone::Dim, rest);
+  return meter(kBarCells, share, tone, terminal_.color);
 }
 
 void DemoView::event(double seconds, const std::string& what, const std::string& detail) {

@@ -17,12 +17,6 @@ namespace {
 
 constexpr std::size_t kLabel = 11;  // "  replayed "
 
-std::string line(std::string_view label, const std::string& text, const ViewStyle& style, Tone tone = Tone::Plain) {
-  std::string out = "  " + std::string(label);
-  out.resize(std::max(out.size() + 1, kLabel), ' ');
-  return out + paint(style.color, tone, wrapped(printable(text), kLabel, style.columns)) + '\n';
-}
-
 std::string decimal(const json::value& value, const char* format) {
   if (!value.is_number()) return "-";
   char text[40];
@@ -96,11 +90,14 @@ std::string replay_line(const json::value& decision, const ViewStyle& style) {
   const json::value& replay = at(decision, {"replay"});
   if (!true_at(replay, {"possible"})) {
     const bool damaged = at(replay, {"same"}).is_bool();
-    return line("replay", text_at(replay, {"why"}), style, damaged ? Tone::Bad : Tone::Dim);
+    return labelled("replay", text_at(replay, {"why"}), kLabel, style, damaged ? Tone::Bad : Tone::Dim);
   }
   const bool same = true_at(replay, {"same"});
-  return line("replayed", text_at(replay, {"decision"}) + " (" + text_at(replay, {"reason"}) + "), " + text_at(replay, {"sentence"}), style) +
-         line("", same ? "same answer" : "another answer than the record's", style, same ? Tone::Good : Tone::Bad);
+  const std::string answer =
+      text_at(replay, {"decision"}) + " (" + text_at(replay, {"reason"}) + "), " + text_at(replay, {"sentence"});
+  return labelled("replayed", answer, kLabel, style) +
+         labelled("", same ? "same answer" : "another answer than the record's", kLabel, style,
+                  same ? Tone::Good : Tone::Bad);
 }
 
 }  // namespace
@@ -110,14 +107,14 @@ std::string explain_view(const json::value& decision, const ViewStyle& style) {
   const std::string title = "decision " + text("epoch") + " of route " + text("route") + ": " + text("action") + " " +
                             text("from") + " -> " + text("to");
   std::string out = paint(style.color, Tone::Bold, printable(title)) + '\n';
-  out += line("when", local_time(static_cast<std::int64_t>(number_at(decision, {"at_ms"}))), style);
-  out += line("who", text("actor"), style);
-  out += line("why", text("reason").empty() ? "-" : text("reason"), style);
+  out += labelled("when", local_time(static_cast<std::int64_t>(number_at(decision, {"at_ms"}))), kLabel, style);
+  out += labelled("who", text("actor"), kLabel, style);
+  out += labelled("why", text("reason").empty() ? "-" : text("reason"), kLabel, style);
   if (const json::value& gate = at(decision, {"record", "gate"}); gate.is_object()) {
-    out += line("gate", text_at(gate, {"verdict"}) + " - " + text_at(gate, {"sentence"}), style);
+    out += labelled("gate", text_at(gate, {"verdict"}) + " - " + text_at(gate, {"sentence"}), kLabel, style);
   }
   out += counts_table(decision) + evidence_table(decision);
-  if (const std::string all = parameters(decision); !all.empty()) out += line("set", all, style);
+  if (const std::string all = parameters(decision); !all.empty()) out += labelled("set", all, kLabel, style);
   return out + replay_line(decision, style);
 }
 

@@ -5,7 +5,7 @@
 #include <boost/json/value.hpp>
 #include <string>
 
-#include "cli/status_view.h"
+#include "cli/terminal.h"
 
 namespace tidegate::cli {
 

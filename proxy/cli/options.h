@@ -8,6 +8,7 @@
 #include "admin/client.h"
 #include "base/clock.h"
 #include "base/weight.h"
+#include "cli/rollout_action.h"
 
 namespace tidegate::cli {
 
@@ -19,6 +20,7 @@ enum class Verb : std::uint8_t {
   Mirror,
   Revert,
   Rearm,
+  Rollout,
   History,
   Explain,
   Drain,
@@ -43,6 +45,7 @@ struct Options {
   std::string token_file{};
   Format format = Format::Table;
   Duration timeout = std::chrono::seconds(60);
+  bool timeout_given = false;  ///< what waits for an end has no limit else
   std::string reason{};
   bool yes = false;
   bool color = true;  ///< false: --no-color or NO_COLOR; the terminal has a say, too
@@ -54,6 +57,9 @@ struct Options {
   tidegate::Weight percent{};        ///< weight, mirror
   bool all = false;                  ///< revert
   bool watch = false;                ///< status
+  RolloutAction action = RolloutAction::Status;  ///< rollout
+  bool full = false;                 ///< rollout promote
+  bool wait = false;                 ///< rollout status
   std::uint32_t limit = 20;          ///< history
   std::uint64_t id = 0;              ///< explain
   bool plain = false;                ///< demo

@@ -7,6 +7,7 @@
 #include "cli/explain_view.h"
 #include "cli/history_view.h"
 #include "cli/json_text.h"
+#include "cli/screen.h"
 #include "cli/status_view.h"
 #include "cli/yaml.h"
 #include "config/load.h"
@@ -24,18 +25,6 @@ std::string status_target(const Options& options) {
 std::string view(const json::value& body, const Options& options, const Terminal& terminal) {
   const ViewStyle style{terminal.color, terminal.columns};
   return options.route.empty() ? status_view(body, style) : route_view(body, style);
-}
-
-/// One frame: from the upper left corner, each line cleared to its end, what is below cleared at last; nothing is blank
-/// in between, so nothing flickers.
-std::string frame(const std::string& text) {
-  static constexpr std::string_view kHome = "\033[H", kClearLine = "\033[K", kClearBelow = "\033[J";
-  std::string out(kHome);
-  for (const char c : text) {
-    if (c == '\n') out += kClearLine;
-    out += c;
-  }
-  return out + std::string(kClearBelow);
 }
 
 }  // namespace
@@ -59,7 +48,7 @@ Done watch_status(const Api& api, const Options& options, Terminal& terminal, co
   do {
     const auto got = api.get(status_target(options));
     // A server that is restarted comes back; one that never answered, or refuses, is told at once.
-    const bool may_return = got.has_error() && got.error().exit == Exit::Unreachable;
+    const bool may_return = got.has_error() && got.error().passing;
     if (got.has_error() && (!seen || !may_return)) return got.error();
     const std::string text =
         got ? view(got->body, options, terminal) : paint(terminal.color, Tone::Warn, got.error().message) + '\n';

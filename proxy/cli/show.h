@@ -10,7 +10,7 @@
 
 namespace tidegate::cli {
 
-/// Empty: done.
+/// Empty: done. Else how it ends; what is to be said about it stands in the message.
 using Done = std::optional<Trouble>;
 
 Done show_status(const Api& api, const Options& options, Terminal& terminal);

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "cli/json_text.h"
+#include "cli/rollout_text.h"
 #include "cli/table.h"
 
 namespace tidegate::cli {
@@ -13,12 +14,6 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::size_t kLabel = 10;  // "  weight  "
-
-std::string labelled(std::string_view label, const std::string& text, const ViewStyle& style, Tone tone = Tone::Plain) {
-  std::string out = "  " + std::string(label);
-  out.resize(std::max(out.size() + 1, kLabel), ' ');
-  return out + paint(style.color, tone, wrapped(text, kLabel, style.columns)) + '\n';
-}
 
 std::string weight_line(const json::value& route) {
   const std::string wanted = percent_text(at(route, {"weight", "wanted"}));
@@ -35,11 +30,11 @@ Tone tone_of(const std::string& verdict) {
 }
 
 std::string gate_line(const json::value& route) {
-  std::string out = printable(text_at(route, {"gate", "verdict"}));
+  std::string out = text_at(route, {"gate", "verdict"});
   const std::string on_fail = text_at(route, {"gate", "on_fail"});
-  if (!on_fail.empty() && on_fail != "revert") out += " (on_fail: " + printable(on_fail) + ", reverts nothing)";
+  if (!on_fail.empty() && on_fail != "revert") out += " (on_fail: " + on_fail + ", reverts nothing)";
   if (true_at(route, {"gate", "old_suspect"})) out += " (old is failing, too)";
-  return out + " - " + printable(text_at(route, {"gate", "sentence"}));
+  return out + " - " + text_at(route, {"gate", "sentence"});
 }
 
 /// "4.5 of 8.7": the evidence, and where it is taken as proof.
@@ -138,15 +133,18 @@ std::string percent_text(const json::value& percent) { return (percent.is_null()
 std::string route_view(const json::value& route, const ViewStyle& style) {
   const std::string name = printable(text_at(route, {"name"}));
   std::string out = paint(style.color, Tone::Bold, name) + "  (epoch " + plain_text(at(route, {"epoch"})) + ")\n";
-  out += labelled("weight", weight_line(route), style);
+  out += labelled("weight", weight_line(route), kLabel, style);
   if (true_at(route, {"latched"})) {
-    out += labelled("latched", printable(text_at(route, {"latch_reason"})), style, Tone::Bad);
-    out += labelled("", "open it: tidegate rearm " + name, style, Tone::Dim);
+    out += labelled("latched", text_at(route, {"latch_reason"}), kLabel, style, Tone::Bad);
+    out += labelled("", "open it: tidegate rearm " + name, kLabel, style, Tone::Dim);
   } else {
-    out += labelled("gate", gate_line(route), style, tone_of(text_at(route, {"gate", "verdict"})));
+    out += labelled("gate", gate_line(route), kLabel, style, tone_of(text_at(route, {"gate", "verdict"})));
   }
   if (const json::value& mirror = at(route, {"mirror"}); !mirror.is_null()) {
-    out += labelled("mirror", mirror_line(mirror), style);
+    out += labelled("mirror", mirror_line(mirror), kLabel, style);
+  }
+  if (const auto rollout = read_rollout(route)) {
+    out += labelled("rollout", rollout_line(*rollout), kLabel, style);
   }
   return out + evidence_table(route) + traffic_table(route, style);
 }

@@ -9,11 +9,6 @@
 
 namespace tidegate::cli {
 
-struct ViewStyle {
-  bool color = false;
-  std::size_t columns = 80;
-};
-
 std::string status_view(const boost::json::value& status, const ViewStyle& style);
 /// One element of "routes", or the answer of GET /api/v1/routes/R.
 std::string route_view(const boost::json::value& route, const ViewStyle& style);

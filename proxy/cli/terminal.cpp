@@ -3,6 +3,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <iostream>
 
@@ -10,11 +11,16 @@ namespace tidegate::cli {
 namespace {
 
 constexpr std::size_t kLeastColumns = 40;
+constexpr std::size_t kLeastRows = 4;
 
-std::size_t columns_of(int descriptor) noexcept {
+/// A window that is too small to read, or says nothing, is drawn as one of the default size.
+Size size_of(int descriptor) noexcept {
   winsize size{};
-  if (::ioctl(descriptor, TIOCGWINSZ, &size) != 0 || size.ws_col < kLeastColumns) return 80;
-  return size.ws_col;
+  Size out;
+  if (::ioctl(descriptor, TIOCGWINSZ, &size) != 0) return out;
+  if (size.ws_col >= kLeastColumns) out.columns = size.ws_col;
+  if (size.ws_row >= kLeastRows) out.rows = size.ws_row;
+  return out;
 }
 
 }  // namespace
@@ -27,7 +33,8 @@ Terminal process_terminal(bool color) {
           out_is_tty,
           ::isatty(STDIN_FILENO) == 1,
           color && out_is_tty,
-          out_is_tty ? columns_of(STDOUT_FILENO) : 80};
+          out_is_tty ? size_of(STDOUT_FILENO).columns : 80,
+          out_is_tty ? std::function<Size()>([] { return size_of(STDOUT_FILENO); }) : nullptr};
 }
 
 std::string paint(bool color, Tone tone, std::string_view text) {
@@ -80,6 +87,33 @@ std::string wrapped(std::string_view text, std::size_t indent, std::size_t colum
     used += wide;
   }
   return out;
+}
+
+std::string clipped(std::string_view text, std::size_t columns) {
+  if (width(text) <= columns) return std::string(text);
+  std::string out;
+  std::size_t used = 0;
+  bool colored = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\033') {
+      const std::size_t end = std::min(text.find('m', i), text.size() - 1);
+      out += text.substr(i, end + 1 - i);
+      colored = !text.substr(i, end + 1 - i).ends_with("[0m");
+      i = end;
+      continue;
+    }
+    const bool begins = (static_cast<unsigned char>(text[i]) & 0xc0) != 0x80;
+    if (begins && ++used >= columns) break;
+    out += text[i];
+  }
+  if (columns > 0) out += "\u2026";
+  return colored ? out + "\033[0m" : out;
+}
+
+std::string labelled(std::string_view label, std::string_view text, std::size_t at, const ViewStyle& style, Tone tone) {
+  std::string out = "  " + std::string(label);
+  out.resize(std::max(out.size() + 1, at), ' ');
+  return out + paint(style.color, tone, wrapped(printable(text), at, style.columns)) + '\n';
 }
 
 }  // namespace tidegate::cli

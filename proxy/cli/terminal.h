@@ -3,11 +3,17 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <iosfwd>
 #include <string>
 #include <string_view>
 
 namespace tidegate::cli {
+
+struct Size {
+  std::size_t columns = 80;
+  std::size_t rows = 24;
+};
 
 struct Terminal {
   std::ostream& out;
@@ -16,6 +22,15 @@ struct Terminal {
   bool out_is_tty = false;
   bool in_is_tty = false;
   bool color = false;  ///< of `out`
+  std::size_t columns = 80;
+  std::function<Size()> measure{};  ///< what it is now; empty: it keeps its size
+
+  Size size() const { return measure ? measure() : Size{columns}; }
+};
+
+/// How a view is drawn.
+struct ViewStyle {
+  bool color = false;
   std::size_t columns = 80;
 };
 
@@ -35,5 +50,13 @@ std::size_t width(std::string_view text) noexcept;
 
 /// Broken at spaces to `columns`; lines after the first begin with `indent` spaces, which the first is taken to have.
 std::string wrapped(std::string_view text, std::size_t indent, std::size_t columns);
+
+/// Cut to `columns`, the last of them "…" where something was cut off. Colors cost nothing and end with the text.
+std::string clipped(std::string_view text, std::size_t columns);
+
+/// "  gate    inconclusive - ...": a label, and from column `at` on the text, made printable and broken to the style's
+/// width. Ends with a line end.
+std::string labelled(std::string_view label, std::string_view text, std::size_t at, const ViewStyle& style,
+                     Tone tone = Tone::Plain);
 
 }  // namespace tidegate::cli

@@ -11,14 +11,16 @@ constexpr std::string_view kGlobals =
                       http://127.0.0.1:9900
   --token-file FILE   bearer token, first line of FILE
   -o FORMAT           table (default), json or yaml
-  --timeout TIME      give up after TIME (default 60s)
+  --timeout TIME      give up after TIME (default 60s; none for what waits for
+                      the end of a rollout)
   --reason TEXT       why; kept in the history
   -y, --yes           don't ask
   --no-color          as NO_COLOR=1; only terminals get colors anyway
   -h, --help
 
 Exit codes: 0 ok, 1 failed or invalid, 2 usage, 3 warnings with --strict,
-4 server unreachable, 5 conflict, 78 run with a bad configuration, 124 timed out.
+4 server unreachable, 5 conflict, 10 reverted by the gate, 11 aborted, 12 paused
+or inconclusive, 78 run with a bad configuration, 124 timed out.
 )";
 
 constexpr std::string_view kRun =
@@ -44,7 +46,7 @@ Example:
 
 constexpr std::string_view kStatus =
     R"(Shows for each route both sides, the weight of new, the gate with its numbers,
-the mirror and what clients saw.
+the rollout, the mirror and what clients saw.
 
   -w, --watch         draw again every second, until Ctrl-C
 
@@ -89,6 +91,36 @@ constexpr std::string_view kRearm =
 
 Example:
   tidegate rearm api --reason "fixed in v42" && tidegate weight api 5
+)";
+
+constexpr std::string_view kRollout =
+    R"(Raises the weight of new by the steps of the route's `rollout:`, each as soon as
+its time is over and the gate and the checks agree. ACTION is one of
+
+  start      begin with the first step; asks on a terminal
+  status     where it stands
+  watch      the same live, until it has ended; lines where there is no terminal
+  pause      stay at this step
+  resume     go on
+  promote    on to the next step, at once
+  abort      end it, everything goes to old; never asks
+  retry      once more after an abort or a revert
+  undo       take back what it did
+
+      --full          promote: to the last step; asks on a terminal
+      --wait          status: print each change until it has ended, or a person is
+                      needed; with --timeout TIME no longer than that
+
+status and watch end with 0, with 10 when the gate reverted, and with 11 when it
+was aborted; status also with 12 when it is paused and a person must decide. When
+TIME is over: 124 while it runs, 12 while it is held for want of evidence.
+status --wait ends with 1 when no rollout runs.
+
+Examples:
+  tidegate rollout start api --reason v42 --yes
+  tidegate rollout status api --wait --timeout 2h
+  tidegate rollout watch api
+  tidegate rollout abort api --reason "ticket 4711"
 )";
 
 constexpr std::string_view kHistory =
@@ -154,7 +186,7 @@ const std::vector<VerbText>& verb_texts() {
        "validate --config FILE [--strict]",
        "every problem of a configuration",
        kValidate},
-      {Verb::Status, "status", {"[ROUTE]"}, "status [ROUTE] [-w]", "sides, weights, gate, mirror, traffic", kStatus},
+      {Verb::Status, "status", {"[ROUTE]"}, "status [ROUTE] [-w]", "sides, weights, gate, rollout, mirror", kStatus},
       {Verb::Weight,
        "weight",
        {"ROUTE", "PERCENT"},
@@ -169,6 +201,12 @@ const std::vector<VerbText>& verb_texts() {
        kMirror},
       {Verb::Revert, "revert", {"[ROUTE]"}, "revert ROUTE | --all", "shut the gate: nothing goes to new", kRevert},
       {Verb::Rearm, "rearm", {"ROUTE"}, "rearm ROUTE", "open a latched gate, at weight 0", kRearm},
+      {Verb::Rollout,
+       "rollout",
+       {"ACTION", "ROUTE"},
+       "rollout ACTION ROUTE",
+       "raise the weight by steps: start, watch ...",
+       kRollout},
       {Verb::History, "history", {"[ROUTE]"}, "history [ROUTE] [--limit N]", "every decision, newest first", kHistory},
       {Verb::Explain, "explain", {"ID"}, "explain ID", "one decision, replayed from its record", kExplain},
       {Verb::Drain, "drain", {}, "drain", "end the server gracefully", kDrain},

@@ -95,6 +95,7 @@ def test_environment_variables_are_expanded(tmp_path):
 
 @pytest.mark.parametrize("arguments", [
     ["frobnicate"], [], ["weight"], ["weight", "all"], ["weight", "all", "ten"], ["weight", "all", "101"],
+    ["rollout"], ["rollout", "start"], ["rollout", "strat", "all"], ["rollout", "start", "all", "--wait"], ["rollout", "watch", "all", "-o", "json"],
     ["weight", "all", "10", "20"], ["status", "--nope"], ["-o", "xml", "status"], ["revert"], ["rearm"], ["run"], ["validate"],
     ["--server", "not a url", "status"], ["--timeout", "5 parsecs", "status"]])
 def test_wrong_usage_is_2_and_says_what(arguments):
@@ -106,6 +107,10 @@ def test_a_near_verb_is_suggested():
     assert "status" in run_cli("statsu").stderr
 
 
+def test_a_near_action_of_a_rollout_is_suggested():
+    assert 'did you mean "promote"' in run_cli("rollout", "promot", "all").stderr
+
+
 def test_help_is_0_and_on_stdout():
     for arguments in (["--help"], ["help"], ["weight", "--help"]):
         result = run_cli(*arguments)
@@ -113,7 +118,7 @@ def test_help_is_0_and_on_stdout():
             continue
         assert result.returncode == 0 and "tidegate" in result.stdout and result.stderr == ""
     text = run_cli("--help").stdout
-    for verb in "run validate status weight mirror revert rearm history demo version".split():
+    for verb in "run validate status weight mirror revert rearm rollout history demo version".split():
         assert re.search(rf"\b{verb}\b", text), verb
 
 
@@ -125,7 +130,9 @@ def test_version_as_text_and_json():
 
 # --- the server
 
-@pytest.mark.parametrize("arguments", [["status"], ["weight", "all", "10"], ["revert", "all"], ["history"]])
+@pytest.mark.parametrize("arguments", [
+    ["status"], ["weight", "all", "10"], ["revert", "all"], ["history"], ["rollout", "start", "all"], ["rollout", "status", "all"],
+    ["rollout", "status", "all", "--wait"], ["rollout", "watch", "all"]])
 def test_an_unreachable_server_is_4(arguments):
     address = f"http://127.0.0.1:{free_port()}"
     result = run_cli("--server", address, *arguments)
@@ -161,7 +168,8 @@ def test_status_as_a_table_and_as_json(lab, proxy):
 
 
 def test_an_unknown_route_is_1_and_named(proxy):
-    for arguments in (["status", "nope"], ["weight", "nope", "1"], ["revert", "nope"], ["rearm", "nope"]):
+    for arguments in (["status", "nope"], ["weight", "nope", "1"], ["revert", "nope"], ["rearm", "nope"],
+                      ["rollout", "status", "nope"], ["rollout", "abort", "nope"]):
         result = proxy.cli(*arguments)
         assert result.returncode == 1 and "nope" in result.stderr, (arguments, result)
 

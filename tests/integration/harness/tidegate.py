@@ -16,7 +16,8 @@ LISTENING = re.compile(r"\blistening (?:on )?(\S+:\d+)(?: \(([^)]*)\))?")
 ADMIN = re.compile(r"\badmin on (\S+:\d+)")
 METRICS = re.compile(r"\bmetrics on (\S+:\d+)")
 READY = re.compile(r"\bready\s*$")
-FORBIDDEN = re.compile(r"Sanitizer|runtime error|assert|terminate called|\bAborted\b", re.IGNORECASE)
+# "Aborted" is the shell's word for SIGABRT; "aborted" is a state of a rollout.
+FORBIDDEN = re.compile(r"Sanitizer|runtime error|assert|terminate called|(?-i:\bAborted\b)", re.IGNORECASE)
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 

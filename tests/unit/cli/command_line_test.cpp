@@ -125,6 +125,41 @@ TEST(CommandLine, WhatIsMissingOrTooMuchIsNamed) {
   EXPECT_NE(bad({"status", "--server"}).find("--server"), std::string::npos);
 }
 
+TEST(CommandLine, ARolloutHasActions) {
+  for (const RolloutWord& one : kRolloutWords) {
+    const Options options = good({"rollout", std::string(one.word), "api"});
+    EXPECT_EQ(options.verb, Verb::Rollout);
+    EXPECT_EQ(options.action, one.action);
+    EXPECT_EQ(options.route, "api");
+    EXPECT_FALSE(options.timeout_given);
+  }
+  EXPECT_EQ(good({"rollout", "watch", "status"}).route, "status");
+  EXPECT_TRUE(good({"rollout", "promote", "api", "--full"}).full);
+  EXPECT_TRUE(good({"rollout", "status", "api", "--wait", "--timeout", "2h"}).wait);
+  EXPECT_TRUE(good({"rollout", "status", "api", "--wait", "--timeout", "60s"}).timeout_given);
+  EXPECT_EQ(good({"help", "rollout"}).help_about, Verb::Rollout);
+  EXPECT_EQ(good({"rollout", "--help"}).help_about, Verb::Rollout);
+}
+
+TEST(CommandLine, AMisspelledActionIsGuessed) {
+  EXPECT_EQ(bad({"rollout", "strat", "api"}), "unknown action \"strat\"; did you mean \"start\"?");
+  EXPECT_EQ(bad({"rollout", "promot", "api"}), "unknown action \"promot\"; did you mean \"promote\"?");
+  EXPECT_EQ(bad({"rollout", "xyzzy", "api"}),
+            "unknown action \"xyzzy\"; it is one of start, status, watch, pause, resume, promote, abort, retry, undo");
+  EXPECT_EQ(bad({"rollout", "api", "start"}), "the action stands first: tidegate rollout start api");
+  EXPECT_EQ(bad({"rolout", "start", "api"}), "unknown verb \"rolout\"; did you mean \"rollout\"?");
+}
+
+TEST(CommandLine, OptionsOfARolloutStayWithTheirAction) {
+  EXPECT_EQ(bad({"rollout"}), "rollout needs ACTION");
+  EXPECT_EQ(bad({"rollout", "start"}), "rollout needs ROUTE");
+  EXPECT_EQ(bad({"rollout", "start", "api", "now"}), "unexpected argument \"now\"");
+  EXPECT_NE(bad({"rollout", "start", "api", "--full"}).find("--full goes with promote"), std::string::npos);
+  EXPECT_NE(bad({"rollout", "watch", "api", "--wait"}).find("--wait goes with status"), std::string::npos);
+  EXPECT_NE(bad({"rollout", "watch", "api", "-o", "json"}).find("status ROUTE --wait -o json"), std::string::npos);
+  EXPECT_EQ(bad({"rollout", "status", "api", "--wiat"}), "unknown option --wiat; did you mean \"--wait\"?");
+}
+
 TEST(CommandLine, ValuesAreStrict) {
   for (const char* percent : {"101", "-5", "0.001", "ten", "1e1", "+5", "%"}) {
     EXPECT_NE(bad({"weight", "api", percent}).find("0 to 100 in steps of 0.01"), std::string::npos) << percent;

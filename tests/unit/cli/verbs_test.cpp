@@ -9,6 +9,7 @@
 #include "cli/api.h"
 #include "cli/change.h"
 #include "cli/cli.h"
+#include "cli/conversation.h"
 #include "cli/show.h"
 
 namespace tidegate::cli {

@@ -123,6 +123,18 @@ TEST(HistoryView, ShowsWhoWhatAndWhy) {
   EXPECT_EQ(history_view(json::parse(R"({"decisions": []})")), "no decisions yet\n");
 }
 
+TEST(HistoryView, WhatARolloutDoesHasWeightsLikeAWeight) {
+  for (const char* action : {"rollout_start", "step", "rollout_pause", "rollout_resume", "rollout_promote", "rollout_abort",
+                             "rollout_retry", "rollout_undo", "rollout_bake", "rollout_completed", "rollout_held"}) {
+    json::value history = json::parse(R"({"decisions": [{"epoch": 9, "at_ms": 0, "route": "api", "actor": "rollout",
+      "reason": "why", "from": "10", "to": "25.5"}]})");
+    history.at("decisions").as_array()[0].as_object()["action"] = action;
+    const std::string text = history_view(history);
+    EXPECT_NE(text.find(std::string(action)), std::string::npos) << text;
+    EXPECT_NE(text.find("  10 -> 25.5  rollout  why\n"), std::string::npos) << text;
+  }
+}
+
 TEST(ExplainView, ShowsTheNumbersBeforeAndAfterAndTheReplaysAnswer) {
   ::setenv("TZ", "UTC", 1);
   ::tzset();
