@@ -112,6 +112,7 @@ rollout::Evidence RouteControl::evidence() const {
   out.ruling = ruling_;
   out.thresholds = of.thresholds();
   out.gate_sentence = said(ruling_);
+  out.gate_only_reports = configured_.on_fail == gate::OnFail::Notify;
   out.requests_new = ruling_.step.counts.new_total;
   out.mirrored = copies_ - copies_at_step_;
   return out;

@@ -18,11 +18,12 @@ double needed_s(const Rollout& rollout) noexcept {
 }
 
 /// A ruling that no step may end with, whatever its time. Silence speaks against a step that gives new requests.
-bool speaks_against(const gate::Ruling& ruling) noexcept {
-  switch (ruling.reason) {
+bool speaks_against(const Evidence& evidence) noexcept {
+  switch (evidence.ruling.reason) {
     case gate::Reason::Observing:
     case gate::Reason::Promote: return false;
-    default: return true;
+    case gate::Reason::NoData: return true;
+    default: return !evidence.gate_only_reports;
   }
 }
 
@@ -43,7 +44,7 @@ class Look {
 
   std::vector<Waiting> all(bool with_hooks) {
     time();
-    if (evidence_.weight != Weight::none() && speaks_against(evidence_.ruling)) add(WaitFor::Gate, evidence_.gate_sentence);
+    if (evidence_.weight != Weight::none() && speaks_against(evidence_)) add(WaitFor::Gate, evidence_.gate_sentence);
     if (rollout_.state == State::Baking) {
       requests(1);
     } else if (rollout_.step > 0) {
@@ -72,7 +73,7 @@ class Look {
     if (step.kind != Step::Kind::Weight || evidence_.weight == Weight::none()) return;
     requests(least);
     if (rollout_.plan.advance == Advance::Proven && evidence_.ruling.decision != gate::Decision::Promote &&
-        !speaks_against(evidence_.ruling)) {
+        !speaks_against(evidence_)) {
       add(WaitFor::Gate, proof(evidence_));
     }
   }

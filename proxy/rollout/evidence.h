@@ -27,6 +27,7 @@ struct Evidence {
   gate::Ruling ruling{};
   gate::Thresholds thresholds{};
   std::string gate_sentence{};
+  bool gate_only_reports = false;      ///< `on_fail: notify`: what it says of new stops nothing; silence still does
   std::uint64_t requests_new = 0;      ///< of new since the weight was set
   std::uint64_t mirrored = 0;          ///< copies that were sent since the step began
   std::vector<CheckAnswer> checks{};   ///< those that have to pass: the plan's, and the step's own

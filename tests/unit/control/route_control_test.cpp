@@ -28,7 +28,7 @@ struct Restarted {
   explicit Restarted(double file_weight, const store::RouteRecord& record)
       : config(one_route(file_weight)),
         snapshot(snapshot_of(config)),
-        control(config.routes.front(), snapshot.routes().front(), {}, &record) {}
+        control(config.routes.front(), snapshot.routes().front(), {}, config.checks, &record) {}
   config::Config config;
   route::Snapshot snapshot;
   RouteControl control;
@@ -69,7 +69,8 @@ TEST(RouteControl, ALatchSurvivesARestartAndAChangedFile) {
 struct Watched {
   explicit Watched(gate::OnFail on_fail) : config(one_route(50)), snapshot(snapshot_of(config)) {
     config.routes.front().on_fail = on_fail;
-    control.emplace(config.routes.front(), snapshot.routes().front(), std::vector<const gate::Ledger*>{&ledger}, nullptr);
+    control.emplace(config.routes.front(), snapshot.routes().front(), std::vector<const gate::Ledger*>{&ledger}, config.checks,
+                    nullptr);
   }
   /// A tick of 20 ms in which new fails and old does not.
   RouteControl::Ticked fail() {

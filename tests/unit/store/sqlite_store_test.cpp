@@ -189,8 +189,38 @@ TEST(SqliteStore, TheDatabaseOfAnotherProgramIsRefusedAndLeftAlone) {
 TEST(SqliteStore, AFileOfANewerVersionIsRefused) {
   const Scratch scratch;
   SqliteStore::open(scratch.path()).value().reset();
-  run_sql(scratch.path(), "PRAGMA user_version = 2");
-  expect_says(error_of(scratch.path()), {scratch.path(), "newer Tidegate", "schema 2", "knows 1"});
+  run_sql(scratch.path(), "PRAGMA user_version = 3");
+  expect_says(error_of(scratch.path()), {scratch.path(), "newer Tidegate", "schema 3", "knows 2"});
+}
+
+TEST(SqliteStore, AFileOfTheVersionBeforeIsUpgradedAndKeepsEverything) {
+  const Scratch scratch;
+  {
+    auto store = SqliteStore::open(scratch.path()).value();
+    ASSERT_TRUE(store->save(change(7)));
+  }
+  run_sql(scratch.path(), "ALTER TABLE routes DROP COLUMN rollout; PRAGMA user_version = 1");
+  auto store = SqliteStore::open(scratch.path()).value();
+  const State state = store->load().value();
+  EXPECT_EQ(state.epoch, 7u);
+  ASSERT_EQ(state.routes.size(), 1u);
+  EXPECT_EQ(state.routes.front(), change(7).route);
+  EXPECT_EQ(state.routes.front().rollout, "");
+  EXPECT_EQ(store->history("", 10).value().size(), 1u);
+}
+
+TEST(SqliteStore, ARolloutIsKeptWithItsRoute) {
+  const Scratch scratch;
+  Change with_rollout = change(8);
+  with_rollout.route.rollout = R"({"state":"running"})";
+  with_rollout.decision.action = Action::RolloutStart;
+  {
+    auto store = SqliteStore::open(scratch.path()).value();
+    ASSERT_TRUE(store->save(with_rollout));
+  }
+  auto store = SqliteStore::open(scratch.path()).value();
+  EXPECT_EQ(store->load().value().routes.front(), with_rollout.route);
+  EXPECT_EQ(store->history("", 1).value().front().action, Action::RolloutStart);
 }
 
 TEST(SqliteStore, ADamagedFileIsRefused) {
