@@ -190,7 +190,8 @@ TEST(Notifier, EndsAHangingAttemptAtItsDeadline) {
   Notifier notifier({impatient}, failures.collect(), quick());
   notifier.tell(message(1));
   server.wait_for(2);
-  EXPECT_EQ(failures.wait_for(1)[0].why, "no answer from http://" + server.endpoint() + " within 30 ms");
+  const std::string why = failures.wait_for(1)[0].why;
+  EXPECT_NE(why.find(server.endpoint() + " within 30 ms"), std::string::npos) << why;
 }
 
 TEST(Notifier, StopTriesWhatWaitsForItsPauseOnceMore) {
