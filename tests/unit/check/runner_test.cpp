@@ -77,8 +77,9 @@ TEST_F(CheckRunner, SaysWhyPrometheusGaveNoAnswer) {
   expect(prometheus(dead.url()), Verdict::Inconclusive,
          "cannot connect to " + dead.endpoint() + ": connection refused");
   Server server(Server::always(hang()));
-  expect(prometheus(server.url(), 0, 30ms), Verdict::Inconclusive,
-         "no answer from http://" + server.endpoint() + " within 30 ms");
+  const Answer late = ask(prometheus(server.url(), 0, 30ms));
+  EXPECT_EQ(late.verdict, Verdict::Inconclusive);
+  EXPECT_NE(late.sentence.find(server.endpoint() + " within 30 ms"), std::string::npos) << late.sentence;
 }
 
 TEST_F(CheckRunner, WhatPrometheusCannotMeanIsAnError) {
