@@ -18,6 +18,7 @@
 #include "forward/worker.h"
 #include "net/address.h"
 #include "net/listener.h"
+#include "notify/notifier.h"
 #include "observe/access_log.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
@@ -112,6 +113,7 @@ struct App::Parts {
   std::vector<std::unique_ptr<forward::Worker>> workers;
   std::unique_ptr<upstream::Resolver> resolver;
   std::unique_ptr<check::Runner> checks;
+  std::unique_ptr<notify::Notifier> notifier;  // none without targets
   std::unique_ptr<control::Engine> engine;
   std::unique_ptr<admin::Server> admin_server;
   std::unique_ptr<admin::Server> metrics_server;
@@ -129,6 +131,8 @@ struct App::Parts {
   admin::Services services();
   void make_engine(store::State saved);
   std::int64_t sessions() const;
+  void make_notifier();
+  void decided(const store::Decision& made);
   std::uint64_t copies(std::size_t route) const;
   check::Question question(const control::CheckQuestion& asked) const;
 };
@@ -202,7 +206,8 @@ void App::Parts::make_engine(store::State saved) {
   };
   checks = std::make_unique<check::Runner>();
   engine = std::make_unique<control::Engine>(
-      control::EngineSetup{config, snapshot, std::move(by_route), *writer, std::move(saved), events.on_decision, on_error,
+      control::EngineSetup{config, snapshot, std::move(by_route), *writer, std::move(saved),
+                           [this](const store::Decision& made) { decided(made); }, on_error,
                            [](const std::string& notice) { observe::log_warn(notice); }, say_ruling,
                            [this](const control::CheckQuestion& asked, std::function<void(const check::Answer&)> answered) {
                              checks->ask(question(asked), std::move(answered));
@@ -236,7 +241,9 @@ void App::Parts::make_resolver() {
 
 admin::Services App::Parts::services() {
   const auto text = [this](const control::Status& status) {
-    return metrics->text(live_facts(status, access_log ? access_log->lost() : 0));
+    observe::LiveFacts facts = live_facts(status, access_log ? access_log->lost() : 0);
+    if (notifier) add_targets(facts, notifier->stats());
+    return metrics->text(facts);
   };
   return {*engine,
           *store,
@@ -245,6 +252,7 @@ admin::Services App::Parts::services() {
           [this] { return ready.load(); },
           [this] { if (events.on_drain) events.on_drain(); },
           [this] { return route_traffic(*metrics, config); },
+          [this] { return notifier ? notifier->stats() : std::vector<notify::TargetStats>(); },
           TIDEGATE_VERSION,
           wall_clock_ms()};
 }
@@ -260,6 +268,26 @@ void App::Parts::make_admin() {
       std::make_unique<admin::Server>(admin::Setup{config.metrics->host, config.metrics->port, {}, true, services(), {}});
   metrics_server->start();
   metrics_address = metrics_server->address();
+}
+
+void App::Parts::make_notifier() {
+  if (config.notify.empty()) return;
+  auto quiet_until = std::make_shared<TimePoint>();
+  const auto failed = [quiet_until](const notify::Failure& failure) {
+    const TimePoint now = Clock::now();
+    if (now < *quiet_until && !failure.given_up) return;
+    *quiet_until = now + std::chrono::minutes(1);
+    observe::log_warn("a notification to " + failure.origin + " failed: " + failure.why +
+                      (failure.given_up ? "; given up" : "; it is tried again"));
+  };
+  notifier = std::make_unique<notify::Notifier>(config.notify, failed);
+}
+
+/// Control thread.
+void App::Parts::decided(const store::Decision& made) {
+  if (events.on_decision) events.on_decision(made);
+  if (!notifier) return;
+  if (const std::optional<notify::Message> message = notification(made)) notifier->tell(*message);
 }
 
 /// Where a check goes: the endpoints of the side that the route has, with the Host that its clients send.
@@ -305,6 +333,7 @@ App::~App() {
   for (const auto& worker : p.workers) worker->join();
   if (p.checks) p.checks->stop();  // before the engine: an answer is posted to it
   if (p.engine) p.engine->stop();
+  if (p.notifier) p.notifier->stop();  // after the engine: its last decision is told, too
   p.writer.reset();
   p.workers.clear();
   p.access_log.reset();
@@ -319,6 +348,7 @@ void App::start() {
   p.make_counters();
   p.make_workers();
   p.make_metrics();
+  p.make_notifier();
   p.make_engine(std::move(saved.value()));
   p.make_resolver();
   p.make_admin();

@@ -41,6 +41,47 @@ observe::LiveFacts live_facts(const control::Status& status, std::uint64_t acces
   return facts;
 }
 
+void add_targets(observe::LiveFacts& facts, const std::vector<notify::TargetStats>& targets) {
+  for (const notify::TargetStats& one : targets) {
+    facts.targets.push_back({one.origin, one.delivered, one.failed, one.dropped, one.pending});
+  }
+}
+
+namespace {
+
+std::optional<notify::Event> event_of(store::Action action) noexcept {
+  switch (action) {
+    case store::Action::Revert: return notify::Event::Reverted;
+    case store::Action::Rearm: return notify::Event::Rearmed;
+    case store::Action::Hold:
+    case store::Action::WouldRevert: return notify::Event::Held;
+    case store::Action::RolloutStart:
+    case store::Action::RolloutRetry: return notify::Event::Started;
+    case store::Action::Step:
+    case store::Action::RolloutPromote:
+    case store::Action::RolloutBake: return notify::Event::Step;
+    case store::Action::RolloutPause: return notify::Event::Paused;
+    case store::Action::RolloutResume: return notify::Event::Resumed;
+    case store::Action::RolloutAbort:
+    case store::Action::RolloutUndo: return notify::Event::Aborted;
+    case store::Action::RolloutCompleted: return notify::Event::Completed;
+    case store::Action::Weight:
+    case store::Action::Mirror: return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<notify::Message> notification(const store::Decision& made) {
+  const std::optional<notify::Event> event = event_of(made.action);
+  if (!event) return std::nullopt;
+  notify::Message out{*event, made.route, made.reason, made.actor, made.epoch, made.at_ms};
+  const bool weights = made.action != store::Action::Rearm && made.from != made.to;
+  if (weights) out.from = made.from + " %", out.to = made.to + " %";
+  return out;
+}
+
 std::vector<admin::RouteTraffic> route_traffic(const observe::Metrics& metrics, const config::Config& config) {
   std::vector<admin::RouteTraffic> all;
   for (std::size_t i = 0; i < config.routes.size(); ++i) {

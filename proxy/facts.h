@@ -2,16 +2,25 @@
 // totals to the admin API. Part of the composition root.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "admin/services.h"
 #include "control/status.h"
+#include "notify/message.h"
+#include "notify/target.h"
 #include "observe/live_facts.h"
 #include "observe/metrics.h"
+#include "store/store.h"
 
 namespace tidegate {
 
 observe::LiveFacts live_facts(const control::Status& status, std::uint64_t access_log_lost);
+void add_targets(observe::LiveFacts& facts, const std::vector<notify::TargetStats>& targets);
+
+/// What people are told of a decision; empty: nothing, as of a weight that was set by hand.
+std::optional<notify::Message> notification(const store::Decision& made);
+
 std::vector<admin::RouteTraffic> route_traffic(const observe::Metrics& metrics, const config::Config& config);
 
 }  // namespace tidegate

@@ -8,6 +8,7 @@
 #include "admin/error_response.h"
 #include "admin/explain_json.h"
 #include "admin/limits.h"
+#include "admin/rollout_json.h"
 #include "admin/status_json.h"
 
 namespace tidegate::admin {
@@ -173,7 +174,9 @@ void Handler::with_status(std::function<void(const control::Status&)> then) {
 void Handler::status(Call& call) {
   with_status([this, answer = std::move(call.answer)](const control::Status& status) {
     const ProcessStatus process{services_.version, services_.ready(), services_.started_at_ms};
-    answer(json_response(status_json(status, services_.traffic(), process)));
+    json::object out = status_json(status, services_.traffic(), process);
+    out["notify"] = targets_json(services_.notifications());
+    answer(json_response(std::move(out)));
   });
 }
 

@@ -82,6 +82,20 @@ json::value rollout_json(const std::optional<control::RolloutStatus>& status) {
   return out;
 }
 
+json::array targets_json(const std::vector<notify::TargetStats>& targets) {
+  json::array out;
+  for (const notify::TargetStats& one : targets) {
+    out.push_back(json::object{{"origin", one.origin},
+                               {"delivered", one.delivered},
+                               {"failed", one.failed},
+                               {"dropped", one.dropped},
+                               {"retries", one.retries},
+                               {"pending", one.pending},
+                               {"last_error", one.last_error.empty() ? json::value(nullptr) : json::value(one.last_error)}});
+  }
+  return out;
+}
+
 json::value plan_json(const std::optional<rollout::Plan>& plan) {
   if (!plan) return nullptr;
   json::array checks;

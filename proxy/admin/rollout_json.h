@@ -5,6 +5,7 @@
 
 #include "config/config.h"
 #include "control/status.h"
+#include "notify/target.h"
 
 namespace tidegate::admin {
 
@@ -15,5 +16,8 @@ boost::json::value rollout_json(const std::optional<control::RolloutStatus>& sta
 boost::json::value plan_json(const std::optional<rollout::Plan>& plan);
 boost::json::object check_json(const check::CheckPolicy& check);
 boost::json::object notify_json(const notify::NotifyPolicy& notify);
+
+/// What became of the notifications, target by target.
+boost::json::array targets_json(const std::vector<notify::TargetStats>& targets);
 
 }  // namespace tidegate::admin

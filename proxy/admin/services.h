@@ -15,6 +15,7 @@
 #include "config/config.h"
 #include "control/engine.h"
 #include "control/status.h"
+#include "notify/target.h"
 #include "observe/counters.h"
 #include "store/store.h"
 
@@ -51,6 +52,7 @@ struct Services {
   std::function<bool()> ready;
   std::function<void()> drain;                         ///< begins it, and returns
   std::function<std::vector<RouteTraffic>()> traffic;  ///< in any order
+  std::function<std::vector<notify::TargetStats>()> notifications;  ///< in the order of the file
   std::string version;
   std::int64_t started_at_ms = 0;  ///< wall clock
 };

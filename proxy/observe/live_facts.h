@@ -54,9 +54,19 @@ struct LiveStore {
   std::size_t pending = 0;
 };
 
+/// Who is told of decisions.
+struct LiveTarget {
+  std::string origin;  ///< "https://hooks.example.com"
+  std::uint64_t delivered = 0;
+  std::uint64_t failed = 0;   ///< given up
+  std::uint64_t dropped = 0;  ///< too many waited
+  std::size_t pending = 0;
+};
+
 struct LiveFacts {
   std::vector<LiveRoute> routes;           ///< in the order of Metrics::Setup::routes
   LiveStore store;
+  std::vector<LiveTarget> targets;         ///< in the order of the file
   std::uint64_t epoch = 0;
   std::uint64_t access_log_lost = 0;       ///< AccessLog::lost()
 };

@@ -29,6 +29,7 @@ std::string Metrics::text(const LiveFacts& live) const {
   add_evidence(page, live);
   add_reverts(page, live);
   add_rollouts(page, live);
+  add_notifications(page, live);
   add_mirror(page);
   add_upstream(page);
   add_retries(page);

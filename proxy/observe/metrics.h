@@ -79,6 +79,7 @@ class Metrics {
   void add_gate(Exposition& page, const LiveFacts& live) const;
   void add_evidence(Exposition& page, const LiveFacts& live) const;
   void add_reverts(Exposition& page, const LiveFacts& live) const;
+  void add_notifications(Exposition& page, const LiveFacts& live) const;
   void add_rollouts(Exposition& page, const LiveFacts& live) const;
   void add_store(Exposition& page, const LiveFacts& live) const;
   void add_identity(Exposition& page) const;

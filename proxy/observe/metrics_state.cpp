@@ -96,6 +96,23 @@ void Metrics::add_rollouts(Exposition& page, const LiveFacts& live) const {
   });
 }
 
+/// Two targets of one origin are told apart by their place in the file.
+void Metrics::add_notifications(Exposition& page, const LiveFacts& live) const {
+  auto told = page.counter("tidegate_notifications_total", "Notifications of decisions, by what became of them.");
+  auto pending = page.gauge("tidegate_notifications_pending", "Notifications that wait for their turn or another try.");
+  for (std::size_t i = 0; i < live.targets.size(); ++i) {
+    const LiveTarget& to = live.targets[i];
+    const std::string number = std::to_string(i);
+    const auto add = [&](std::string_view result, std::uint64_t count) {
+      told.add({{"target", number}, {"origin", to.origin}, {"result", result}}, count);
+    };
+    add("delivered", to.delivered);
+    add("failed", to.failed);
+    add("dropped", to.dropped);
+    pending.add({{"target", number}, {"origin", to.origin}}, static_cast<std::uint64_t>(to.pending));
+  }
+}
+
 void Metrics::add_reverts(Exposition& page, const LiveFacts& live) const {
   auto reverts = page.counter("tidegate_reverts_total", "Reverts to old, by the reason.");
   auto holds = page.counter("tidegate_gate_holds_total",

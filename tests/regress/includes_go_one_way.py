@@ -30,8 +30,8 @@ BELOW = {
     "store": {"base", "http", "gate", "route", "net", "observe"},
     "control": {"base", "http", "gate", "route", "net", "observe", "upstream", "outbound", "check", "notify", "rollout", "config",
                 "store"},
-    "admin": {"base", "http", "gate", "route", "net", "observe", "upstream", "check", "notify", "rollout", "config", "store",
-              "control"},
+    "admin": {"base", "http", "gate", "route", "net", "observe", "upstream", "outbound", "check", "notify", "rollout",
+              "config", "store", "control"},
     "cli": {"base", "http", "gate", "route", "net", "observe", "upstream", "check", "notify", "rollout", "config", "store", "control",
             "admin"},
 }

@@ -130,6 +130,7 @@ struct World {
               api.mirror.dropped[static_cast<std::size_t>(observe::MirrorDrop::Rate)] = 2;
               return std::vector<RouteTraffic>{api};
             },
+            [] { return std::vector<notify::TargetStats>{{"https://hooks.example.com", 3, 1, 0, 2, 0, "refused"}}; },
             "9.9.9",
             1'700'000'000'250};
   }

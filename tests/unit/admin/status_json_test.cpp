@@ -55,7 +55,8 @@ TEST(StatusJson, ARouteSaysEverythingThatWasPromised) {
              "step": {"seconds": 0.0, "old": {"requests": 0, "failures": 0}, "new": {"requests": 0, "failures": 0}},
              "silent_s": 0.0, "old_suspect": false, "stream": "errors",
              "on_fail": "revert", "streams": {}},
-    "reverts": {"error_rate": 1, "hard_breaker": 0, "operator": 0, "slow_rate": 0},
+    "rollout": null,
+    "reverts": {"error_rate": 1, "hard_breaker": 0, "operator": 0, "slow_rate": 0, "check": 0},
     "holds": {"shared_degradation": 0, "pause": 0, "notify": 0}, "in_flight": 3,
     "traffic": {"old": {"requests": 5, "failures": 1, "p50_ms": 1.5, "p99_ms": null},
                 "new": {"requests": 0, "failures": 0, "p50_ms": null, "p99_ms": null}}})"))
@@ -96,16 +97,6 @@ TEST(StatusJson, ADecisionCarriesItsRecordAsJsonAndNotAsText) {
   EXPECT_EQ(decision_json(decision).at("record").at("reason"), "error_rate");
   decision.record = "not JSON";
   EXPECT_TRUE(decision_json(decision).at("record").is_null());
-}
-
-TEST(ConfigJson, DurationsAreSaidInTheLargestUnitThatIsWhole) {
-  EXPECT_EQ(duration_text(0s), "0s");
-  EXPECT_EQ(duration_text(250ms), "250ms");
-  EXPECT_EQ(duration_text(1500ms), "1500ms");
-  EXPECT_EQ(duration_text(90s), "90s");
-  EXPECT_EQ(duration_text(5min), "5m");
-  EXPECT_EQ(duration_text(36h), "36h");
-  EXPECT_EQ(duration_text(168h), "7d");
 }
 
 }  // namespace

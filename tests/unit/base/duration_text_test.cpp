@@ -5,6 +5,18 @@
 namespace tidegate {
 namespace {
 
+using namespace std::chrono_literals;
+
+TEST(DurationText, IsTheLargestUnitThatGivesAWholeNumber) {
+  EXPECT_EQ(duration_text(0s), "0s");
+  EXPECT_EQ(duration_text(250ms), "250ms");
+  EXPECT_EQ(duration_text(1500ms), "1500ms");
+  EXPECT_EQ(duration_text(90s), "90s");
+  EXPECT_EQ(duration_text(5min), "5m");
+  EXPECT_EQ(duration_text(36h), "36h");
+  EXPECT_EQ(duration_text(168h), "7d");
+}
+
 TEST(SpokenSeconds, AreSaidInTheirTwoLargestUnits) {
   EXPECT_EQ(spoken_seconds(-1), "0s");
   EXPECT_EQ(spoken_seconds(0), "0s");

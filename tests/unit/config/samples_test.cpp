@@ -14,9 +14,11 @@ const std::string kFolder = std::string(TIDEGATE_SOURCE_DIR) + "/config/";
 
 /// Paths of a tree with indices and chosen names replaced, as known_keys() writes them.
 void collect(const Node& node, const std::string& path, std::set<std::string>& out) {
-  if (path == "routes[].request_headers.set") return;  // its keys are names of headers
+  // Their keys are chosen by who writes the file.
+  if (path == "routes[].request_headers.set" || path.ends_with(".webhook.metadata")) return;
+  if (path.ends_with(".webhook.headers") || path.ends_with(".prometheus.headers")) return;
   for (const Node& item : node.items) collect(item, path + "[]", out);
-  const bool named = path == "clusters" || path == "routes[].match.headers";
+  const bool named = path == "clusters" || path == "checks" || path == "routes[].match.headers";
   for (const Entry& entry : node.entries) {
     const std::string inner = path + (path.empty() ? "" : ".") + (named ? "NAME" : entry.key.text);
     if (!named) out.insert(inner);

@@ -1,0 +1,267 @@
+#include <gtest/gtest.h>
+
+#include "control/rollout_record.h"
+#include "fixture.h"
+
+namespace tidegate::control {
+namespace {
+
+using namespace std::chrono_literals;
+using rollout::Event;
+using rollout::State;
+
+rollout::Step weight_step(double percent, std::optional<Duration> time = std::nullopt) {
+  rollout::Step step;
+  step.percent = *Weight::from_percent(percent);
+  step.time = time;
+  return step;
+}
+
+rollout::Step pause_step() {
+  rollout::Step step;
+  step.kind = rollout::Step::Kind::Pause;
+  return step;
+}
+
+config::Config with_plan(std::vector<rollout::Step> steps, double weight = 0) {
+  config::Config config = one_route(weight, true);
+  config.routes.front().policy.mirror->percent = Weight::none();
+  config.routes.front().rollout.emplace();
+  config.routes.front().rollout->steps = std::move(steps);
+  config.routes.front().rollout->advance = rollout::Advance::Time;
+  return config;
+}
+
+class EngineRolloutTest : public EngineTest {
+ protected:
+  Outcome rollout(Event verb, Command command = {}, bool full = false) {
+    return ask([&](Reply reply) { engine_->rollout("all", verb, full, command, std::move(reply)); });
+  }
+  RolloutStatus now() { return *status().routes.front().rollout; }
+  /// Waits until the rollout is in that state, and returns it.
+  RolloutStatus wait_until(State state) {
+    for (;;) {
+      RolloutStatus seen = now();
+      if (seen.rollout.state == state) return seen;
+      std::this_thread::yield();
+    }
+  }
+  /// Requests to both sides from now on; none fails.
+  void healthy_traffic() {
+    ends_ = false;
+    traffic_ = std::thread([this] {
+      while (!ends_) {
+        const std::uint32_t step = snapshot_->routes().front().live->split().step;
+        for (const Side side : {Side::New, Side::Old}) ledger_.dispatched(side, step);
+        std::this_thread::yield();
+      }
+    });
+  }
+  void TearDown() override {
+    ends_ = true;
+    if (traffic_.joinable()) traffic_.join();
+    EngineTest::TearDown();
+  }
+  std::string actions() {
+    std::string out;
+    for (const store::Decision& made : decisions()) out += std::string(store::name(made.action)) + " ";
+    return out;
+  }
+
+ private:
+  std::atomic<bool> ends_{false};
+  std::thread traffic_;
+};
+
+TEST_F(EngineRolloutTest, WalksItsStepsByItselfAndEveryMoveIsDurableBeforeItIsInForce) {
+  start(with_plan({weight_step(10), weight_step(50), weight_step(100)}));
+  healthy_traffic();
+  ASSERT_TRUE(rollout(Event::Start, {"anna", "go", {}}).has_value());
+  wait_until(State::Completed);
+  EXPECT_EQ(in_force(), Weight::whole());
+  EXPECT_EQ(actions(), "rollout_start step step rollout_completed ");
+  const auto saved = store_.saved();
+  ASSERT_EQ(saved.size(), 4u);
+  EXPECT_EQ(saved[0].decision.reason, "go (step 1 of 3: weight 10 %)");
+  EXPECT_EQ(saved[1].decision.from, "10");
+  EXPECT_EQ(saved[1].decision.to, "50");
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto record = read_rollout_record(saved[i].route.rollout);
+    ASSERT_TRUE(record.has_value());
+    EXPECT_EQ(record->step, i + 1) << "a step is durable with its weight, in one piece";
+    EXPECT_EQ(saved[i].route.weight, record->current().percent);
+  }
+}
+
+TEST_F(EngineRolloutTest, WithoutTrafficItNeverAdvances) {
+  start(with_plan({weight_step(10), weight_step(100)}));
+  ASSERT_TRUE(rollout(Event::Start).has_value());
+  for (int i = 0; i < 50; ++i) {
+    const RolloutStatus seen = now();
+    ASSERT_EQ(seen.rollout.step, 1u);
+    ASSERT_FALSE(seen.waiting.empty());
+    EXPECT_EQ(seen.waiting.front().sentence, "0 of 1 request of new seen");
+  }
+}
+
+TEST_F(EngineRolloutTest, AStoreThatCannotWriteHoldsTheStepAndMovesNoWeight) {
+  start(with_plan({weight_step(10), weight_step(100)}));
+  ASSERT_TRUE(rollout(Event::Start).has_value());
+  store_.fail(true);
+  healthy_traffic();
+  for (;;) {
+    const RolloutStatus seen = now();
+    ASSERT_EQ(seen.rollout.step, 1u);
+    ASSERT_EQ(in_force().text(), "10");
+    const bool told = !seen.waiting.empty() && seen.waiting.back().reason == rollout::WaitFor::Store;
+    if (told) {
+      EXPECT_NE(seen.waiting.back().sentence.find("disk full"), std::string::npos);
+      break;
+    }
+  }
+  const Outcome refused = rollout(Event::Promote);
+  ASSERT_TRUE(refused.has_error());
+  EXPECT_EQ(refused.error().code, CommandError::Code::Store);
+  EXPECT_EQ(in_force().text(), "10");
+  store_.fail(false);
+  ASSERT_TRUE(rollout(Event::Promote).has_value());
+  EXPECT_EQ(in_force(), Weight::whole());
+}
+
+TEST_F(EngineRolloutTest, ARevertEndsItAndOnlyAnOpenGateLetsItBeginAgain) {
+  start(with_plan({weight_step(50, 1h), weight_step(100)}));
+  ASSERT_TRUE(rollout(Event::Start).has_value());
+  fail_new();
+  wait_for(store::Action::Revert);
+  stop_traffic();
+  EXPECT_EQ(now().rollout.state, State::Reverted);
+  EXPECT_EQ(in_force(), Weight::none());
+  const auto record = read_rollout_record(store_.saved().back().route.rollout);
+  ASSERT_TRUE(record.has_value());
+  EXPECT_EQ(record->state, State::Reverted) << "latch and rollout are one record";
+  for (const Event verb : {Event::Start, Event::Retry}) {
+    const Outcome refused = rollout(verb);
+    ASSERT_TRUE(refused.has_error());
+    EXPECT_NE(refused.error().message.find("re-arm it first: tidegate rearm all"), std::string::npos);
+  }
+  ASSERT_TRUE(rearm().has_value());
+  ASSERT_TRUE(rollout(Event::Retry).has_value());
+  EXPECT_EQ(now().rollout.step, 1u);
+  EXPECT_EQ(in_force().text(), "50");
+}
+
+TEST_F(EngineRolloutTest, WithOnFailPauseAnAlarmPausesItAndKeepsTheWeight) {
+  config::Config config = with_plan({weight_step(50, 1h), weight_step(100)});
+  config.routes.front().on_fail = gate::OnFail::Pause;
+  start(config);
+  ASSERT_TRUE(rollout(Event::Start).has_value());
+  fail_new();
+  const RolloutStatus seen = wait_until(State::Paused);
+  stop_traffic();
+  EXPECT_EQ(seen.rollout.pause->by, rollout::Pause::By::Gate);
+  EXPECT_EQ(in_force().text(), "50");
+}
+
+TEST_F(EngineRolloutTest, AWeightThatIsSetByHandPausesItAndResumePutsTheStepsWeightBack) {
+  start(with_plan({weight_step(50, 1h), weight_step(100)}));
+  ASSERT_TRUE(rollout(Event::Start).has_value());
+  ASSERT_TRUE(set_weight(5, {"bob", {}, {}}).has_value());
+  EXPECT_EQ(now().rollout.state, State::Paused);
+  EXPECT_EQ(now().rollout.pause->sentence, "the weight was set to 5 % by bob");
+  EXPECT_EQ(in_force().text(), "5");
+  ASSERT_TRUE(rollout(Event::Resume).has_value());
+  EXPECT_EQ(now().rollout.state, State::Running);
+  EXPECT_EQ(in_force().text(), "50");
+}
+
+TEST_F(EngineRolloutTest, AbortGivesEverythingToOldEvenWhenTheStoreCannotWrite) {
+  start(with_plan({weight_step(50, 1h), weight_step(100)}, 5));
+  ASSERT_TRUE(rollout(Event::Start).has_value());
+  store_.fail(true);
+  const Outcome done = rollout(Event::Abort, {"anna", "no", {}});
+  ASSERT_TRUE(done.has_value());
+  EXPECT_EQ(in_force(), Weight::none());
+  EXPECT_EQ(now().rollout.state, State::Aborted);
+  EXPECT_FALSE(status().routes.front().latched);
+  store_.fail(false);
+}
+
+TEST_F(EngineRolloutTest, UndoGoesBackToTheWeightOfBefore) {
+  start(with_plan({weight_step(100)}, 5));
+  healthy_traffic();
+  ASSERT_TRUE(rollout(Event::Start).has_value());
+  wait_until(State::Completed);
+  ASSERT_TRUE(rollout(Event::Undo).has_value());
+  EXPECT_EQ(in_force().text(), "5");
+  EXPECT_EQ(now().rollout.state, State::Idle);
+}
+
+TEST_F(EngineRolloutTest, PromoteSkipsWhatTheStepWaitsForAndInFullAllSteps) {
+  start(with_plan({weight_step(10, 1h), weight_step(50, 1h), weight_step(90, 1h)}));
+  ASSERT_TRUE(rollout(Event::Start).has_value());
+  ASSERT_TRUE(rollout(Event::Promote).has_value());
+  EXPECT_EQ(in_force().text(), "50");
+  ASSERT_TRUE(rollout(Event::Promote, {}, true).has_value());
+  EXPECT_EQ(in_force().text(), "90");
+  EXPECT_EQ(now().rollout.step, 3u);
+}
+
+TEST_F(EngineRolloutTest, ARestartContinuesInTheSameStepWithTheSameWeight) {
+  start(with_plan({weight_step(10), pause_step(), weight_step(100)}));
+  healthy_traffic();
+  ASSERT_TRUE(rollout(Event::Start).has_value());
+  wait_until(State::Paused);
+  const store::Change last = store_.saved().back();
+  TearDown();
+  store::State saved;
+  saved.epoch = last.decision.epoch;
+  saved.routes = {last.route};
+  config::Config changed = with_plan({weight_step(20), weight_step(30)});
+  start(changed, saved);
+  const RolloutStatus seen = now();
+  EXPECT_EQ(seen.rollout.state, State::Paused);
+  EXPECT_EQ(seen.rollout.step, 2u);
+  EXPECT_EQ(in_force().text(), "10");
+  EXPECT_TRUE(seen.file_differs) << "the file's new plan is for the next start";
+  ASSERT_TRUE(rollout(Event::Resume).has_value());
+  EXPECT_EQ(in_force(), Weight::whole()) << "the plan that was begun";
+}
+
+TEST_F(EngineRolloutTest, AFileWhoseWeightChangedPausesIt) {
+  start(with_plan({weight_step(10, 1h), weight_step(100)}));
+  ASSERT_TRUE(rollout(Event::Start).has_value());
+  const store::Change last = store_.saved().back();
+  TearDown();
+  store::State saved;
+  saved.epoch = last.decision.epoch;
+  saved.routes = {last.route};
+  start(with_plan({weight_step(10, 1h), weight_step(100)}, 3), saved);
+  EXPECT_EQ(in_force().text(), "3");
+  EXPECT_EQ(now().rollout.state, State::Paused);
+  EXPECT_EQ(now().rollout.pause->by, rollout::Pause::By::Hand);
+}
+
+TEST_F(EngineRolloutTest, WhatDoesNotFitTheStateIsAConflictThatSaysWhatToDo) {
+  start(with_plan({weight_step(10, 1h)}, 20));
+  const Outcome lowers = rollout(Event::Start);
+  ASSERT_TRUE(lowers.has_error());
+  EXPECT_EQ(lowers.error().code, CommandError::Code::Conflict);
+  EXPECT_NE(lowers.error().message.find("tidegate weight all 10"), std::string::npos) << lowers.error().message;
+  const Outcome idle = rollout(Event::Pause);
+  ASSERT_TRUE(idle.has_error());
+  EXPECT_NE(idle.error().message.find("tidegate rollout start all"), std::string::npos) << idle.error().message;
+  Command stale;
+  stale.if_epoch = 7;
+  EXPECT_EQ(rollout(Event::Start, stale).error().code, CommandError::Code::Stale);
+}
+
+TEST_F(EngineRolloutTest, ARouteWithoutOneSaysHowToGetOne) {
+  start(one_route(10));
+  const Outcome none = rollout(Event::Start);
+  ASSERT_TRUE(none.has_error());
+  EXPECT_EQ(none.error().code, CommandError::Code::Invalid);
+  EXPECT_FALSE(status().routes.front().rollout.has_value());
+}
+
+}  // namespace
+}  // namespace tidegate::control
