@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <deque>
 #include <fstream>
 #include <future>
 #include <stdexcept>
@@ -110,6 +111,7 @@ struct App::Parts {
   std::vector<double> latency_bounds;
   std::vector<std::unique_ptr<observe::WorkerCounters>> counters;           // by worker
   std::vector<std::vector<std::unique_ptr<gate::Ledger>>> ledgers;          // by worker, by route
+  std::vector<std::deque<observe::FailureSamples>> samples;                 // by worker, by route
   std::vector<std::unique_ptr<forward::Worker>> workers;
   std::unique_ptr<upstream::Resolver> resolver;
   std::unique_ptr<check::Runner> checks;
@@ -134,6 +136,7 @@ struct App::Parts {
   void make_notifier();
   void decided(const store::Decision& made);
   std::uint64_t copies(std::size_t route) const;
+  std::vector<observe::FailureSample> failures(std::size_t route, double seconds) const;
   check::Question question(const control::CheckQuestion& asked) const;
 };
 
@@ -183,6 +186,8 @@ void App::Parts::make_workers() {
     if (access_log) setup.access_log = access_log->sink(i);
     setup.trusted = trusted;
     ledgers.emplace_back();
+    samples.emplace_back(config.routes.size());
+    for (observe::FailureSamples& of_route : samples.back()) setup.samples.push_back(&of_route);
     for (const config::Route& route : config.routes) {
       setup.errors.push_back(route.errors);
       setup.slow_over.push_back(route.slow ? of_seconds(route.slow->over_s) : Duration::zero());
@@ -212,6 +217,7 @@ void App::Parts::make_engine(store::State saved) {
                            [this](const control::CheckQuestion& asked, std::function<void(const check::Answer&)> answered) {
                              checks->ask(question(asked), std::move(answered));
                            },
+                           [this](std::size_t route, double seconds) { return failures(route, seconds); },
                            [this](std::size_t route) { return copies(route); }});
 }
 
@@ -305,6 +311,15 @@ check::Question App::Parts::question(const control::CheckQuestion& asked) const 
   if (!http->host.empty()) out.host = http->host;
   for (const std::string& host : asked.route.policy.match.hosts) {
     if (out.host.empty() && host.find('*') == std::string::npos) out.host = host;
+  }
+  return out;
+}
+
+std::vector<observe::FailureSample> App::Parts::failures(std::size_t route, double seconds) const {
+  std::vector<observe::FailureSample> out;
+  const TimePoint since = Clock::now() - of_seconds(seconds);
+  for (const auto& of_worker : samples) {
+    for (observe::FailureSample& one : of_worker[route].since(since)) out.push_back(std::move(one));
   }
   return out;
 }

@@ -69,6 +69,23 @@ std::string evidence_table(const json::value& decision) {
   return table.text(2);
 }
 
+/// The first requests that failed, when the record kept some.
+std::string failures_table(const json::value& decision) {
+  const auto* const all = at(decision, {"record", "failures"}).if_array();
+  if (all == nullptr || all->empty()) return {};
+  Table table(std::vector<Table::Align>(6, Table::Align::Left));
+  table.row({"failed first", "request", "what", "after", "upstream", "request id"});
+  for (const json::value& one : *all) {
+    const std::string status = plain_text(at(one, {"status"}));
+    const std::string why = text_at(one, {"why"});
+    table.row({local_time(static_cast<std::int64_t>(number_at(one, {"at_ms"}))),
+               printable(text_at(one, {"method"}) + " " + text_at(one, {"path"})), why == "status" ? status : why,
+               plain_text(at(one, {"after_ms"})) + " ms", printable(text_at(one, {"upstream"})),
+               printable(text_at(one, {"request_id"}))});
+  }
+  return table.text(2);
+}
+
 std::string parameters(const json::value& decision) {
   std::string out;
   const auto* all = at(decision, {"record", "parameters"}).if_object();
@@ -113,7 +130,7 @@ std::string explain_view(const json::value& decision, const ViewStyle& style) {
   if (const json::value& gate = at(decision, {"record", "gate"}); gate.is_object()) {
     out += labelled("gate", text_at(gate, {"verdict"}) + " - " + text_at(gate, {"sentence"}), kLabel, style);
   }
-  out += counts_table(decision) + evidence_table(decision);
+  out += counts_table(decision) + evidence_table(decision) + failures_table(decision);
   if (const std::string all = parameters(decision); !all.empty()) out += labelled("set", all, kLabel, style);
   return out + replay_line(decision, style);
 }

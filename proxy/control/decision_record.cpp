@@ -1,5 +1,6 @@
 #include "control/decision_record.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cmath>
 
@@ -60,6 +61,27 @@ std::string decision_record(const GateTick& tick, const gate::RouteGate& now, co
   if (ruling.window) out["window"] = window(*ruling.window);
   out["replay"] = to_json(tick, ruling);
   return json::serialize(out);
+}
+
+std::string with_failures(const std::string& record, std::vector<observe::FailureSample> failures) {
+  boost::system::error_code error;
+  json::value value = json::parse(record, error);
+  if (error || !value.is_object()) return record;
+  std::sort(failures.begin(), failures.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
+  if (failures.size() > kFailuresKept) failures.resize(kFailuresKept);
+  json::array out;
+  for (const observe::FailureSample& one : failures) {
+    out.push_back(json::object{{"at_ms", one.at_ms},
+                               {"method", one.method},
+                               {"path", one.path},
+                               {"why", name(one.why)},
+                               {"status", one.status == 0 ? json::value(nullptr) : json::value(one.status)},
+                               {"after_ms", one.after_ms},
+                               {"upstream", one.upstream},
+                               {"request_id", one.request_id}});
+  }
+  value.get_object()["failures"] = std::move(out);
+  return json::serialize(value);
 }
 
 std::string situation_record(const GateStatus& gate) {

@@ -19,6 +19,8 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr Duration kPatience = std::chrono::seconds(1);
+/// A suspicion begins with a tick, its failures a moment before.
+constexpr double kSampleSlackS = 1.0;
 
 RevertReason revert_reason(gate::Reason reason) noexcept {
   switch (reason) {
@@ -132,7 +134,7 @@ void Engine::tick() {
   for (std::size_t i = 0; i < routes_.size(); ++i) {
     const auto& route = routes_[i];
     const RouteControl::Ticked ticked = route->tick(dt);
-    if (ticked.order) carry_out(*route, *ticked.order);
+    if (ticked.order) carry_out(*route, i, *ticked.order);
     if (ticked.news && setup_.on_ruling) {
       const gate::Gate& of = route->gate().gate(ticked.news->stream);
       setup_.on_ruling(route->name(), *ticked.news, gate::sentence(*ticked.news, of.parameters()));
@@ -144,7 +146,7 @@ void Engine::tick() {
 
 /// A decision of the gate. Only a revert changes the route (and its epoch: what a person has seen of a route that the gate
 /// merely watches is still true).
-void Engine::carry_out(RouteControl& route, const RouteControl::Order& order) {
+void Engine::carry_out(RouteControl& route, std::size_t index, const RouteControl::Order& order) {
   const Weight before = route.weight();
   ++epoch_;
   if (order.action == store::Action::Revert) route.revert(revert_reason(order.ruling.reason), order.sentence, epoch_);
@@ -153,6 +155,10 @@ void Engine::carry_out(RouteControl& route, const RouteControl::Order& order) {
   made.from = before.text();
   made.to = route.weight().text();
   made.record = order.record;
+  if (setup_.samples && order.ruling.decision == gate::Decision::Revert) {
+    const double since_alarm = order.ruling.window ? order.ruling.window->seconds : order.ruling.step.seconds;
+    made.record = with_failures(made.record, setup_.samples(index, since_alarm + kSampleSlackS));
+  }
   announce(made);
   save_protective(route, made, [](const Outcome&) {});
   const bool wants_pause = order.ruling.decision == gate::Decision::Revert &&

@@ -19,6 +19,7 @@
 #include "control/command.h"
 #include "control/route_control.h"
 #include "control/status.h"
+#include "observe/failure_samples.h"
 #include "store/writer.h"
 
 namespace tidegate::control {
@@ -45,6 +46,8 @@ struct EngineSetup {
   std::function<void(const std::string& route, const gate::Ruling&, const std::string& sentence)> on_ruling{};
   /// Asks a check; the answer may come on any thread, once or never. Empty: no check is ever answered, so all hold.
   std::function<void(const CheckQuestion&, std::function<void(const check::Answer&)>)> ask{};
+  /// The first requests that failed on new in the last so many seconds. Empty: none are kept.
+  std::function<std::vector<observe::FailureSample>(std::size_t route, double seconds)> samples{};
   /// Copies that a route's mirror has sent since the start. Empty: none.
   std::function<std::uint64_t(std::size_t route)> copies{};
 };
@@ -99,7 +102,7 @@ class Engine {
   void take_over_saved_state();
   void schedule_tick();
   void tick();
-  void carry_out(RouteControl& route, const RouteControl::Order& order);
+  void carry_out(RouteControl& route, std::size_t index, const RouteControl::Order& order);
   store::Decision decision(const RouteControl& route, store::Action action, const Command& command) const;
   void announce(const store::Decision& decision);
   void save_protective(RouteControl& route, const store::Decision& decision, Reply reply);

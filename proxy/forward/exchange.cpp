@@ -477,7 +477,24 @@ void Exchange::count_failure(Failure why) {
   cluster().counters.fail(why);
   if (counts_for_gate(route_->errors, why)) {
     route_->ledger->failed(side_, split_.step, route_->route->live->split().step);
+    if (side_ == Side::New && route_->samples != nullptr) sample_failure(why);
   }
+}
+
+/// For the record of a revert.
+void Exchange::sample_failure(Failure why) {
+  observe::FailureSample sample;
+  sample.at_ms = wall_clock_ms();
+  sample.at = worker_.reactor.now();
+  sample.method = request_.method_token;
+  sample.path = observe::redacted_path(request_.target);
+  sample.upstream = upstream_host_;
+  sample.request_id = request_id_;
+  sample.why = why;
+  sample.status = why == Failure::Status ? response_.status : std::uint16_t{0};
+  sample.after_ms = static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(sample.at - attempt_started_).count());
+  route_->samples->note(std::move(sample));
 }
 
 bool Exchange::prepare_retry() {

@@ -90,6 +90,7 @@ class Exchange final : public net::Retirable {
   bool is_stale_connection() const;
   void fail(Failure why);
   void count_failure(Failure why);
+  void sample_failure(Failure why);
 
   // parts of deliver()
   void settle_delivery(const Pump& pump, PumpEnd end);

@@ -58,6 +58,7 @@ Worker::Worker(WorkerSetup setup)
     runtime.counters = &counters.routes[route.index];
     runtime.ledger = setup_.ledgers[route.index];
     runtime.errors = setup_.errors[route.index];
+    if (!setup_.samples.empty()) runtime.samples = setup_.samples[route.index];
     runtime.slow_over = setup_.slow_over[route.index];
     for (const Side side : {Side::Old, Side::New}) runtime.clusters[side] = clusters[route.clusters[side]].get();
     runtime.mirror = make_mirror(*this, setup_, runtime);

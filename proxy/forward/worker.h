@@ -22,6 +22,7 @@
 #include "net/reactor.h"
 #include "observe/access_record.h"
 #include "observe/counters.h"
+#include "observe/failure_samples.h"
 #include "route/snapshot.h"
 #include "route/split.h"
 #include "upstream/pool.h"
@@ -56,6 +57,7 @@ struct alignas(64) RouteRuntime {
   observe::RouteCounters* counters = nullptr;
   gate::Ledger* ledger = nullptr;
   gate::ErrorRule errors;
+  observe::FailureSamples* samples = nullptr;  ///< may be null
   Duration slow_over{0};                   ///< `gate.slow.over`; 0: the route has no slow stream
   PerSide<ClusterRuntime*> clusters{{nullptr, nullptr}};
   std::unique_ptr<mirror::Mirror> mirror;  ///< nullptr: the route has none
@@ -83,6 +85,7 @@ struct WorkerSetup {
   std::vector<gate::ErrorRule> errors;         ///< by route
   std::vector<Duration> slow_over;             ///< by route
   std::vector<gate::Ledger*> ledgers;          ///< by route
+  std::vector<observe::FailureSamples*> samples{};  ///< by route; empty: none are kept
   observe::WorkerCounters* counters = nullptr;
   observe::AccessLogSink* access_log = nullptr;  ///< nullptr = off
   std::vector<net::AddressRange> trusted;
