@@ -1,6 +1,8 @@
 #include "forward/body_pump.h"
 
+#include <algorithm>
 #include <array>
+#include <optional>
 
 #include "http/h1_encode.h"
 
@@ -10,6 +12,9 @@ namespace {
 
 constexpr std::size_t kCopied = 2048;        // bytes; a piece up to this is copied rather than sent as a part of its own
 constexpr std::size_t kFramingBytes = 32;    // more than a chunk's header and the CRLF after its data need
+constexpr std::uint64_t kSplicedFrom = 64 * 1024;   // bytes still to come; from 16 KiB on it was no better
+constexpr std::size_t kSplicedAtOnce = net::PipePool::kPipeBytes;
+constexpr std::size_t kSpliceWorth = 16 * 1024;     // bytes; what comes in smaller pieces goes back to copying
 
 /// The parts of one send: pieces of the body with their chunk framing around them.
 class Batch {
@@ -114,6 +119,45 @@ PumpEnd sink_end(net::IoStatus status) noexcept {
   }
 }
 
+PumpEnd source_end(net::IoStatus status) noexcept {
+  switch (status) {
+    case net::IoStatus::TimedOut: return PumpEnd::SourceTimedOut;
+    case net::IoStatus::Canceled: return PumpEnd::Canceled;
+    default: return PumpEnd::SourceEnded;
+  }
+}
+
+/// Nothing but the connections needs to see the rest of the body, and there is much of it. The bound on its length was
+/// held against the head.
+bool is_spliceable(const Pump& pump) noexcept {
+  return pump.decoder.plain_left() >= kSplicedFrom && !pump.chunked && pump.tee == nullptr;
+}
+
+/// Moves the rest of the body through a pipe, for as long as it comes in large pieces. @return how the pump ended, or
+/// nothing: it goes on by copying, from what is in `received` on.
+Task<std::optional<PumpEnd>> splice(Pump& pump) {
+  net::SplicePipe pipe(pump.source.reactor().pipes());
+  pump.received.release();
+  std::size_t moved = kSpliceWorth;
+  while (moved >= kSpliceWorth && pump.decoder.plain_left() > 0) {
+    const std::size_t most = static_cast<std::size_t>(std::min<std::uint64_t>(pump.decoder.plain_left(), kSplicedAtOnce));
+    const net::IoResult read = co_await pump.source.read(pipe, most, pump.source_timeout);
+    if (read.status == net::IoStatus::NotSpliced) co_return std::nullopt;
+    if (read.status != net::IoStatus::Ok) co_return source_end(read.status);
+    const net::IoResult sent = co_await pump.sink.send(pipe, pump.sink_timeout);
+    pump.bytes += sent.bytes;
+    pump.decoder.pass(sent.bytes);
+    if (sent.status == net::IoStatus::NotSpliced) {
+      if (!pipe.empty_to(pump.received)) co_return PumpEnd::SinkEnded;
+      co_return std::nullopt;
+    }
+    if (sent.status != net::IoStatus::Ok) co_return sink_end(sent.status);
+    moved = read.bytes;
+  }
+  if (pump.decoder.plain_left() == 0) pump.source.look_for_more();
+  co_return std::nullopt;
+}
+
 }  // namespace
 
 Task<PumpEnd> run(Pump& pump) {
@@ -139,15 +183,18 @@ Task<PumpEnd> run(Pump& pump) {
     }
     pump.received.consume(filled.used);
     if (ended || filled.result == Filled::Full) continue;
+    if (expected == net::Expect::Much && is_spliceable(pump)) {
+      const std::optional<PumpEnd> end = co_await splice(pump);
+      if (end) co_return *end;
+      if (pump.decoder.done() || !pump.received.empty()) continue;
+    }
     const net::IoResult read = co_await pump.source.read(pump.received, pump.source_timeout, expected);
     switch (read.status) {
       case net::IoStatus::Ok: expected = pump.received.free_bytes() == 0 ? net::Expect::Much : net::Expect::Little; break;
-      case net::IoStatus::TimedOut: co_return PumpEnd::SourceTimedOut;
-      case net::IoStatus::Canceled: co_return PumpEnd::Canceled;
-      case net::IoStatus::Reset: co_return PumpEnd::SourceEnded;
       case net::IoStatus::Eof:
         if (!pump.decoder.end_of_stream()) co_return PumpEnd::SourceEnded;
         break;  // the next turn finds the end
+      default: co_return source_end(read.status);
     }
   }
   if (pump.received.empty()) pump.received.release();  // the answer may be long in coming

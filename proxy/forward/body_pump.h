@@ -5,6 +5,10 @@
 // The first send also carries the encoded head, so a small message is one system call. Small pieces of a body are copied
 // behind it, large ones are sent from where they were received: one part costs the kernel less than two, and copying a
 // few KiB costs less than that.
+//
+// The rest of a large body with a length, that no mirror wants and whose source fills its reads, goes through a pipe and is
+// not copied at all (net/splice_pipe.h): 1 MiB costs little more than half. Each piece is bounded by what is left of the
+// body, so nothing of the next message is taken. Where that does not work, or no longer pays, the pump goes on by copying.
 #pragma once
 
 #include <cstdint>

@@ -430,6 +430,7 @@ Task<> Exchange::read_response_head() {
       case net::IoStatus::TimedOut: co_return fail(Failure::Timeout);
       case net::IoStatus::Canceled:
         co_return fail(timed_out_ || upload_end_ == PumpEnd::SinkTimedOut ? Failure::Timeout : Failure::Canceled);
+      case net::IoStatus::NotSpliced:  // never here: a head is read into a buffer
       case net::IoStatus::Eof:
       case net::IoStatus::Reset:
         if (!is_stale_connection()) co_return fail(Failure::Reset);

@@ -46,6 +46,11 @@ BodyStep BodyDecoder::counted(std::string_view bytes) noexcept {
   return {BodyEvent::Data, bytes.substr(0, take), take};
 }
 
+void BodyDecoder::pass(std::uint64_t bytes) noexcept {
+  remaining_ -= bytes;
+  if (remaining_ == 0) state_ = State::Done;
+}
+
 BodyStep BodyDecoder::next(std::string_view bytes) {
   if (state_ == State::Done) return {BodyEvent::End, {}, 0};
   if (state_ == State::Refused) return {BodyEvent::Refused, {}, 0};

@@ -38,6 +38,10 @@ class BodyDecoder {
   bool done() const noexcept { return state_ == State::Done; }
   /// Bytes of data still to come, where that is known; for Framing::Length.
   std::uint64_t remaining() const noexcept { return remaining_; }
+  /// All that is still to come is so many bytes of data and nothing else; 0: not so.
+  std::uint64_t plain_left() const noexcept { return state_ == State::Length ? remaining_ : 0; }
+  /// So many of the plain_left() bytes, which are data, went by without being shown here.
+  void pass(std::uint64_t bytes) noexcept;
   /// A static text, after Refused.
   std::string_view refusal() const noexcept { return refusal_; }
   /// The trailer section, after End. Apart from the head's fields for ever (RFC 9110 §6.5.1).

@@ -19,6 +19,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "net/splice_pipe.h"
 #include "net/timer_wheel.h"
 
 namespace tidegate::net {
@@ -70,6 +71,7 @@ class Reactor {
   /// The time at the last wake-up: good to a few milliseconds, free of charge.
   TimePoint now() const noexcept { return now_; }
   BlockPool& blocks() noexcept { return blocks_; }
+  PipePool& pipes() noexcept { return pipes_; }
 
  private:
   void wake() noexcept;
@@ -80,6 +82,7 @@ class Reactor {
   boost::asio::io_context inbox_{1};
   std::vector<std::unique_ptr<Retirable>> retired_;
   TimePoint now_;
+  PipePool pipes_{*this};
   int epoll_ = -1;
   int wake_ = -1;
   std::atomic<bool> wake_pending_{false};

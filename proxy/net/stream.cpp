@@ -44,6 +44,7 @@ bool Stream::attempt(ReadOp& op) noexcept {
     return true;
   }
   if (!readable_) return false;
+  if (op.pipe != nullptr) return splice(op);
   if (op.buffer != nullptr) {
     if (op.expected == Expect::Much) op.buffer->prefer_large();
     op.buffer->reserve(1);
@@ -82,6 +83,7 @@ void Stream::wait(ReadOp& op, std::coroutine_handle<> handle) noexcept {
   op.waiting = handle;
   reader_ = &op;
   if (op.buffer != nullptr && op.buffer->empty()) op.buffer->release();
+  if (op.pipe != nullptr) op.pipe->release();
   if (op.timeout > Duration::zero()) reactor_.arm(read_timer_, op.timeout);
 }
 
@@ -110,6 +112,7 @@ bool Stream::attempt(SendOp& op) noexcept {
     return true;
   }
   if (!writable_) return false;
+  if (op.pipe != nullptr) return splice(op);
   for (;;) {
     const ssize_t n = send_parts(descriptor_, op.parts.data() + op.first, op.count - op.first);
     if (n < 0) {
@@ -163,6 +166,67 @@ void Stream::send_expired(void* self) {
   } else if (stream->connector_ != nullptr) {
     stream->finish_connect(IoStatus::TimedOut);
   }
+}
+
+// --- through a pipe
+
+namespace {
+/// Not the connection's fault: the kernel, or what guards it (seccomp), does not splice.
+bool is_refusal(int error) noexcept { return error == EINVAL || error == ENOSYS || error == EPERM || error == EACCES; }
+}  // namespace
+
+/// Whatever is not plain data is left to a read, which tells an end from a reset. The pipe is empty, so EAGAIN means that
+/// the socket is; or that an urgent byte is next, which splice() does not pass and a read skips: the second look tells.
+bool Stream::splice(ReadOp& op) noexcept {
+  op.result.status = IoStatus::NotSpliced;
+  if (!op.pipe->ensure()) return true;
+  ssize_t n = 0;
+  do {
+    n = op.pipe->fill(descriptor_, op.size);
+  } while (n < 0 && errno == EINTR);
+  if (n > 0) {
+    op.result = {IoStatus::Ok, static_cast<std::size_t>(n)};
+    return true;
+  }
+  const int error = n < 0 ? errno : 0;
+  op.pipe->release();
+  if (error == EAGAIN) {
+    look_for_more();
+    return readable_;
+  }
+  if (is_refusal(error)) {
+    reactor_.pipes().give_up();
+  } else if (error != 0 && error != ENOMEM) {
+    error_ = error;
+    ended_ = true;
+    op.result.status = IoStatus::Reset;
+  }
+  return true;
+}
+
+bool Stream::splice(SendOp& op) noexcept {
+  while (!op.pipe->empty()) {
+    const ssize_t n = op.pipe->empty_to(descriptor_);
+    if (n > 0) {
+      op.result.bytes += static_cast<std::size_t>(n);
+      continue;
+    }
+    const int error = n < 0 ? errno : EINVAL;
+    if (error == EINTR) continue;
+    if (error == EAGAIN) {
+      writable_ = false;
+      return false;
+    }
+    if (is_refusal(error)) {
+      reactor_.pipes().give_up();
+      op.result.status = IoStatus::NotSpliced;
+    } else {
+      error_ = error;
+      op.result.status = IoStatus::Reset;
+    }
+    return true;
+  }
+  return true;
 }
 
 // --- connect

@@ -2,7 +2,8 @@
 //
 // A read first takes what is there and waits only when there is nothing; edge-triggered readiness is remembered, so no
 // system call is made just to learn that the socket is empty. At most one read and one send may be in progress. Each has
-// its own deadline: for a read since it began, for a send since its last progress.
+// its own deadline: for a read since it began, for a send since its last progress. Instead of the program's memory both
+// take a pipe, which carries bytes from one socket to another inside the kernel.
 //
 // Not here: TLS, HTTP, pooling. Owned by a session or an upstream connection; one worker's thread.
 #pragma once
@@ -17,15 +18,17 @@
 
 #include "net/address.h"
 #include "net/reactor.h"
+#include "net/splice_pipe.h"
 
 namespace tidegate::net {
 
 enum class IoStatus : std::uint8_t {
   Ok,
-  Eof,       ///< read: the peer has ended its direction
-  Reset,     ///< the connection is broken, or could not be made
+  Eof,         ///< read: the peer has ended its direction
+  Reset,       ///< the connection is broken, or could not be made
   TimedOut,
-  Canceled,  ///< cancel() was called
+  Canceled,    ///< cancel() was called
+  NotSpliced,  ///< with a pipe only: none to be had, or these bytes do not go through one; copying does
 };
 
 struct IoResult {
@@ -56,11 +59,14 @@ class Stream final : private EventHandler {
         : stream(on), data(to), size(most), timeout(limit) {}
     ReadOp(Stream& on, Buffer& to, Expect amount, Duration limit) noexcept
         : stream(on), buffer(&to), expected(amount), timeout(limit) {}
+    ReadOp(Stream& on, SplicePipe& to, std::size_t most, Duration limit) noexcept
+        : stream(on), pipe(&to), size(most), timeout(limit) {}
     bool await_ready() noexcept { return stream.attempt(*this); }
     void await_suspend(std::coroutine_handle<> handle) noexcept { stream.wait(*this, handle); }
     IoResult await_resume() const noexcept { return result; }
     Stream& stream;
-    Buffer* buffer = nullptr;  ///< instead of data and size
+    Buffer* buffer = nullptr;    ///< instead of data and size
+    SplicePipe* pipe = nullptr;  ///< instead of data
     Expect expected = Expect::Little;
     char* data = nullptr;
     std::size_t size = 0;
@@ -73,6 +79,9 @@ class Stream final : private EventHandler {
   ReadOp read(Buffer& to, Duration timeout, Expect amount = Expect::Little) noexcept { return {*this, to, amount, timeout}; }
   /// Reads at least one byte into [data, data + size). @param timeout zero = none.
   ReadOp read(char* data, std::size_t size, Duration timeout) noexcept { return {*this, data, size, timeout}; }
+  /// Moves at least one byte and at most `most` into the empty pipe, which is lent when there is something and given back
+  /// while there is not. NotSpliced: nothing was taken, and a read finds what there is. @param timeout zero = none.
+  ReadOp read(SplicePipe& to, std::size_t most, Duration timeout) noexcept { return {*this, to, most, timeout}; }
 
   /// Waits until a read would find something; holds no memory meanwhile.
   ReadOp readable(Duration timeout) noexcept { return {*this, nullptr, 0, timeout}; }
@@ -83,6 +92,7 @@ class Stream final : private EventHandler {
 
   struct SendOp {
     SendOp(Stream& on, std::span<const iovec> from, Duration limit) noexcept;
+    SendOp(Stream& on, SplicePipe& from, Duration limit) noexcept : stream(on), count(0), pipe(&from), timeout(limit) {}
     bool await_ready() noexcept { return stream.attempt(*this); }
     void await_suspend(std::coroutine_handle<> handle) noexcept { stream.wait(*this, handle); }
     IoResult await_resume() const noexcept { return result; }
@@ -90,12 +100,15 @@ class Stream final : private EventHandler {
     std::array<iovec, kSendParts> parts;
     std::size_t first = 0;
     std::size_t count;
+    SplicePipe* pipe = nullptr;  ///< instead of parts
     Duration timeout;
     IoResult result{};
     std::coroutine_handle<> waiting{};
   };
   /// Sends all parts (at most kSendParts). `bytes` of the result tells how much went out, also on failure.
   SendOp send(std::span<const iovec> parts, Duration timeout) noexcept { return {*this, parts, timeout}; }
+  /// Sends what is in the pipe. NotSpliced: `bytes` went out, the rest is still in the pipe.
+  SendOp send(SplicePipe& from, Duration timeout) noexcept { return {*this, from, timeout}; }
 
   struct ConnectOp {
     ConnectOp(Stream& on, const Address& to, Duration limit) noexcept : stream(on), address(to), timeout(limit) {}
@@ -139,6 +152,10 @@ class Stream final : private EventHandler {
   bool at_end() noexcept;
   /// Asks the kernel: nothing to read and the peer has not ended. One system call.
   bool is_silent() noexcept;
+  /// After reads that were bounded, so that their length does not tell: learns whether there is more. One system call.
+  void look_for_more() noexcept {
+    if (is_silent()) readable_ = false;
+  }
   bool is_sending() const noexcept { return sender_ != nullptr; }
 
   void shutdown_send() noexcept;
@@ -151,6 +168,8 @@ class Stream final : private EventHandler {
   bool attempt(ReadOp& op) noexcept;
   bool attempt(SendOp& op) noexcept;
   bool attempt(ConnectOp& op) noexcept;
+  bool splice(ReadOp& op) noexcept;
+  bool splice(SendOp& op) noexcept;
   void wait(ReadOp& op, std::coroutine_handle<> handle) noexcept;
   void wait(SendOp& op, std::coroutine_handle<> handle) noexcept;
   void wait(ConnectOp& op, std::coroutine_handle<> handle) noexcept;

@@ -219,6 +219,30 @@ TEST(BodyDecoder, BeginsAnewWithNothingLeftFromBefore) {
   }
 }
 
+TEST(BodyDecoder, OfABodyWithALengthDataMayGoByUnseen) {
+  BodyDecoder decoder;
+  decoder.start(Framing::Length, 10);
+  EXPECT_EQ(decoder.next("ab").data, "ab");
+  EXPECT_EQ(decoder.plain_left(), 8u);
+  decoder.pass(5);
+  EXPECT_EQ(decoder.plain_left(), 3u);
+  EXPECT_FALSE(decoder.done());
+  decoder.pass(3);
+  EXPECT_TRUE(decoder.done());
+  EXPECT_EQ(decoder.next("GET /").event, BodyEvent::End);
+}
+
+TEST(BodyDecoder, NoOtherBodyIsPlain) {
+  BodyDecoder decoder;
+  for (const Framing framing : {Framing::None, Framing::Chunked, Framing::UntilClose}) {
+    decoder.start(framing, 0);
+    if (framing == Framing::Chunked) {
+      EXPECT_EQ(decoder.next("5\r\nab").event, BodyEvent::Data);
+    }
+    EXPECT_EQ(decoder.plain_left(), 0u);
+  }
+}
+
 TEST(BodyDecoder, DataPointsIntoTheBytesThatWereGiven) {
   BodyDecoder decoder;
   decoder.start(Framing::Chunked, 0);
