@@ -12,6 +12,7 @@ namespace tidegate::budget {
 namespace {
 
 constexpr int kWarmUp = 200;     // both sides, all connections and the free lists are reached
+constexpr int kRounds = 3;
 #if defined(__SANITIZE_THREAD__)
 constexpr int kRequests = 200;   // it is some twenty times slower
 #else
@@ -65,7 +66,9 @@ void exchange(Wire& client, const Traffic& traffic, const Proxy& proxy) {
   while (proxy.counters().mirror.in_flight.read() != 0) std::this_thread::yield();
 }
 
-/// What `requests` cost the worker, after the warm-up.
+/// What kRequests cost the worker, after the warm-up. A pool that had not reached its size (a large answer is copied only when
+/// it comes too thin to be spliced, so its first block may be taken late) gets another round for it: what a request allocates
+/// is there in every round.
 Counts cost(const ProxySetup& setup, const Traffic& traffic) {
   const Origin old_side(traffic.answer), new_side(traffic.answer);
   Proxy proxy(setup, old_side, new_side);
@@ -76,12 +79,14 @@ Counts cost(const ProxySetup& setup, const Traffic& traffic) {
       exchange(*clients[static_cast<std::size_t>(i % kClients)], traffic, proxy);
     }
   };
-  Counts counts;
   run(kWarmUp);
-  proxy.count(&counts);
-  run(kRequests);
-  proxy.count(nullptr);
-  return counts;
+  for (int round = 1;; ++round) {
+    Counts counts;
+    proxy.count(&counts);
+    run(kRequests);
+    proxy.count(nullptr);
+    if (counts.allocations == 0 || round == kRounds) return counts;
+  }
 }
 
 void expect_nothing(const Counts& counts) {
