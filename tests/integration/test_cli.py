@@ -43,7 +43,7 @@ def test_a_good_file_is_0_and_nothing_is_printed(tmp_path):
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("name", ["minimal.yaml", "full.yaml"])
+@pytest.mark.parametrize("name", ["minimal.yaml", "rollout.yaml", "full.yaml"])
 def test_the_samples_are_good(name):
     result = run_cli("validate", "--strict", "--config", os.path.join(ROOT, "config", name))
     assert result.returncode in (0, 3), result.stderr

@@ -115,6 +115,10 @@ TEST(Minimal, HasTheDefaultsOfTheReferenceForTheGate) {
   EXPECT_TRUE(errors.server_errors && errors.connect && errors.timeout && errors.reset);
 }
 
+TEST(Samples, TheRolloutOfTheGuideIsGoodAndSaysNothing) {
+  EXPECT_EQ(warned(file_text(kFolder + "rollout.yaml")), "");
+}
+
 TEST(Full, IsGoodAndSaysNothing) { EXPECT_EQ(warned(file_text(kFolder + "full.yaml")), ""); }
 
 TEST(Full, HasEveryKeyThatTheLoaderKnows) {
