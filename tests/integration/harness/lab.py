@@ -22,8 +22,8 @@ class Lab:
         self._closing.append(thing)
         return thing
 
-    def nginx(self, side):
-        return self.keep(Nginx(side, self._next("nginx-" + side)))
+    def nginx(self, side, database=None):
+        return self.keep(Nginx(side, self._next("nginx-" + side), database))
 
     def origin(self, script, **options):
         return self.keep(Origin(script, **options))

@@ -277,6 +277,11 @@ class Tidegate:
             self.process.kill()
             self.process.wait(10)
 
+    def full_disk(self, full=True):
+        """Writes to files fail from now on (EFBIG), as on a full disk; pipes and sockets go on."""
+        hard = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)[1]
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (0 if full else hard, hard))
+
     # --- looking at it
     def fd_list(self):
         out = []

@@ -20,9 +20,10 @@ class WrkResult:
         return f"<wrk {self.requests} requests, {self.bad_statuses} bad statuses, {self.socket_errors} socket errors>"
 
 
-def start_wrk(url, seconds, connections=16, threads=1):
+def start_wrk(url, seconds, connections=16, threads=1, script=None):
+    """@param script the path of one in Lua."""
     return subprocess.Popen(["timeout", str(int(seconds) + 30), "wrk", f"-t{threads}", f"-c{connections}",
-                             f"-d{int(seconds)}s", "--timeout", "20s", url],
+                             f"-d{int(seconds)}s", "--timeout", "20s", *(["-s", str(script)] if script else []), url],
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
 
