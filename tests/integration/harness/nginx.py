@@ -22,7 +22,8 @@ pid {dir}/nginx.pid;
 error_log {dir}/error.log warn;
 events {{ worker_connections 4096; }}
 http {{
-  access_log off;
+  log_format seen "$uri $http_x_tidegate_mirror";
+  access_log {log};
   client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u;
   scgi_temp_path {dir}/s;
   client_max_body_size 0;
@@ -65,14 +66,15 @@ def free_port():
 
 
 class Nginx:
-    def __init__(self, side, directory, database=None):
-        """@param database the Nginx whose database it uses; its own by default."""
+    def __init__(self, side, directory, database=None, log=False):
+        """@param database the Nginx whose database it uses; its own by default. @param log for seen()."""
         self.side = side
         self.directory = str(directory)
         os.makedirs(os.path.join(self.directory, "size"), exist_ok=True)
         for size in SIZES:
             with open(os.path.join(self.directory, "size", str(size)), "wb") as file:
                 file.truncate(size)
+        self._log_to = os.path.join(self.directory, "access.log seen") if log else "off"
         self._database = (database or self).directory
         self.process = None
         self.port = 0
@@ -98,7 +100,7 @@ class Nginx:
         path = os.path.join(self.directory, "nginx.conf")
         with open(path, "w") as file:
             file.write(CONFIG.format(dir=self.directory, port=self.port, side=self.side, statuses=statuses,
-                                     database=self._database))
+                                     database=self._database, log=self._log_to))
         self.process = subprocess.Popen(["nginx", "-p", self.directory, "-c", path], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
@@ -118,6 +120,12 @@ class Nginx:
             return True
         self.process = None
         return False
+
+    def seen(self, path):
+        """Of each request for the path, in their order: whether it was a mirror's copy. Needs log=True."""
+        with open(os.path.join(self.directory, "access.log")) as file:
+            words = [line.split() for line in file]
+        return [mark == "1" for uri, mark in (word for word in words if len(word) == 2) if uri == path]
 
     # --- faults
     def fail(self, on=True):
