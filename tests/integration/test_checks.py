@@ -260,6 +260,24 @@ def test_confirm_rollout_holds_before_the_first_step_until_it_answers_2xx_and_ge
     stays(lambda: len(hooks.told("confirm-rollout")) == count, "no further question", 0.5, 0.1)
 
 
+def test_before_the_first_step_a_pause_and_kill_9_change_nothing_but_what_they_should(lab):
+    hooks = Hooks(lab, **{"confirm-rollout": 403})
+    tidegate = staged(lab, [{"weight": 10, "for": HOUR}], {"approve": hooks.check("confirm-rollout")}, ["approve"])
+    ask(tidegate, "start")
+    waits(tidegate, "check", "check approve: not confirmed")
+    ask(tidegate, "pause")
+    hooks.answers["confirm-rollout"] = 200
+    stays(lambda: (where(tidegate)["state"], where(tidegate)["step"], weight(tidegate)) == ("paused", 0, 0), "the pause", 0.7, 0.1)
+    hooks.answers["confirm-rollout"] = 403
+    ask(tidegate, "resume")
+    tidegate.kill()
+    tidegate.start()
+    waits(tidegate, "check", "check approve: not confirmed")
+    assert (where(tidegate)["state"], where(tidegate)["step"], weight(tidegate)) == ("running", 0, 0)
+    hooks.answers["confirm-rollout"] = 200
+    reaches(tidegate, "running", 1)
+
+
 def test_confirm_traffic_increase_is_asked_before_each_higher_weight_and_confirm_promotion_before_100(lab):
     hooks = Hooks(lab, **{"confirm-traffic-increase": 500, "confirm-promotion": 500})
     tidegate = staged(lab, [10, {"pause": "1s"}, 50, 100],
@@ -347,14 +365,13 @@ def test_a_redirect_is_reported_and_not_followed(lab, type):
     assert target.connections == []
 
 
-def test_event_gets_every_decision_and_post_rollout_the_end_once(lab):
-    hooks = Hooks(lab, event=500, **{"post-rollout": 500})
-    tidegate = staged(lab, [10, 100], {"events": hooks.check("event"), "bye": hooks.check("post-rollout")}, ["events", "bye"])
+def test_event_gets_every_decision(lab):
+    hooks = Hooks(lab, event=500)
+    tidegate = staged(lab, [10, 100], {"events": hooks.check("event")}, ["events"])
     with Load(tidegate.address, **PACE) as load:
         ask(tidegate, "start", reason="release 7")
         reaches(tidegate, "completed")
     assert load.errors == 0
-    eventually(lambda: len(hooks.told("post-rollout")) == 1, "the end")
     tidegate.api.weight(50, reason="by hand")
     eventually(lambda: len(hooks.told("event")) == 4, "the events")
     made = decisions(tidegate)
@@ -364,25 +381,39 @@ def test_event_gets_every_decision_and_post_rollout_the_end_once(lab):
         body = told[one["reason"]]
         assert body["metadata"]["eventType"] == "Normal" and int(body["metadata"]["timestamp"]) == one["at_ms"]
     assert any("release 7" in message for message in told)
-    stays(lambda: len(hooks.told("post-rollout")) == 1, "once", 0.5, 0.1)
+    assert [told[one["reason"]]["phase"] for one in made][1:3] == ["WaitingPromotion", "Succeeded"]
 
 
 def test_events_of_a_revert_and_of_an_abort_are_warnings(lab):
     hooks = Hooks(lab)
-    tidegate = staged(lab, [{"weight": 10, "for": HOUR}], {"events": hooks.check("event"), "bye": hooks.check("post-rollout")},
-                      ["events", "bye"])
+    tidegate = staged(lab, [{"weight": 10, "for": HOUR}], {"events": hooks.check("event")}, ["events"])
     ask(tidegate, "start")
     ask(tidegate, "abort")
-    eventually(lambda: len(hooks.told("post-rollout")) == 1, "the end")
     ask(tidegate, "retry")
     tidegate.api.post("revert", body={"reason": "bad release"})
-    eventually(lambda: len(hooks.told("post-rollout")) == 2, "the second end")
     tidegate.api.post("rearm")
     eventually(lambda: len(hooks.told("event")) == 5, "the events")
     events = {one["metadata"]["eventMessage"]: one for one in hooks.told("event")}
     assert events["bad release"]["metadata"]["eventType"] == "Warning" and events["bad release"]["phase"] == "Failed"
     assert sum(one["metadata"]["eventType"] == "Warning" for one in events.values()) == 2
-    stays(lambda: len(hooks.told("post-rollout")) == 2, "a rearm is no end", 0.5, 0.1)
+
+
+def test_post_rollout_is_told_of_each_end_once(lab):
+    hooks = Hooks(lab, **{"post-rollout": 500})
+    tidegate = staged(lab, [{"weight": 10, "for": HOUR}, {"weight": 20, "for": HOUR}], {"bye": hooks.check("post-rollout")}, ["bye"])
+    ask(tidegate, "start")
+    ask(tidegate, "promote")
+    assert hooks.told("post-rollout") == []
+    ask(tidegate, "promote")
+    eventually(lambda: len(hooks.told("post-rollout")) == 1, "the end")
+    tidegate.api.weight(5)
+    tidegate.api.weight(4)
+    ask(tidegate, "start")
+    tidegate.api.post("revert", body={"reason": "bad release"})
+    tidegate.api.post("rearm")
+    eventually(lambda: len(hooks.told("post-rollout")) >= 2, "the second end")
+    stays(lambda: len(hooks.told("post-rollout")) == 2, "a weight by hand and a rearm are no ends", 0.7, 0.1)
+    assert [one["phase"] for one in hooks.told("post-rollout")] == ["Succeeded", "Failed"]
 
 
 # --- the file changes meanwhile

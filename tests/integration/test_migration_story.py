@@ -108,7 +108,7 @@ def test_errors_in_one_of_twenty_requests_at_half_of_the_traffic_are_found_and_r
 
 @pytest.mark.deadline(240)
 def test_when_the_database_that_both_share_fails_it_is_held_and_goes_on_when_it_is_back(lab):
-    scene = Scene(lab, [step(10), step(50), step(100)], ["alive"], advance="time")
+    scene = Scene(lab, [step(10), step(50), step(100)], ["alive"])
     tidegate = scene.tidegate
     with scene.customers() as customers:
         ask(tidegate, "start")

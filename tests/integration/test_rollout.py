@@ -1,5 +1,6 @@
 """The schedule that raises the weight: it walks, waits, stops, goes back and outlives the process. PRODUCT §3 Rollout."""
 import random
+import sqlite3
 import subprocess
 import threading
 import time
@@ -349,6 +350,19 @@ def test_what_a_person_did_is_still_so_after_kill_9(lab, verb, state):
     assert now["weight"]["effective"] == before["weight"]["effective"] and not now["latched"]
 
 
+def test_a_bake_time_begins_anew_after_kill_9(lab):
+    tidegate = staged(lab, {"weight": 100, "for": HOUR}, bake=HOUR)
+    ask(tidegate, "start")
+    ask(tidegate, "promote")
+    eventually(lambda: where(tidegate)["bake_elapsed_s"] > 0.5, "a part of the bake time")
+    tidegate.kill()
+    restarted = time.monotonic()
+    tidegate.start()
+    at = where(tidegate)
+    assert at["state"] == "baking" and at["bake_elapsed_s"] <= time.monotonic() - restarted and weight(tidegate) == 100
+    waits(tidegate, "evidence", "0 of 1 request of new seen")
+
+
 @pytest.mark.deadline(150)
 def test_killed_at_random_moments_it_never_skips_a_step_and_ends(lab):
     seed = random.randrange(1 << 32)
@@ -438,6 +452,38 @@ def test_a_step_that_could_not_be_written_is_tried_again_by_itself(lab):
         tidegate.full_disk(False)
         reaches(tidegate, "running", 2, 40)
     assert weight(tidegate) == 50
+
+
+def test_a_start_that_cannot_be_written_is_refused_and_nothing_has_happened(lab):
+    tidegate = staged(lab, 10, 50)
+    tidegate.full_disk()
+    assert "a restart would forget it" in ask(tidegate, "start", 503).json["error"]["message"]
+    assert (where(tidegate)["state"], where(tidegate)["step"], weight(tidegate)) == ("idle", 0, 0)
+    tidegate.full_disk(False)
+    ask(tidegate, "start")
+    assert (where(tidegate)["state"], weight(tidegate)) == ("running", 10)
+
+
+def test_a_pause_while_a_step_is_being_written_wins_and_the_history_does_not_tell_of_the_step(lab):
+    tidegate = staged(lab, 10, {"weight": 50, "for": HOUR})
+    with Load(tidegate.address, **PACE):
+        ask(tidegate, "start")
+        busy = sqlite3.connect(tidegate.config["state"]["path"], isolation_level=None)
+        busy.execute("BEGIN IMMEDIATE")     # whatever is written now waits
+        eventually(lambda: tidegate.api.status()["store"]["pending"] == 1, "the step being written", 20, 0.02)
+        assert (where(tidegate)["step"], weight(tidegate)) == (1, 10), "not in force before it is durable"
+        assert ask(tidegate, "pause").json["durable"] is False
+        assert (where(tidegate)["state"], weight(tidegate)) == ("paused", 10)
+        busy.execute("ROLLBACK")
+        busy.close()
+        eventually(lambda: tidegate.api.status()["store"]["pending"] == 0, "nothing pending", 30, 0.05)
+        eventually(lambda: moves(tidegate)[-1] == ("rollout_pause", "10", "10"), "the pause in the history")
+        stays(lambda: (where(tidegate)["state"], where(tidegate)["step"], weight(tidegate)) == ("paused", 1, 10), "the pause")
+    tidegate.kill()
+    tidegate.start()
+    assert (where(tidegate)["state"], where(tidegate)["step"], weight(tidegate)) == ("paused", 1, 10)
+    made = moves(tidegate)
+    assert all(earlier[2] == later[1] for earlier, later in zip(made, made[1:])), made
 
 
 # --- who, when and how it looks from outside
