@@ -1,6 +1,5 @@
 """Decisions outlive the process: PRODUCT §1 Store, issue 2 point 7, notes/reliability.md O17."""
 import os
-import resource
 import signal
 
 import pytest
@@ -159,17 +158,11 @@ def test_two_processes_never_share_a_state_file(lab):
     assert first.api.weight(10).status == 200
 
 
-def full_disk(tidegate, full=True):
-    """Writes to files fail from now on (EFBIG), as on a full disk; pipes and sockets go on."""
-    hard = resource.prlimit(tidegate.pid, resource.RLIMIT_FSIZE)[1]
-    resource.prlimit(tidegate.pid, resource.RLIMIT_FSIZE, (0 if full else hard, hard))
-
-
 def test_a_store_that_fails_never_costs_a_revert_and_says_so_everywhere(lab):
     old, new = sides(lab)
     tidegate = lab.proxy(old, new, weight=50)
     assert tidegate.api.metric("tidegate_store_connected") == 1
-    full_disk(tidegate)
+    tidegate.full_disk()
     answer = tidegate.api.post("revert", expect=200)
     assert answer.json["durable"] is False and answer.json["note"]
     client = lab.client(tidegate)
@@ -180,7 +173,7 @@ def test_a_store_that_fails_never_costs_a_revert_and_says_so_everywhere(lab):
     assert tidegate.api.metric("tidegate_store_connected") == 0 and tidegate.api.metric("tidegate_store_failures_total") >= 1
     eventually(lambda: "not durable" in tidegate.output, "the log's alarm")
     assert "store" in tidegate.cli("status").stdout
-    full_disk(tidegate, False)
+    tidegate.full_disk(False)
     eventually(lambda: tidegate.api.status()["store"]["healthy"], "the store well again", 30, 0.1)
     eventually(lambda: tidegate.api.status()["store"]["pending"] == 0, "nothing pending", 30, 0.1)
     tidegate.kill()
@@ -190,25 +183,25 @@ def test_a_store_that_fails_never_costs_a_revert_and_says_so_everywhere(lab):
 def test_a_gates_revert_is_in_force_while_the_store_fails(lab):
     old, new = lab.nginx("old"), lab.nginx("new")
     tidegate = lab.proxy(old, new, weight=50, route={"gate": {"breaker": {"requests": 10, "for": "0s"}}})
-    full_disk(tidegate)
+    tidegate.full_disk()
     new.fail()
     with Load(tidegate.address):
         eventually(lambda: tidegate.api.route()["latched"], "the revert", 20, 0.05)
     assert tidegate.api.route()["weight"]["effective"] == 0
-    full_disk(tidegate, False)
+    tidegate.full_disk(False)
 
 
 def test_what_exposes_users_to_new_is_refused_while_the_store_fails(lab):
     old, new = sides(lab)
     tidegate = lab.proxy(old, new, weight=10)
-    full_disk(tidegate)
+    tidegate.full_disk()
     answer = tidegate.api.weight(50, expect=503)
     assert answer.json["error"]["code"] == "store_failed"
     assert tidegate.api.route()["weight"]["effective"] == 10
     tidegate.api.post("revert")
     tidegate.api.post("rearm", expect=503)
     assert tidegate.api.route()["latched"]
-    full_disk(tidegate, False)
+    tidegate.full_disk(False)
     eventually(lambda: tidegate.api.status()["store"]["pending"] == 0, "nothing pending", 30, 0.1)
     tidegate.api.post("rearm")
     tidegate.api.weight(50)
@@ -217,10 +210,10 @@ def test_what_exposes_users_to_new_is_refused_while_the_store_fails(lab):
 def test_a_lower_weight_is_in_force_while_the_store_fails(lab):
     old, new = sides(lab)
     tidegate = lab.proxy(old, new, weight=50)
-    full_disk(tidegate)
+    tidegate.full_disk()
     assert tidegate.api.weight(5).json["durable"] is False
     assert tidegate.api.route()["weight"]["effective"] == 5
-    full_disk(tidegate, False)
+    tidegate.full_disk(False)
 
 
 def test_the_state_stands_beside_the_configuration_or_in_state_directory(lab, tmp_path):

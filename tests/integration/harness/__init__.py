@@ -10,8 +10,8 @@ from .nginx import Nginx
 from .origin import Origin, OriginConnection, Request, ok, serve
 from .prometheus import Prometheus
 from .tidegate import Tidegate, find_binary, make_config, memory_slack
-from .tools import curl, wrk
+from .tools import WrkLoad, curl, wrk
 from .waiting import TooLate, eventually, stays
 
 __all__ = ["Client", "Response", "Lab", "Load", "Nginx", "Origin", "OriginConnection", "Request", "ok", "serve", "Prometheus",
-           "Tidegate", "find_binary", "make_config", "memory_slack", "curl", "wrk", "TooLate", "eventually", "stays"]
+           "Tidegate", "find_binary", "make_config", "memory_slack", "WrkLoad", "curl", "wrk", "TooLate", "eventually", "stays"]

@@ -22,14 +22,14 @@ class Lab:
         self._closing.append(thing)
         return thing
 
-    def nginx(self, side):
-        return self.keep(Nginx(side, self._next("nginx-" + side)))
+    def nginx(self, side, **options):
+        return self.keep(Nginx(side, self._next("nginx-" + side), **options))
 
     def origin(self, script, **options):
         return self.keep(Origin(script, **options))
 
-    def prometheus(self, target):
-        return self.keep(Prometheus(target, self._next("prometheus")))
+    def prometheus(self, target, address=None):
+        return self.keep(Prometheus(target, self._next("prometheus"), address))
 
     def tidegate(self, config, **options):
         tidegate = Tidegate(config, self._next("tidegate"), **options)

@@ -1,4 +1,6 @@
-"""Debian's nginx as a cluster. Answers with its side's name; /size/N, /status/N, /echo, /upload; fails on demand."""
+"""Debian's nginx as a cluster. Answers with its side's name; /size/N, /status/N, /echo, /upload, and what the migration
+guide's smoke tests ask: /health, /api/v1/status, /api/v1/db-check. /api/v1/orders and db-check need its database, which is
+another Nginx that several sides may share. Fails on demand: everything, one request in twenty, or the database alone."""
 import os
 import signal
 import socket
@@ -20,16 +22,25 @@ pid {dir}/nginx.pid;
 error_log {dir}/error.log warn;
 events {{ worker_connections 4096; }}
 http {{
-  access_log off;
+  log_format seen "$uri $http_x_tidegate_mirror";
+  access_log {log};
   client_body_temp_path {dir}/body; proxy_temp_path {dir}/proxy; fastcgi_temp_path {dir}/f; uwsgi_temp_path {dir}/u;
   scgi_temp_path {dir}/s;
   client_max_body_size 0;
   keepalive_requests 1000000; keepalive_timeout 300s;
+  split_clients $request_id $unlucky {{ 5% 1; * 0; }}
   server {{
     listen 127.0.0.1:{port} backlog=4096;
     default_type text/plain;
     add_header x-side {side} always;
     if (-f {dir}/fail) {{ return 503 "failing"; }}
+    set $oops 0;
+    if (-f {dir}/fail-some) {{ set $oops $unlucky; }}
+    if ($oops) {{ return 500 "unlucky"; }}
+    location = /health {{ return 200 "healthy\n"; }}
+    location = /api/v1/status {{ return 200 "{side} is up\n"; }}
+    location = /api/v1/db-check {{ proxy_pass http://unix:{database}/inner.sock; }}
+    location = /api/v1/orders {{ proxy_pass http://unix:{database}/inner.sock; }}
     location / {{ return 200 "{side}\\n"; }}
     location /echo {{ return 200 "$request_method $request_uri $server_protocol\\n"; }}
     location = /status/204 {{ return 204; }}
@@ -39,6 +50,8 @@ http {{
   }}
   server {{
     listen unix:{dir}/inner.sock;
+    if (-f {dir}/fail-database) {{ return 500 "no database"; }}
+    location = /api/v1/orders {{ return 200 "orders\n"; }}
     location / {{ return 200 "$content_length"; }}
   }}
 }}
@@ -53,13 +66,16 @@ def free_port():
 
 
 class Nginx:
-    def __init__(self, side, directory):
+    def __init__(self, side, directory, database=None, log=False):
+        """@param database the Nginx whose database it uses; its own by default. @param log for seen()."""
         self.side = side
         self.directory = str(directory)
         os.makedirs(os.path.join(self.directory, "size"), exist_ok=True)
         for size in SIZES:
             with open(os.path.join(self.directory, "size", str(size)), "wb") as file:
                 file.truncate(size)
+        self._log_to = os.path.join(self.directory, "access.log seen") if log else "off"
+        self._database = (database or self).directory
         self.process = None
         self.port = 0
         for _ in range(5):
@@ -83,7 +99,8 @@ class Nginx:
         statuses = "\n".join(f'    location = /status/{s} {{ return {s} "{s}\\n"; }}' for s in STATUSES if s != 301)
         path = os.path.join(self.directory, "nginx.conf")
         with open(path, "w") as file:
-            file.write(CONFIG.format(dir=self.directory, port=self.port, side=self.side, statuses=statuses))
+            file.write(CONFIG.format(dir=self.directory, port=self.port, side=self.side, statuses=statuses,
+                                     database=self._database, log=self._log_to))
         self.process = subprocess.Popen(["nginx", "-p", self.directory, "-c", path], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
@@ -104,10 +121,27 @@ class Nginx:
         self.process = None
         return False
 
+    def seen(self, path):
+        """Of each request for the path, in their order: whether it was a mirror's copy. Needs log=True."""
+        with open(os.path.join(self.directory, "access.log")) as file:
+            words = [line.split() for line in file]
+        return [mark == "1" for uri, mark in (word for word in words if len(word) == 2) if uri == path]
+
     # --- faults
     def fail(self, on=True):
         """From now on 503 to everything."""
-        path = os.path.join(self.directory, "fail")
+        self._flag("fail", on)
+
+    def fail_some(self, on=True):
+        """From now on 500 to five of a hundred requests, by chance."""
+        self._flag("fail-some", on)
+
+    def fail_database(self, on=True):
+        """From now on 500 to everything that needs this one's database, at every side that uses it."""
+        self._flag("fail-database", on)
+
+    def _flag(self, name, on):
+        path = os.path.join(self.directory, name)
         if on:
             open(path, "w").close()
         elif os.path.exists(path):

@@ -18,13 +18,14 @@ scrape_configs:
 
 
 class Prometheus:
-    def __init__(self, target, directory):
+    def __init__(self, target, directory, address=None):
+        """@param address where it listens; a free port by default."""
         self.directory = str(directory)
         os.makedirs(self.directory, exist_ok=True)
         config = os.path.join(self.directory, "prometheus.yml")
         with open(config, "w") as file:
             file.write(CONFIG.format(target=target))
-        self.address = f"127.0.0.1:{free_port()}"
+        self.address = address or f"127.0.0.1:{free_port()}"
         self.log = open(os.path.join(self.directory, "log"), "w")
         self.process = subprocess.Popen(
             ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={self.directory}/data",

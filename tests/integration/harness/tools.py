@@ -1,6 +1,9 @@
 """Real clients: wrk and curl."""
+import os
 import re
+import signal
 import subprocess
+import tempfile
 
 
 class WrkResult:
@@ -20,9 +23,10 @@ class WrkResult:
         return f"<wrk {self.requests} requests, {self.bad_statuses} bad statuses, {self.socket_errors} socket errors>"
 
 
-def start_wrk(url, seconds, connections=16, threads=1):
+def start_wrk(url, seconds, connections=16, threads=1, script=None):
+    """@param script the path of one in Lua."""
     return subprocess.Popen(["timeout", str(int(seconds) + 30), "wrk", f"-t{threads}", f"-c{connections}",
-                             f"-d{int(seconds)}s", "--timeout", "20s", url],
+                             f"-d{int(seconds)}s", "--timeout", "20s", *(["-s", str(script)] if script else []), url],
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
 
@@ -31,6 +35,32 @@ def wrk(url, seconds, connections=16, threads=1):
     text, _ = process.communicate(timeout=seconds + 40)
     assert process.returncode == 0, text
     return WrkResult(text)
+
+
+class WrkLoad:
+    """wrk in the background until stop(), with a pause before each request so that it leaves a part of the machine."""
+
+    def __init__(self, url, connections=8, pause_ms=2, most_seconds=300):
+        handle, self._script = tempfile.mkstemp(suffix=".lua")
+        with os.fdopen(handle, "w") as file:
+            file.write(f"function delay() return {pause_ms} end\n")
+        self._process = start_wrk(url, most_seconds, connections, script=self._script)
+        self._result = None
+
+    def stop(self):
+        """@return its WrkResult."""
+        if self._result is None:
+            self._process.send_signal(signal.SIGINT)
+            text, _ = self._process.communicate(timeout=60)
+            os.unlink(self._script)
+            self._result = WrkResult(text)
+        return self._result
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
 
 
 class CurlResult:
