@@ -58,8 +58,11 @@ OrRefusal<control::Command> command_of(const Request& request, const Members& me
   command.reason = *reason;
   const auto actor = text_member(members, "actor", kActorBytes);
   if (!actor) return actor.error();
-  // Said, not proven; but nobody may sign as the gate.
-  if (*actor == "gate") return error_response(ErrorCode::Invalid, "actor gate is the gate's own", "actor");
+  // Said, not proven; but nobody may sign as a part of Tidegate.
+  for (const std::string_view own : {"gate", "rollout", "file", "tidegate"}) {
+    if (*actor == own) return error_response(ErrorCode::Invalid, "actor " + *actor + " is Tidegate's own", "actor");
+  }
+  if (actor->starts_with("check ")) return error_response(ErrorCode::Invalid, "actor check ... is Tidegate's own", "actor");
   if (!actor->empty()) command.actor = *actor;
   const auto epoch = epoch_seen(request);
   if (!epoch) return epoch.error();

@@ -119,7 +119,7 @@ json::object check_json(const check::CheckPolicy& check) {
       json::array expect;
       for (const unsigned status : request.expect) expect.push_back(status);
       requests.push_back(
-          json::object{{"method", request.method}, {"path", request.path}, {"expect", std::move(expect)}, {"contains", request.contains}});
+          json::object{{"method", request.method}, {"path", request.path.substr(0, request.path.find('?'))}, {"expect", std::move(expect)}, {"contains", request.contains}});
     }
     out["http"] = std::move(requests);
     out["side"] = name(http->side);

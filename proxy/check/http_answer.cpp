@@ -34,8 +34,12 @@ Answer http_answer(const HttpRequest& request, const std::string& endpoint, cons
   const std::string asked = endpoint + ' ';
   const unsigned status = result ? result->status : result.error().status;
   if (status == 0) {
-    const bool ours = result.error().kind == Kind::Setup;
-    return {ours ? Verdict::Error : Verdict::Fail, what + ": " + result.error().message};
+    // A name that cannot be resolved here says nothing of the side: the workers use its last good addresses.
+    const Kind kind = result.error().kind;
+    const Verdict verdict = kind == Kind::Setup     ? Verdict::Error
+                            : kind == Kind::Resolve ? Verdict::Inconclusive
+                                                    : Verdict::Fail;
+    return {verdict, what + ": " + result.error().message};
   }
   const std::string answered = what + ": " + asked + outbound::say_status(status);
   if (!is_expected(request, status)) return {Verdict::Fail, answered + ", not " + say_expected(request)};

@@ -28,7 +28,7 @@ Meaning meaning(WebhookType type) noexcept {
 
 Answer without_answer(Meaning meaning, const outbound::Error& error) {
   switch (meaning) {
-    case Meaning::Told: return {Verdict::Pass, "not told: " + error.message};
+    case Meaning::Told: return {Verdict::Error, "not told: " + error.message};  // changes nothing, and is counted
     case Meaning::Confirm:
       if (outbound::is_no_answer(error.kind)) return {Verdict::Inconclusive, "not confirmed yet: " + error.message};
       break;

@@ -124,12 +124,25 @@ class Validation {
       if (step.kind == rollout::Step::Kind::Mirror && !config_.routes[i].policy.mirror) {
         error(at, "the route has no mirror: give it one (mirror: {percent: 0})");
       }
-      if (step.kind == rollout::Step::Kind::Check) check_check_name(at, step.check);
+      if (step.kind == rollout::Step::Kind::Check) check_check_step(at, step.check);
     }
     for (std::size_t c = 0; c < plan.checks.size(); ++c) {
       check_check_name({"routes", i, "rollout", "checks", c}, plan.checks[c]);
     }
     if (plan.steps.empty()) error({"routes", i, "rollout"}, "a rollout without steps");
+  }
+
+  /// A hook that is only told passes nothing.
+  void check_check_step(Path path, const std::string& wanted) {
+    check_check_name(path, wanted);
+    for (const check::CheckPolicy& check : config_.checks) {
+      const auto* const hook = std::get_if<check::WebhookCheck>(&check.what);
+      if (check.name != wanted || hook == nullptr) continue;
+      if (hook->type == check::WebhookType::Event || hook->type == check::WebhookType::PostRollout) {
+        error(path, "check " + in_quotes(wanted) + " is only told (its type is " + std::string(check::name(hook->type)) +
+                        "): a step needs one that answers");
+      }
+    }
   }
 
   void check_check_name(Path path, const std::string& wanted) {

@@ -28,7 +28,6 @@ const check::CheckPolicy* CheckBoard::find(const std::string& name) const noexce
 void CheckBoard::begin_step() { entries_.clear(); }
 
 void CheckBoard::tick(TimePoint now, const std::vector<std::string>& names, const Ask& ask) {
-  std::erase_if(entries_, [&](const Entry& entry) { return std::find(names.begin(), names.end(), entry.name) == names.end(); });
   for (const std::string& name : names) {
     auto entry = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& one) { return one.name == name; });
     if (entry == entries_.end()) entry = entries_.insert(entries_.end(), Entry{name, find(name)});
@@ -38,6 +37,8 @@ void CheckBoard::tick(TimePoint now, const std::vector<std::string>& names, cons
     ask(*entry->policy, [this, name, serial = entry->serial](const check::Answer& answer) { answered(name, serial, answer); });
   }
 }
+
+void CheckBoard::note_told(const std::string& name, gate::Verdict verdict) { count(name, verdict); }
 
 void CheckBoard::answered(const std::string& name, std::uint64_t serial, const check::Answer& answer) {
   count(name, answer.verdict);

@@ -41,7 +41,7 @@ class CheckBoard {
 
   /// What was said before, and what is being asked, no longer counts.
   void begin_step();
-  /// Asks those of `names` whose time has come, and forgets those that are not wanted any more.
+  /// Asks those of `names` whose time has come. One that is not wanted for a while keeps its answer and its time.
   void tick(TimePoint now, const std::vector<std::string>& names, const Ask& ask);
 
   /// Of those names, in their order.
@@ -67,6 +67,8 @@ class CheckBoard {
     std::string check;
     std::array<std::uint64_t, 4> verdicts{};
   };
+  /// A hook that is only told: what came of it.
+  void note_told(const std::string& name, gate::Verdict verdict);
   const std::vector<Count>& counts() const noexcept { return counts_; }
 
   const check::CheckPolicy* find(const std::string& name) const noexcept;
@@ -85,7 +87,7 @@ class CheckBoard {
   void count(const std::string& name, gate::Verdict verdict);
 
   const std::vector<check::CheckPolicy>& policies_;
-  std::vector<Entry> entries_;  ///< of the names that were wanted at the last tick
+  std::vector<Entry> entries_;  ///< of the names that were wanted since the step began
   std::vector<Count> counts_;
   std::uint64_t serial_ = 0;
 };

@@ -63,6 +63,25 @@ std::string decision_record(const GateTick& tick, const gate::RouteGate& now, co
   return json::serialize(out);
 }
 
+std::string with_evidence(const std::string& record, const rollout::Evidence& evidence) {
+  boost::system::error_code error;
+  json::value value = json::parse(record, error);
+  if (error || !value.is_object()) return record;
+  json::array checks;
+  for (const auto* const asked : {&evidence.checks, &evidence.hooks}) {
+    for (const rollout::CheckAnswer& one : *asked) {
+      checks.push_back(json::object{{"name", one.name},
+                                    {"verdict", one.verdict ? json::value(gate::name(*one.verdict)) : json::value(nullptr)},
+                                    {"sentence", one.sentence}});
+    }
+  }
+  value.get_object()["rollout"] = json::object{{"step_s", evidence.step_s},
+                                               {"requests_new", evidence.requests_new},
+                                               {"mirrored", evidence.mirrored},
+                                               {"checks", std::move(checks)}};
+  return json::serialize(value);
+}
+
 std::string with_failures(const std::string& record, std::vector<observe::FailureSample> failures) {
   boost::system::error_code error;
   json::value value = json::parse(record, error);

@@ -16,6 +16,9 @@ namespace tidegate::control {
 std::string decision_record(const GateTick& tick, const gate::RouteGate& now, const gate::Ruling& ruling, Weight before,
                             Weight after);
 
+/// The record with why a step of a rollout was over.
+std::string with_evidence(const std::string& record, const rollout::Evidence& evidence);
+
 /// The record with the first requests that failed, oldest first, at most kFailuresKept of them.
 inline constexpr std::size_t kFailuresKept = 10;
 std::string with_failures(const std::string& record, std::vector<observe::FailureSample> failures);

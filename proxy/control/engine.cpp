@@ -147,19 +147,20 @@ void Engine::tick() {
 /// A decision of the gate. Only a revert changes the route (and its epoch: what a person has seen of a route that the gate
 /// merely watches is still true).
 void Engine::carry_out(RouteControl& route, std::size_t index, const RouteControl::Order& order) {
-  const Weight before = route.weight();
+  const std::string before = from(route);
+  const bool ends = order.action == store::Action::Revert && route.rollout().active();
   ++epoch_;
   if (order.action == store::Action::Revert) route.revert(revert_reason(order.ruling.reason), order.sentence, epoch_);
   store::Decision made = decision(route, order.action, Command{"gate", order.sentence, {}});
   made.epoch = epoch_;
-  made.from = before.text();
+  made.from = before;
   made.to = route.weight().text();
   made.record = order.record;
-  if (setup_.samples && order.ruling.decision == gate::Decision::Revert) {
+  if (setup_.samples && order.ruling.decision == gate::Decision::Revert && order.ruling.stream == gate::Stream::Errors) {
     const double since_alarm = order.ruling.window ? order.ruling.window->seconds : order.ruling.step.seconds;
     made.record = with_failures(made.record, setup_.samples(index, since_alarm + kSampleSlackS));
   }
-  announce(made);
+  announce(made, ends);
   save_protective(route, made, [](const Outcome&) {});
   const bool wants_pause = order.ruling.decision == gate::Decision::Revert &&
                            route.configured().on_fail == gate::OnFail::Pause;
@@ -229,10 +230,11 @@ void Engine::weight_on_control(RouteControl& route, Weight weight, const Command
   }
   if (raises && refuse_while_pending(route, reply)) return;
   const rollout::Rollout rollout_before = route.rollout().now();
+  const std::string from_text = from(route);
   route.set_weight(weight, ++epoch_);
   by_hand(route, "the weight was set to " + weight.text() + " % by " + command.actor);
   store::Decision made = decision(route, store::Action::Weight, command);
-  made.from = before.text();
+  made.from = from_text;
   made.to = weight.text();
   announce(made);
   if (!raises) return save_protective(route, made, reply);
@@ -252,6 +254,9 @@ void Engine::mirror_on_control(RouteControl& route, Weight percent, const Comman
   const Weight before = route.mirror();
   const bool raises = percent > before;
   route.set_mirror(percent, ++epoch_);
+  const rollout::Rollout& at = route.rollout().now();
+  const bool of_the_step = at.state == rollout::State::Running && at.step > 0 && at.current().kind == rollout::Step::Kind::Mirror;
+  if (of_the_step) by_hand(route, "the mirror was set to " + percent.text() + " % by " + command.actor);
   store::Decision made = decision(route, store::Action::Mirror, command);
   made.from = before.text();
   made.to = percent.text();
@@ -264,14 +269,15 @@ void Engine::revert_on_control(RouteControl& route, const Command& command, cons
   if (RouteControl::allowed(route.state(), RouteControl::Event::Revert) == RouteControl::Action::Nothing) {
     return reply(Done{route.epoch(), true, "reverted already: " + route.latch_reason()});
   }
-  const Weight before = route.weight();
+  const std::string before = from(route);
+  const bool ends = route.rollout().active();
   Command asked = command;
   if (asked.reason.empty()) asked.reason = "reverted by hand";
   route.revert(RevertReason::Operator, asked.reason, ++epoch_);
   store::Decision made = decision(route, store::Action::Revert, asked);
-  made.from = before.text();
+  made.from = before;
   made.to = "0";
-  announce(made);
+  announce(made, ends);
   save_protective(route, made, reply);
 }
 
@@ -301,13 +307,20 @@ store::Decision Engine::decision(const RouteControl& route, store::Action action
   made.action = action;
   made.actor = command.actor;
   made.reason = command.reason;
+  if (route.written()) {
+    made.reason += (made.reason.empty() ? "" : " ") + std::string("(a move to ") + route.written()->text() +
+                   " % was being written, and was never in force)";
+  }
   made.record = situation_record(route.gate_status());
   return made;
 }
 
-void Engine::announce(const store::Decision& decision) {
+/// What the decision follows in the history: a move that is being written comes before it, though it never is in force.
+std::string Engine::from(const RouteControl& route) { return route.written().value_or(route.weight()).text(); }
+
+void Engine::announce(const store::Decision& decision, bool ends) {
   for (const auto& route : routes_) {
-    if (route->name() == decision.route) tell_hooks(*route, decision);
+    if (route->name() == decision.route) tell_hooks(*route, decision, ends);
   }
   if (setup_.on_decision) setup_.on_decision(decision);
 }

@@ -90,10 +90,12 @@ class Engine {
   void begin_rollout(RouteControl& route, store::Action action, const Command& command, const Reply& reply);
   void tick_rollout(RouteControl& route, std::size_t index, double dt_s);
   void carry_out(RouteControl& route, const RolloutControl::Order& order);
-  void move_durably(RouteControl& route, rollout::Moved moved, store::Decision made, Reply reply);
+  /// @param by_itself it is made only if its step is still over when it is written.
+  void move_durably(RouteControl& route, rollout::Moved moved, store::Decision made, Reply reply, bool by_itself = false);
+  void say_not_made(RouteControl& route, const store::Decision& made);
   void move_at_once(RouteControl& route, const rollout::Moved& moved, store::Decision made, Reply reply);
   void pause_rollout(RouteControl& route, rollout::Pause why, const Command& command);
-  void tell_hooks(const RouteControl& route, const store::Decision& decision);
+  void tell_hooks(RouteControl& route, const store::Decision& decision, bool ends);
   CheckBoard::Ask asker(const RouteControl& route);
 
   void note_continued(const RouteControl& route);
@@ -104,7 +106,9 @@ class Engine {
   void tick();
   void carry_out(RouteControl& route, std::size_t index, const RouteControl::Order& order);
   store::Decision decision(const RouteControl& route, store::Action action, const Command& command) const;
-  void announce(const store::Decision& decision);
+  /// @param ends of the route's rollout.
+  void announce(const store::Decision& decision, bool ends = false);
+  static std::string from(const RouteControl& route);
   void save_protective(RouteControl& route, const store::Decision& decision, Reply reply);
   bool refuse_while_pending(const RouteControl& route, const Reply& reply) const;
   void save_or_take_back(RouteControl& route, const store::Decision& decision, Reply reply, TakeBack take_back);

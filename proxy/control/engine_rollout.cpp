@@ -20,19 +20,19 @@ using rollout::State;
 
 std::string place(const rollout::Rollout& at) {
   if (at.step == 0) return "before step 1 of " + std::to_string(at.plan.steps.size());
-  return "step " + std::to_string(at.step) + " of " + std::to_string(at.plan.steps.size()) + ": " + text(at.current());
+  return "in step " + std::to_string(at.step) + " of " + std::to_string(at.plan.steps.size()) + ": " + text(at.current());
 }
 
 /// What the rollout does now, for the line of the history.
 std::string now_it(const rollout::Rollout& at) {
   switch (at.state) {
-    case State::Running: return place(at);
-    case State::Paused: return "paused in " + place(at);
+    case State::Running: return at.step == 0 ? place(at) : place(at).substr(3);  // "step 1 of 3: ..."
+    case State::Paused: return "paused " + place(at);
     case State::Baking: return "every step is over; the weight is watched for the bake time";
     case State::Completed: return "the rollout is completed";
-    case State::Aborted: return "aborted in " + place(at) + "; everything goes to old";
+    case State::Aborted: return "aborted " + place(at) + "; everything goes to old";
     case State::Idle: return "undone: the weights are as before the rollout";
-    case State::Reverted: return "reverted in " + place(at);
+    case State::Reverted: return "reverted " + place(at);
   }
   return {};
 }
@@ -105,11 +105,19 @@ void Engine::rollout_on_control(RouteControl& route, rollout::Event verb, bool f
     return reply(Done{route.epoch(), true, "the rollout is " + std::string(name(at.state)) + " already"});
   }
   // A retreat waits for no write: the move that is being written finds the route changed, and is not made.
-  const bool retreats = action == Action::Pause || action == Action::Abort || action == Action::Complete;
+  const rollout::Moved back = undone(at);
+  const bool lowers = action == Action::Undo && back.weight <= route.weight() && back.mirror <= route.mirror();
+  const bool retreats = action == Action::Pause || action == Action::Abort || action == Action::Complete || lowers;
   if (!retreats && refuse_while_pending(route, reply)) return;
   if (action == Action::Begin) return begin_rollout(route, action_of(verb), command, reply);
 
   const rollout::Present now = route.present();
+  if (route.state() == RouteControl::State::Latched && action != Action::Abort) {
+    return reply(CommandError{CommandError::Code::Conflict,
+                              "route " + route.name() + " was reverted and is latched at weight 0 (" + route.latch_reason() +
+                                  "); re-arm it first: tidegate rearm " + route.name(),
+                              "rollout"});
+  }
   store::Decision made = decision(route, action_of(verb), command);
   switch (action) {
     case Action::Pause: {
@@ -117,13 +125,12 @@ void Engine::rollout_on_control(RouteControl& route, rollout::Event verb, bool f
       return move_at_once(route, paused(at, now, {rollout::Pause::By::Person, why}), made, reply);
     }
     case Action::Resume: return move_durably(route, resume(at, now), made, reply);
-    case Action::Next: return move_durably(route, full ? last(at) : next(at, now), made, reply);
+    case Action::Next: return move_durably(route, full ? last(at, now) : next(at, now), made, reply);
     case Action::Complete: return move_at_once(route, complete(at, now), made, reply);
-    case Action::Abort: return move_at_once(route, aborted(at), made, reply);
+    case Action::Abort: return move_at_once(route, aborted(at, now), made, reply);
     default: break;
   }
-  const rollout::Moved back = undone(at);
-  if (back.weight <= now.weight && back.mirror <= now.mirror) return move_at_once(route, back, made, reply);
+  if (lowers) return move_at_once(route, back, made, reply);
   move_durably(route, back, made, reply);
 }
 
@@ -146,8 +153,10 @@ void Engine::begin_rollout(RouteControl& route, store::Action action, const Comm
   }
   const rollout::Present now = route.present();
   rollout::Moved moved = rollout::begin(plan, now, command.actor, wall_clock_ms());
+  // After a revert the mirror is where a step had put it: what was before that rollout is what was before.
+  if (route.rollout().now().state == State::Reverted) moved.rollout.mirror_before = route.rollout().now().mirror_before;
   const RolloutControl probe(route.rollout().file_plan(), setup_.config.checks, rollout_record(moved.rollout));
-  if (probe.hooks_before_next(now.weight).empty()) moved = rollout::next(moved.rollout, now);
+  if (!probe.asks_before_first_step(now.weight)) moved = rollout::next(moved.rollout, now);
   move_durably(route, std::move(moved), decision(route, action, command), reply);
 }
 
@@ -163,25 +172,28 @@ void Engine::carry_out(RouteControl& route, const RolloutControl::Order& order) 
   const rollout::Rollout& at = route.rollout().now();
   const rollout::Present now = route.present();
   if (order.kind == RolloutControl::Order::Kind::StepOver) {
+    if (route.exposure_pending()) return;
     const bool bakes = at.state == State::Baking;
     rollout::Moved moved = bakes ? complete(at, now) : next(at, now);
     const store::Action action = moved.rollout.state == State::Baking      ? store::Action::RolloutBake
                                  : moved.rollout.state == State::Completed ? store::Action::RolloutCompleted
                                                                            : store::Action::Step;
-    return move_durably(route, std::move(moved), decision(route, action, Command{"rollout", {}, {}}), [](const Outcome&) {});
+    store::Decision made = decision(route, action, Command{"rollout", {}, {}});
+    made.record = with_evidence(made.record, order.evidence);
+    return move_durably(route, std::move(moved), std::move(made), [](const Outcome&) {}, true);
   }
   const Command command{"check " + order.check->name, order.sentence, {}};
   if (order.check->on_fail == check::OnFail::Pause) {
     if (rollout::action(at.state, Event::Hold) != Action::Pause) return;
     return pause_rollout(route, {rollout::Pause::By::Check, "check " + order.check->name + ": " + order.sentence}, command);
   }
-  const Weight before = route.weight();
+  const std::string before = from(route);
   store::Decision made = decision(route, store::Action::Revert, command);
   route.revert(RevertReason::Check, "check " + order.check->name + " failed: " + order.sentence, ++epoch_);
   made.epoch = epoch_;
-  made.from = before.text();
+  made.from = before;
   made.to = "0";
-  announce(made);
+  announce(made, true);
   save_protective(route, made, [](const Outcome&) {});
 }
 
@@ -193,16 +205,27 @@ void Engine::pause_rollout(RouteControl& route, rollout::Pause why, const Comman
 // --- how a move is made
 
 void Engine::move_at_once(RouteControl& route, const rollout::Moved& moved, store::Decision made, Reply reply) {
-  made.from = route.weight().text();
+  made.from = from(route);
   made.to = moved.weight.text();
   made.reason = with_reason(Command{made.actor, made.reason, {}}, now_it(moved.rollout));
   made.epoch = ++epoch_;
+  const bool ends = route.rollout().active() && !rollout::is_active(moved.rollout.state);
   route.apply(moved, epoch_);
-  announce(made);
+  announce(made, ends);
   save_protective(route, made, std::move(reply));
 }
 
-void Engine::move_durably(RouteControl& route, rollout::Moved moved, store::Decision made, Reply reply) {
+/// It is in the history, and must not stay the last word there.
+void Engine::say_not_made(RouteControl& route, const store::Decision& made) {
+  store::Decision undone = decision(route, made.action, Command{"tidegate", "not made: what it waited for was missing again", {}});
+  undone.epoch = ++epoch_;
+  undone.from = made.to;
+  undone.to = route.weight().text();
+  announce(undone);
+  save_protective(route, undone, [](const Outcome&) {});
+}
+
+void Engine::move_durably(RouteControl& route, rollout::Moved moved, store::Decision made, Reply reply, bool by_itself) {
   made.from = route.weight().text();
   made.to = moved.weight.text();
   made.reason = with_reason(Command{made.actor, made.reason, {}}, now_it(moved.rollout));
@@ -211,8 +234,10 @@ void Engine::move_durably(RouteControl& route, rollout::Moved moved, store::Deci
   const std::uint64_t seen = route.epoch();
   store::RouteRecord record = route.record_of(moved, made.epoch);
   target->set_exposure_pending(true);
-  const auto settle = [this, target, seen, made, moved = std::move(moved), reply = std::move(reply)](const std::string& error) {
+  target->set_written(moved.weight);
+  const auto settle = [this, target, seen, by_itself, made, moved = std::move(moved), reply = std::move(reply)](const std::string& error) {
     target->set_exposure_pending(false);
+    target->set_written(std::nullopt);
     if (!error.empty()) {
       note_store_error(error);
       target->rollout().note_store_trouble(error, Clock::now());
@@ -223,8 +248,10 @@ void Engine::move_durably(RouteControl& route, rollout::Moved moved, store::Deci
       return reply(CommandError{CommandError::Code::Conflict,
                                 "route " + target->name() + " was changed meanwhile, and stays as it was changed", "route"});
     }
+    if (by_itself && !target->rollout().step_is_over()) return say_not_made(*target, made);
+    const bool ends = target->rollout().active() && !rollout::is_active(moved.rollout.state);
     target->apply(moved, made.epoch);
-    announce(made);
+    announce(made, ends);
     reply(Done{made.epoch, true, {}});
   };
   auto done = [this, settle](const store::Result<void>& result) {
@@ -250,7 +277,7 @@ CheckBoard::Ask Engine::asker(const RouteControl& route) {
 }
 
 /// Hooks that are told, and whose answer changes nothing.
-void Engine::tell_hooks(const RouteControl& route, const store::Decision& decision) {
+void Engine::tell_hooks(RouteControl& route, const store::Decision& decision, bool ends) {
   const rollout::Rollout& at = route.rollout().now();
   if (!setup_.ask || at.plan.checks.empty()) return;
   const auto tell = [&](CheckRole role) {
@@ -260,11 +287,12 @@ void Engine::tell_hooks(const RouteControl& route, const store::Decision& decisi
                                {{"eventMessage", decision.reason},
                                 {"eventType", bad ? "Warning" : "Normal"},
                                 {"timestamp", std::to_string(decision.at_ms)}}},
-                 [](const check::Answer&) {});
+                 [this, &route, name = hook->name](const check::Answer& answer) {
+                   asio::post(io_, [&route, name, verdict = answer.verdict] { route.rollout().note_told(name, verdict); });
+                 });
     }
   };
   tell(CheckRole::AtEvent);
-  const bool ends = at.state == State::Completed || at.state == State::Aborted || at.state == State::Reverted;
   if (ends) tell(CheckRole::AtEnd);
 }
 

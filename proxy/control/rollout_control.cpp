@@ -20,7 +20,8 @@ void RolloutControl::set(rollout::Rollout next) {
   now_ = std::move(next);
   step_s_ = 0.0;
   store_trouble_.clear();
-  not_before_ = {};
+  not_before_ = next_look_ = {};
+  hooks_wanted_ = over_ = false;
   board_.begin_step();
 }
 
@@ -75,26 +76,31 @@ rollout::Evidence RolloutControl::evidence(const Look& look) const {
   return out;
 }
 
-std::optional<RolloutControl::Order> RolloutControl::tick(TimePoint now, double dt_s, const Look& look,
+std::optional<RolloutControl::Order> RolloutControl::tick(TimePoint now, double dt_s, Weight weight, const Look& look,
                                                           const CheckBoard::Ask& ask) {
   if (!active()) return std::nullopt;
   const bool moves = now_.state != rollout::State::Paused;
-  if (moves) step_s_ += dt_s;
+  if (moves) step_s_ += std::min(dt_s, kLongestTickS);
   if (now >= not_before_) store_trouble_.clear();
   std::vector<std::string> wanted = always();
   const bool in_step = now_.state == rollout::State::Running && now_.step > 0;
   if (in_step && now_.current().kind == rollout::Step::Kind::Check) wanted.push_back(now_.current().check);
-  const bool ripe = moves && rollout::time_is_over(now_, step_s_);
   std::optional<rollout::Evidence> seen;
-  if (ripe) seen = evidence(look);
-  if (seen && rollout::waiting(now_, *seen, false).empty()) {  // the hooks are asked last: they may be people
-    for (std::string& hook : hooks_before_next(seen->weight)) wanted.push_back(std::move(hook));
+  if (moves && rollout::time_is_over(now_, step_s_) && now >= next_look_) {
+    next_look_ = now + kLook;
+    seen = evidence(look);
+    hooks_wanted_ = rollout::waiting(now_, *seen, false).empty();  // asked last: they may be people
+    over_ = hooks_wanted_ && rollout::waiting(now_, *seen).empty();
+  }
+  if (hooks_wanted_) {
+    for (std::string& hook : hooks_before_next(weight)) wanted.push_back(std::move(hook));
   }
   board_.tick(now, wanted, ask);
   if (std::optional<CheckBoard::Failure> failed = board_.failure()) {
-    return Order{Order::Kind::CheckFailed, failed->check, std::move(failed->sentence)};
+    over_ = false;
+    return Order{Order::Kind::CheckFailed, failed->check, std::move(failed->sentence), {}};
   }
-  if (seen && rollout::waiting(now_, *seen).empty()) return Order{};
+  if (seen && over_) return Order{Order::Kind::StepOver, nullptr, {}, std::move(*seen)};
   return std::nullopt;
 }
 

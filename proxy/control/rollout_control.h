@@ -22,6 +22,10 @@ class RolloutControl {
  public:
   /// After a step could not be made durable.
   static constexpr Duration kStorePause = std::chrono::seconds(10);
+  /// How often a step whose time is over is looked at: the evidence is sentences, and the thread has gates to run.
+  static constexpr Duration kLook = std::chrono::milliseconds(100);
+  /// A thread that stood still (SIGSTOP, a starved machine) has not watched a step for that time.
+  static constexpr double kLongestTickS = 1.0;
 
   /// @param checks must outlive it. @param saved what the store has; empty: nothing.
   RolloutControl(const std::optional<rollout::Plan>& file_plan, const std::vector<check::CheckPolicy>& checks,
@@ -40,6 +44,8 @@ class RolloutControl {
 
   /// Hooks that have to confirm the step after the present one, given what is in force.
   std::vector<std::string> hooks_before_next(Weight weight) const;
+  /// Something has to pass before the first step: a hook, or a check that is asked all the time.
+  bool asks_before_first_step(Weight weight) const { return !hooks_before_next(weight).empty() || !always().empty(); }
   /// Those of the plan that are told of events, or of the end.
   std::vector<const check::CheckPolicy*> listeners(CheckRole role) const;
 
@@ -48,10 +54,15 @@ class RolloutControl {
     Kind kind = Kind::StepOver;
     const check::CheckPolicy* check = nullptr;  ///< of CheckFailed
     std::string sentence{};
+    rollout::Evidence evidence{};               ///< of StepOver: why
   };
+  /// Everything that the step waits for was there at the last look.
+  bool step_is_over() const noexcept { return over_; }
+  /// A hook was told: what came of it.
+  void note_told(const std::string& hook, gate::Verdict verdict) { board_.note_told(hook, verdict); }
   /// What the route knows: the gate's ruling, the weight, the copies; step_s, checks and hooks are filled in here.
   using Look = std::function<rollout::Evidence()>;
-  std::optional<Order> tick(TimePoint now, double dt_s, const Look& look, const CheckBoard::Ask& ask);
+  std::optional<Order> tick(TimePoint now, double dt_s, Weight weight, const Look& look, const CheckBoard::Ask& ask);
 
   /// @param look as of tick(). Empty when the route has no rollout and never had one.
   std::optional<RolloutStatus> status(const Look& look) const;
@@ -67,6 +78,9 @@ class RolloutControl {
   double step_s_ = 0.0;
   std::string store_trouble_;
   TimePoint not_before_{};
+  TimePoint next_look_{};
+  bool hooks_wanted_ = false;
+  bool over_ = false;
 };
 
 }  // namespace tidegate::control

@@ -54,6 +54,11 @@ class Reader {
     if (value == nullptr || error || out < 0) good_ = false;
     return out;
   }
+  bool boolean(std::string_view name) {
+    const json::value* const value = find(name);
+    if (value == nullptr || !value->is_bool()) good_ = false;
+    return value != nullptr && value->is_bool() && value->get_bool();
+  }
   Weight weight(std::string_view name) { return Weight::of_units(static_cast<std::uint32_t>(integer(name))); }
   template <class T>
   T named(std::string_view name, std::optional<T> (*of)(std::string_view) noexcept) {
@@ -115,6 +120,7 @@ std::string rollout_record(const rollout::Rollout& rollout) {
   if (rollout.plan.steps.empty()) return {};  // never started
   json::object out{{"state", rollout::name(rollout.state)},
                    {"step", rollout.step},
+                   {"in_bake", rollout.in_bake},
                    {"plan", plan_json(rollout.plan)},
                    {"weight_before_units", rollout.weight_before.units()},
                    {"mirror_before_units", rollout.mirror_before.units()},
@@ -134,6 +140,7 @@ std::optional<rollout::Rollout> read_rollout_record(std::string_view text) {
   rollout::Rollout out;
   out.state = read.named("state", rollout::state_named);
   out.step = static_cast<std::size_t>(read.integer("step"));
+  out.in_bake = read.boolean("in_bake");
   out.weight_before = read.weight("weight_before_units");
   out.mirror_before = read.weight("mirror_before_units");
   out.started_by = read.text("started_by");
@@ -147,7 +154,7 @@ std::optional<rollout::Rollout> read_rollout_record(std::string_view text) {
     if (!why.good()) return std::nullopt;
   }
   if ((out.state == rollout::State::Paused) != out.pause.has_value()) return std::nullopt;
-  const bool needs_step = out.state == rollout::State::Baking || out.state == rollout::State::Completed;
+  const bool needs_step = out.in_bake || out.state == rollout::State::Baking || out.state == rollout::State::Completed;
   if (needs_step && out.step == 0) return std::nullopt;
   return out;
 }

@@ -63,6 +63,7 @@ void RouteControl::set_weight(Weight weight, std::uint64_t epoch) {
   alarm_.forget();
   shared_.forget();
   news_ = {};
+  ruling_ = {};  // of the step before
 }
 
 void RouteControl::set_mirror(Weight percent, std::uint64_t epoch) {
@@ -75,15 +76,17 @@ void RouteControl::set_mirror(Weight percent, std::uint64_t epoch) {
 void RouteControl::revert(RevertReason why, std::string sentence, std::uint64_t epoch) {
   step_ = (step_ + 1) % route::LiveRoute::kSteps;
   latch_again(std::move(sentence), epoch);  // before anything else: from here on every worker sends everybody to old
-  if (rollout_.active()) rollout_.set(rollout::reverted(rollout_.now()));
+  const rollout::State at = rollout_.now().state;
+  if (rollout::action(at, rollout::Event::Revert) == rollout::Action::Revert) rollout_.set(rollout::reverted(rollout_.now()));
   ++reverts_[static_cast<std::size_t>(why)];
 }
 
 /// A weight step begins a step of the gate even at the weight that is in force already: what it is to prove, it proves anew.
 void RouteControl::apply(const rollout::Moved& moved, std::uint64_t epoch) {
   const rollout::Rollout& to = moved.rollout;
-  const bool enters = to.state == rollout::State::Running && to.step > 0 &&
-                      to.current().kind == rollout::Step::Kind::Weight && to.step != rollout_.now().step;
+  const bool begins = to.step != rollout_.now().step || rollout_.now().state != rollout::State::Running;
+  const bool enters = to.state == rollout::State::Running && to.step > 0 && begins &&
+                      to.current().kind == rollout::Step::Kind::Weight;
   copies_at_step_ = copies_;
   rollout_.set(to);
   if (moved.mirror != mirror_) set_mirror(moved.mirror, epoch);
@@ -101,8 +104,7 @@ void RouteControl::apply(rollout::Rollout next, std::uint64_t epoch) {
 std::optional<RolloutControl::Order> RouteControl::tick_rollout(TimePoint now, double dt_s, std::uint64_t copies,
                                                                 const CheckBoard::Ask& ask) {
   copies_ = copies;
-  if (!rollout_.active() || exposure_pending_) return std::nullopt;
-  return rollout_.tick(now, dt_s, [this] { return evidence(); }, ask);
+  return rollout_.tick(now, dt_s, weight_, [this] { return evidence(); }, ask);
 }
 
 rollout::Evidence RouteControl::evidence() const {
@@ -145,6 +147,7 @@ RouteControl::Ticked RouteControl::tick(double dt_s) {
   }
   const GateTick tick{gate_, counts, dt_s};  // a few KiB of plain numbers: what a record needs to be replayed
   ruling_ = gate_.tick(counts, dt_s);
+  begin_anew_after_a_shared_degradation();
   Ticked out{order(dt_s)};
   if (out.order) {
     const Weight after = out.order->action == store::Action::Revert ? Weight::none() : weight_;
@@ -152,6 +155,17 @@ RouteControl::Ticked RouteControl::tick(double dt_s) {
   }
   if (news_.tick(ruling_.reason, dt_s) && !out.order) out.news = ruling_;  // an order is told by itself
   return out;
+}
+
+/// What both sides failed together proves nothing for new and nothing against it, but the failures would have to be paid back
+/// by hours of good requests before a step could be proven (each costs the evidence of fifty). So the step begins anew, with its
+/// time, its proof and its checks, as after a change of the weight.
+void RouteControl::begin_anew_after_a_shared_degradation() {
+  const bool shared = ruling_.reason == gate::Reason::SharedDegradation;
+  const bool over = std::exchange(was_shared_, shared) && !shared;
+  if (!over || rollout_.now().state != rollout::State::Running || rollout_.now().step == 0) return;
+  rollout_.set(rollout_.now());
+  gate_.step(weight_.share());
 }
 
 /// A revert is asked for until it is done; what leaves the weight as it is, once an alarm. A weight that is not durable

@@ -60,6 +60,9 @@ class RouteControl {
   /// A decision that exposes users waits for the store: until it is durable or taken back, no other of that kind.
   bool exposure_pending() const noexcept { return exposure_pending_; }
   void set_exposure_pending(bool pending) noexcept { exposure_pending_ = pending; }
+  /// The weight of a move that is being written and is not in force: what overtakes it follows it in the history.
+  void set_written(std::optional<Weight> weight) noexcept { written_ = weight; }
+  const std::optional<Weight>& written() const noexcept { return written_; }
 
   /// What a tick of the gate asks the engine for.
   struct Order {
@@ -92,6 +95,7 @@ class RouteControl {
  private:
   void publish();
   std::optional<Order> order(double dt_s);
+  void begin_anew_after_a_shared_degradation();
   rollout::Evidence evidence() const;
   std::string said(const gate::Ruling& ruling) const;
 
@@ -103,6 +107,7 @@ class RouteControl {
   bool mirror_set_ = false;  // at run time
   bool latched_ = false;
   bool exposure_pending_ = false;
+  std::optional<Weight> written_;
   std::string latch_reason_;
   std::uint64_t epoch_ = 0;
   std::uint32_t step_ = 0;
@@ -112,6 +117,7 @@ class RouteControl {
   AlarmEpisode alarm_;   // that on_fail keeps from being a revert
   AlarmEpisode shared_;  // that old shares
   RulingNews news_;
+  bool was_shared_ = false;
   RolloutControl rollout_;
   std::uint64_t copies_ = 0;          // of the mirror, as last told
   std::uint64_t copies_at_step_ = 0;

@@ -309,6 +309,7 @@ Task<bool> Exchange::connect() {
   upstream::Pool& pool = cluster().pool;
   acquisition_.on_dispatch(&Exchange::dispatched, this);
   upstream::Acquired acquired = co_await pool.acquire(acquisition_, reuse_);
+  upstream_host_ = acquired.endpoint;
   if (acquired.failure != Failure::None) {
     fail(acquired.failure);
     launch_mirror();
@@ -477,8 +478,10 @@ void Exchange::count_failure(Failure why) {
   failure_counted_ = true;
   cluster().counters.fail(why);
   if (counts_for_gate(route_->errors, why)) {
-    route_->ledger->failed(side_, split_.step, route_->route->live->split().step);
-    if (side_ == Side::New && route_->samples != nullptr) sample_failure(why);
+    const std::uint32_t step = route_->route->live->split().step;
+    route_->ledger->failed(side_, split_.step, step);
+    const bool judged = side_ == Side::New && split_.step == step && route_->samples != nullptr;
+    if (judged && route_->samples->wants(worker_.reactor.now())) sample_failure(why);
   }
 }
 
@@ -490,7 +493,7 @@ void Exchange::sample_failure(Failure why) {
   sample.method = request_.method_token;
   sample.path = observe::redacted_path(request_.target);
   sample.upstream = upstream_host_;
-  sample.request_id = request_id_;
+  sample.request_id = observe::redacted_id(request_id_);
   sample.why = why;
   sample.status = why == Failure::Status ? response_.status : std::uint16_t{0};
   sample.after_ms = static_cast<std::uint32_t>(
@@ -549,6 +552,7 @@ Task<> Exchange::deliver() {
   response_begun_ = pump.begun;
   bytes_sent_ = pump.bytes;
   survives_ = end == PumpEnd::Complete && !context.close;
+  if (end == PumpEnd::Complete && !upload_complete()) needs_linger_ = true;  // what is unread would reset the connection under the answer
   settle_delivery(pump, end);
   if (end != PumpEnd::Complete) co_await end_upstream();
   if (!response_begun_ && !client_gone_ && failure_ != Failure::None) co_await answer_failure();

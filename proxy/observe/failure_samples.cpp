@@ -9,11 +9,16 @@ namespace tidegate::observe {
 namespace {
 
 constexpr std::size_t kPathBytes = 200;
-constexpr std::size_t kPlainSegment = 20;  ///< words and short numbers are shorter; UUIDs and tokens are not
+constexpr std::size_t kPlainSegment = 24;  ///< words of an API are shorter
 
-bool may_be_private(std::string_view segment) noexcept {
-  if (segment.find_first_of("@=") != std::string_view::npos || segment.find("%40") != std::string_view::npos) return true;
-  return segment.size() > kPlainSegment && segment.find_first_of("0123456789") != std::string_view::npos;
+/// A word of an API ("orders", "db-check"), or its version ("v1"). Everything with other digits may name a person, an order or
+/// a secret, and so may long and mixed-case letters.
+bool is_plain(std::string_view segment) noexcept {
+  if (segment.size() > kPlainSegment) return false;
+  const bool version = segment.size() <= 3 && segment.starts_with('v');
+  return std::all_of(segment.begin(), segment.end(), [version](char c) {
+    return (c >= 'a' && c <= 'z') || c == '-' || c == '_' || (version && c >= '0' && c <= '9');
+  });
 }
 
 }  // namespace
@@ -24,7 +29,7 @@ std::string redacted_path(std::string_view target) {
   for (std::size_t begin = 0; begin <= path.size() && out.size() < kPathBytes;) {
     const std::size_t end = std::min(path.find('/', begin), path.size());
     const std::string_view segment = path.substr(begin, end - begin);
-    out += may_be_private(segment) ? std::string_view("*") : segment;
+    out += is_plain(segment) ? segment : std::string_view("*");
     if (end < path.size()) out += '/';
     begin = end + 1;
   }
@@ -32,14 +37,40 @@ std::string redacted_path(std::string_view target) {
   return out;
 }
 
+std::string redacted_id(std::string_view request_id) {
+  constexpr std::size_t kUuid = 36;
+  if (request_id.size() != kUuid) return {};
+  for (std::size_t i = 0; i < kUuid; ++i) {
+    const char c = request_id[i];
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    if (dash ? c != '-' : !hex) return {};
+  }
+  return std::string(request_id);
+}
+
+namespace {
+
+std::int64_t second_of(TimePoint moment) noexcept {
+  return std::chrono::duration_cast<std::chrono::seconds>(moment.time_since_epoch()).count();
+}
+
+}  // namespace
+
+bool FailureSamples::wants(TimePoint now) const noexcept {
+  return kept_.empty() || kept_.back().number != second_of(now) || kept_.back().samples.size() < kOfASecond;
+}
+
 void FailureSamples::note(FailureSample sample) noexcept {
+  if (!wants(sample.at)) return;
+  const std::int64_t number = second_of(sample.at);
   try {
     const std::lock_guard lock(mutex_);
-    if (kept_.size() >= kKept) {
-      if (sample.at - kept_.front().at < kOld) return;
-      kept_.erase(kept_.begin());
+    if (kept_.empty() || kept_.back().number != number) {
+      if (kept_.size() == kSeconds) kept_.pop_front();
+      kept_.push_back({number, {}});
     }
-    kept_.push_back(std::move(sample));
+    kept_.back().samples.push_back(std::move(sample));
   } catch (const std::bad_alloc&) {  // a sample less; the count is elsewhere
   }
 }
@@ -47,7 +78,10 @@ void FailureSamples::note(FailureSample sample) noexcept {
 std::vector<FailureSample> FailureSamples::since(TimePoint moment) const {
   const std::lock_guard lock(mutex_);
   std::vector<FailureSample> out;
-  std::copy_if(kept_.begin(), kept_.end(), std::back_inserter(out), [&](const FailureSample& one) { return one.at >= moment; });
+  for (const Second& second : kept_) {
+    std::copy_if(second.samples.begin(), second.samples.end(), std::back_inserter(out),
+                 [&](const FailureSample& one) { return one.at >= moment; });
+  }
   return out;
 }
 

@@ -1,12 +1,14 @@
 // The first requests that failed on new lately: what an operator looks at after a revert, before anything else. One for
 // each worker and route; its worker writes, control reads when it has decided. A lock is taken for a failure only, never for
-// a request that went well. Bounded: when it is full a newer one is kept only in the place of one that is old, so that
-// the first failures of an outage are there and not the last.
+// a request that went well. Bounded: of each second the first few, of the newest
+// seconds that had any, so that neither a background of failures nor an outage pushes out how it began.
 //
-// Redacted: no query, no fields, no client; of the path no segment that may be a secret or a person (redacted_path).
+// Redacted: no query, no fields, no client; of the path only what looks like words of an API (redacted_path). The request id is
+// kept when it is a UUID: others are the client's own and may be anything.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -29,23 +31,30 @@ struct FailureSample {
   std::uint32_t after_ms = 0;    ///< since the request was begun on that side
 };
 
-/// Without query; a segment that is long and has digits, or holds "@" or "=", is shown as "*"; at most 200 bytes.
+/// Without query; only segments that look like words of an API are shown, every other is "*"; at most 200 bytes.
 std::string redacted_path(std::string_view target);
+/// A UUID as it is, anything else "".
+std::string redacted_id(std::string_view request_id);
 
 class FailureSamples {
  public:
-  static constexpr std::size_t kKept = 16;
-  /// How old one has to be to make room: longer than the gate takes at any rate at which there are more than kKept failures.
-  static constexpr Duration kOld = std::chrono::minutes(1);
+  static constexpr std::size_t kOfASecond = 8;   ///< the first of each second
+  static constexpr std::size_t kSeconds = 32;    ///< the newest that had a failure: any alarm's, at any rate
 
+  /// The route's worker. Whether one of this moment would be kept: looked at before a sample is made.
+  bool wants(TimePoint now) const noexcept;
   /// The route's worker. What cannot be kept for want of memory is not kept.
   void note(FailureSample sample) noexcept;
   /// Any thread. Those since that moment, oldest first.
   std::vector<FailureSample> since(TimePoint moment) const;
 
  private:
+  struct Second {
+    std::int64_t number;
+    std::vector<FailureSample> samples;
+  };
   mutable std::mutex mutex_;
-  std::vector<FailureSample> kept_;  ///< by time
+  std::deque<Second> kept_;  ///< by time; only its worker changes it, so only others need the lock to read it
 };
 
 }  // namespace tidegate::observe

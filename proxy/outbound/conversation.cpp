@@ -215,7 +215,7 @@ bool Conversation::is_interim() const {
 void Conversation::on_deadline() {
   const std::string within = " within " + say_duration(request_.timeout);
   switch (phase_) {
-    case Phase::Resolving: return fail(Kind::Timeout, "cannot resolve " + request_.url.host + within);
+    case Phase::Resolving: return fail(Kind::Resolve, "cannot resolve " + request_.url.host + within);
     case Phase::Connecting: return fail(Kind::Timeout, "no connection to " + request_.url.endpoint() + within);
     case Phase::Securing: return fail(Kind::Timeout, "no TLS with " + request_.url.endpoint() + within);
     case Phase::Asking: return fail(Kind::Timeout, "no answer from " + request_.url.origin() + within);

@@ -1,5 +1,6 @@
 #include "rollout/rollout.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -15,16 +16,25 @@ Rollout in_state(const Rollout& from, State state) {
   return out;
 }
 
+/// The mirror is what people and the file make it, but for the steps that set it.
+Weight mirror_in(const Rollout& from, std::size_t step, const Present& now) noexcept {
+  for (std::size_t i = std::min(from.step + 1, step); i <= step; ++i) {
+    if (i > 0 && from.plan.steps[i - 1].kind == Step::Kind::Mirror) return mirror_at(from.plan, step - 1, now.mirror);
+  }
+  return now.mirror;
+}
+
 /// @param step 1-based, of the plan.
-Moved enter(const Rollout& from, std::size_t step) {
+Moved enter(const Rollout& from, std::size_t step, const Present& now) {
   Rollout to = in_state(from, State::Running);
   to.step = step;
+  to.in_bake = false;
   const Step& entered = to.current();
   if (entered.kind == Step::Kind::Pause && !entered.time) {
     to.state = State::Paused;
     to.pause = Pause{Pause::By::Step, "the plan pauses here until a person resumes"};
   }
-  return {to, weight_at(to.plan, step - 1, to.weight_before), mirror_at(to.plan, step - 1, to.mirror_before)};
+  return {to, weight_at(to.plan, step - 1, to.weight_before), mirror_in(from, step, now)};
 }
 
 }  // namespace
@@ -50,12 +60,14 @@ Moved begin(Plan plan, const Present& now, std::string who, std::int64_t at_ms) 
 }
 
 Moved next(const Rollout& from, const Present& now) {
-  if (!from.at_last_step()) return enter(from, from.step + 1);
+  if (!from.at_last_step()) return enter(from, from.step + 1, now);
   if (from.plan.bake == Duration::zero()) return complete(from, now);
-  return {in_state(from, State::Baking), now.weight, now.mirror};
+  Rollout to = in_state(from, State::Baking);
+  to.in_bake = true;
+  return {to, now.weight, now.mirror};
 }
 
-Moved last(const Rollout& from) { return enter(from, from.plan.steps.size()); }
+Moved last(const Rollout& from, const Present& now) { return enter(from, from.plan.steps.size(), now); }
 
 Moved complete(const Rollout& from, const Present& now) {
   return {in_state(from, State::Completed), now.weight, now.mirror};
@@ -63,9 +75,9 @@ Moved complete(const Rollout& from, const Present& now) {
 
 Moved resume(const Rollout& from, const Present& now) {
   if (from.step == 0) return {in_state(from, State::Running), now.weight, now.mirror};
-  const Step& present = from.current();
-  if (present.kind == Step::Kind::Pause && !present.time) return next(from, now);
-  return enter(from, from.step);
+  Moved to = enter(from, from.step, now);
+  to.rollout = in_state(from, from.in_bake ? State::Baking : State::Running);
+  return to;
 }
 
 Moved paused(const Rollout& from, const Present& now, Pause why) {
@@ -74,7 +86,9 @@ Moved paused(const Rollout& from, const Present& now, Pause why) {
   return {to, now.weight, now.mirror};
 }
 
-Moved aborted(const Rollout& from) { return {in_state(from, State::Aborted), Weight::none(), from.mirror_before}; }
+Moved aborted(const Rollout& from, const Present& now) {
+  return {in_state(from, State::Aborted), Weight::none(), std::min(now.mirror, from.mirror_before)};
+}
 
 Moved undone(const Rollout& from) {
   Rollout to = in_state(from, State::Idle);

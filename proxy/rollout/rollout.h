@@ -35,6 +35,7 @@ std::optional<Pause::By> pause_by_named(std::string_view name) noexcept;
 struct Rollout {
   State state = State::Idle;
   Plan plan{};                   ///< of its start: a file that changes later is for the next one
+  bool in_bake = false;          ///< every step is over; a pause goes back to the bake
   std::size_t step = 0;          ///< 1-based; 0 = begun, and the hooks before the first step have not confirmed it
   Weight weight_before{};        ///< what `undo` goes back to
   Weight mirror_before{};
@@ -65,13 +66,14 @@ Moved begin(Plan plan, const Present& now, std::string who, std::int64_t at_ms);
 /// The step after the present one; after the last: baking, or completed when there is nothing to bake.
 Moved next(const Rollout& from, const Present& now);
 /// `promote --full`: the last step at once.
-Moved last(const Rollout& from);
+Moved last(const Rollout& from, const Present& now);
 Moved complete(const Rollout& from, const Present& now);
-/// On with the present step (its weight again, should somebody have set it by hand); with the next after a pause step.
+/// On with the present step, or the bake: its weight again, should somebody have set it by hand. A pause step that waited for a person
+/// is over then, but for what speaks against new, checks and hooks.
 Moved resume(const Rollout& from, const Present& now);
 Moved paused(const Rollout& from, const Present& now, Pause why);
-/// Everything to old; the mirror as before the rollout.
-Moved aborted(const Rollout& from);
+/// Everything to old; the mirror as before the rollout, unless it is lower now.
+Moved aborted(const Rollout& from, const Present& now);
 /// The weights as before the rollout.
 Moved undone(const Rollout& from);
 /// The gate, a check or a person has reverted the route: its weight is 0 already.

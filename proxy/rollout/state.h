@@ -4,8 +4,8 @@
 //   Idle       Begin  -      -       -         -      -      -     .          .      .       .
 //   Running    -      Pause  .       Next      Abort  -      -     Next       Pause  Revert  Pause
 //   Paused     -      .      Resume  Next      Abort  -      -     .          .      Revert  Pause
-//   Baking     -      -      .       Complete  Abort  -      Undo  Complete   .      Revert  Pause
-//   Completed  Begin  -      -       -         -      -      Undo  .          .      .       .
+//   Baking     -      Pause  .       Complete  Abort  -      Undo  Complete   Pause  Revert  Pause
+//   Completed  Begin  -      -       -         -      -      Undo  .          .      Revert  .
 //   Reverted   Begin  -      -       -         -      Begin  -     .          .      .       .
 //   Aborted    Begin  -      -       -         -      Begin  -     .          .      .       .
 //
@@ -64,8 +64,8 @@ constexpr Action action(State state, Event event) noexcept {
       /* Idle      */                    {A::Begin,  A::Refuse, A::Refuse,  A::Refuse,   A::Refuse, A::Refuse, A::Refuse, A::Nothing,  A::Nothing, A::Nothing, A::Nothing},
       /* Running   */                    {A::Refuse, A::Pause,  A::Nothing, A::Next,     A::Abort,  A::Refuse, A::Refuse, A::Next,     A::Pause,   A::Revert,  A::Pause},
       /* Paused    */                    {A::Refuse, A::Nothing, A::Resume, A::Next,     A::Abort,  A::Refuse, A::Refuse, A::Nothing,  A::Nothing, A::Revert,  A::Pause},
-      /* Baking    */                    {A::Refuse, A::Refuse, A::Nothing, A::Complete, A::Abort,  A::Refuse, A::Undo,   A::Complete, A::Nothing, A::Revert,  A::Pause},
-      /* Completed */                    {A::Begin,  A::Refuse, A::Refuse,  A::Refuse,   A::Refuse, A::Refuse, A::Undo,   A::Nothing,  A::Nothing, A::Nothing, A::Nothing},
+      /* Baking    */                    {A::Refuse, A::Pause,  A::Nothing, A::Complete, A::Abort,  A::Refuse, A::Undo,   A::Complete, A::Pause,   A::Revert,  A::Pause},
+      /* Completed */                    {A::Begin,  A::Refuse, A::Refuse,  A::Refuse,   A::Refuse, A::Refuse, A::Undo,   A::Nothing,  A::Nothing, A::Revert,  A::Nothing},
       /* Reverted  */                    {A::Begin,  A::Refuse, A::Refuse,  A::Refuse,   A::Refuse, A::Begin,  A::Refuse, A::Nothing,  A::Nothing, A::Nothing, A::Nothing},
       /* Aborted   */                    {A::Begin,  A::Refuse, A::Refuse,  A::Refuse,   A::Refuse, A::Begin,  A::Refuse, A::Nothing,  A::Nothing, A::Nothing, A::Nothing}};
   // clang-format on

@@ -153,6 +153,7 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse) {
   auto connection = std::make_unique<Connection>(reactor_, *this, at);
   ++total_;
   events_.on_connect();
+  out.endpoint = endpoint_text(*connection);
   acquisition.connecting_ = connection.get();
   const net::IoStatus status = co_await connection->stream.connect(target->address, policy_.timeouts.connect);
   acquisition.connecting_ = nullptr;

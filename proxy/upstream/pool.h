@@ -54,6 +54,7 @@ class Lease {
 struct Acquired {
   Lease lease;
   Failure failure = Failure::None;
+  std::string_view endpoint{};  ///< that was tried, also when it failed; empty: none
   int error_number = 0;  ///< of a failed connect; 0 with Failure::Connect means that it took too long
 };
 

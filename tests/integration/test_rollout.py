@@ -464,7 +464,7 @@ def test_a_start_that_cannot_be_written_is_refused_and_nothing_has_happened(lab)
     assert (where(tidegate)["state"], weight(tidegate)) == ("running", 10)
 
 
-def test_a_pause_while_a_step_is_being_written_wins_and_the_history_does_not_tell_of_the_step(lab):
+def test_a_pause_while_a_step_is_being_written_wins_and_the_history_says_that_the_step_never_was_in_force(lab):
     tidegate = staged(lab, 10, {"weight": 50, "for": HOUR})
     with Load(tidegate.address, **PACE):
         ask(tidegate, "start")
@@ -477,7 +477,8 @@ def test_a_pause_while_a_step_is_being_written_wins_and_the_history_does_not_tel
         busy.execute("ROLLBACK")
         busy.close()
         eventually(lambda: tidegate.api.status()["store"]["pending"] == 0, "nothing pending", 30, 0.05)
-        eventually(lambda: moves(tidegate)[-1] == ("rollout_pause", "10", "10"), "the pause in the history")
+        eventually(lambda: moves(tidegate)[-1] == ("rollout_pause", "50", "10"), "the pause in the history")
+        assert "a move to 50 % was being written, and was never in force" in tidegate.api.history("all")[0]["reason"]
         stays(lambda: (where(tidegate)["state"], where(tidegate)["step"], weight(tidegate)) == ("paused", 1, 10), "the pause")
     tidegate.kill()
     tidegate.start()

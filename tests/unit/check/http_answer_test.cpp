@@ -48,13 +48,14 @@ TEST(HttpAnswer, LooksForTextInTheBody) {
 }
 
 TEST(HttpAnswer, NoAnswerFailsAsItDoesForCurl) {
-  for (const auto kind : {Error::Kind::Resolve, Error::Kind::Connect, Error::Kind::Timeout, Error::Kind::Broken,
-                          Error::Kind::NotHttp}) {
+  for (const auto kind : {Error::Kind::Connect, Error::Kind::Timeout, Error::Kind::Broken, Error::Kind::NotHttp}) {
     expect(http_answer(request(), kEndpoint, Error{kind, "cannot connect to 10.0.0.1:8080: connection refused"}),
            Verdict::Fail, "GET /health: cannot connect to 10.0.0.1:8080: connection refused");
   }
   EXPECT_EQ(http_answer(request(), kEndpoint, Error{Error::Kind::Setup, "x"}).verdict, Verdict::Error)
       << "nothing was asked";
+  EXPECT_EQ(http_answer(request(), kEndpoint, Error{Error::Kind::Resolve, "x"}).verdict, Verdict::Inconclusive)
+      << "a name server that is away says nothing of the side";
 }
 
 TEST(HttpAnswer, ALargeAnswerIsJudgedByItsStatusWhereThatIsAllThatIsAsked) {

@@ -90,12 +90,12 @@ TEST_F(CheckBoardTest, OneThatTheConfigurationLostIsAnError) {
   EXPECT_FALSE(board_.failure());
 }
 
-TEST_F(CheckBoardTest, OneThatIsNoLongerWantedIsForgotten) {
+TEST_F(CheckBoardTest, OneThatIsNotWantedForAWhileKeepsItsAnswerAndIsNotAsked) {
   tick({"smoke"});
-  answer(Verdict::Fail);
+  answer(Verdict::Pass);
   tick({});
-  tick({"smoke"});
-  EXPECT_EQ(verdict_of("smoke"), std::nullopt);
+  EXPECT_EQ(asked_.size(), 1u);
+  EXPECT_EQ(verdict_of("smoke"), Verdict::Pass);
 }
 
 TEST_F(CheckBoardTest, EveryVerdictIsCounted) {

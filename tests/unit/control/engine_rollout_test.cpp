@@ -136,6 +136,7 @@ TEST_F(EngineRolloutTest, ARevertEndsItAndOnlyAnOpenGateLetsItBeginAgain) {
   stop_traffic();
   EXPECT_EQ(now().rollout.state, State::Reverted);
   EXPECT_EQ(in_force(), Weight::none());
+  while (store_.saved().back().decision.action != store::Action::Revert) std::this_thread::yield();
   const auto record = read_rollout_record(store_.saved().back().route.rollout);
   ASSERT_TRUE(record.has_value());
   EXPECT_EQ(record->state, State::Reverted) << "latch and rollout are one record";
@@ -224,6 +225,7 @@ TEST_F(EngineRolloutTest, ARestartContinuesInTheSameStepWithTheSameWeight) {
   EXPECT_EQ(in_force().text(), "10");
   EXPECT_TRUE(seen.file_differs) << "the file's new plan is for the next start";
   ASSERT_TRUE(rollout(Event::Resume).has_value());
+  while (now().rollout.step < 3) std::this_thread::yield();
   EXPECT_EQ(in_force(), Weight::whole()) << "the plan that was begun";
 }
 
@@ -239,6 +241,98 @@ TEST_F(EngineRolloutTest, AFileWhoseWeightChangedPausesIt) {
   EXPECT_EQ(in_force().text(), "3");
   EXPECT_EQ(now().rollout.state, State::Paused);
   EXPECT_EQ(now().rollout.pause->by, rollout::Pause::By::Hand);
+}
+
+TEST_F(EngineRolloutTest, ARevertOfACompletedOneIsNotUndoneIntoALatchedRoute) {
+  start(with_plan({weight_step(100)}, 5));
+  healthy_traffic();
+  ASSERT_TRUE(rollout(Event::Start).has_value());
+  wait_until(State::Completed);
+  ASSERT_TRUE(revert().has_value());
+  EXPECT_EQ(now().rollout.state, State::Reverted);
+  EXPECT_TRUE(rollout(Event::Undo).has_error());
+  EXPECT_EQ(in_force(), Weight::none());
+  EXPECT_TRUE(status().routes.front().latched);
+}
+
+TEST_F(EngineRolloutTest, ASecondOneProvesAnewWhatTheFirstHadProven) {
+  start(with_plan({weight_step(100)}, 5));
+  healthy_traffic();
+  ASSERT_TRUE(rollout(Event::Start).has_value());
+  wait_until(State::Completed);
+  const std::uint32_t step = snapshot_->routes().front().live->split().step;
+  ASSERT_TRUE(rollout(Event::Start).has_value());
+  EXPECT_NE(snapshot_->routes().front().live->split().step, step);
+}
+
+/// Every check answers with what the test says.
+class EngineChecksTest : public EngineRolloutTest {
+ protected:
+  void start_asking(config::Config config, gate::Verdict verdict, check::OnFail on_fail = check::OnFail::Revert) {
+    check::CheckPolicy policy;
+    policy.name = "smoke";
+    policy.failures = 2;
+    policy.interval = 1ms;
+    policy.on_fail = on_fail;
+    config.checks = {policy};
+    config.routes.front().rollout->checks = {"smoke"};
+    verdict_ = verdict;
+    ask_ = [this](const CheckQuestion& question, std::function<void(const check::Answer&)> answered) {
+      ++asked_;
+      phases_ += question.phase + " ";  // on the control thread only
+      answered({verdict_.load(), "as told", {}});
+    };
+    start(std::move(config));
+  }
+  std::atomic<gate::Verdict> verdict_{gate::Verdict::Pass};
+  std::atomic<int> asked_{0};
+  std::string phases_;
+};
+
+TEST_F(EngineChecksTest, NothingButPassLetsTheFirstStepBegin) {
+  for (const auto verdict : {gate::Verdict::Inconclusive, gate::Verdict::Error}) {
+    start_asking(with_plan({weight_step(10), weight_step(100)}), verdict);
+    healthy_traffic();
+    ASSERT_TRUE(rollout(Event::Start).has_value());
+    const int before = asked_;
+    while (asked_ < before + 5) std::this_thread::yield();
+    EXPECT_EQ(now().rollout.step, 0u);
+    EXPECT_EQ(in_force(), Weight::none());
+    verdict_ = gate::Verdict::Pass;
+    wait_until(State::Completed);
+    TearDown();
+  }
+}
+
+TEST_F(EngineChecksTest, OneThatFailsAsOftenAsItMayNotReverts) {
+  start_asking(with_plan({weight_step(10, 1h), weight_step(100)}), gate::Verdict::Pass);
+  healthy_traffic();
+  ASSERT_TRUE(rollout(Event::Start).has_value());
+  while (now().rollout.step < 1) std::this_thread::yield();
+  verdict_ = gate::Verdict::Fail;
+  const store::Decision made = wait_for(store::Action::Revert);
+  EXPECT_EQ(made.actor, "check smoke");
+  EXPECT_EQ(in_force(), Weight::none());
+  const RouteStatus route = status().routes.front();
+  EXPECT_TRUE(route.latched);
+  EXPECT_EQ(route.latch_reason, "check smoke failed: as told");
+  EXPECT_EQ(route.reverts[static_cast<std::size_t>(RevertReason::Check)], 1u);
+}
+
+TEST_F(EngineChecksTest, WithOnFailPauseItPausesInTheBakeTimeToo) {
+  config::Config config = with_plan({weight_step(100)});
+  config.routes.front().rollout->bake = 1h;
+  start_asking(config, gate::Verdict::Pass, check::OnFail::Pause);
+  healthy_traffic();
+  ASSERT_TRUE(rollout(Event::Start).has_value());
+  wait_until(State::Baking);
+  verdict_ = gate::Verdict::Fail;
+  const RolloutStatus seen = wait_until(State::Paused);
+  EXPECT_EQ(seen.rollout.pause->by, rollout::Pause::By::Check);
+  EXPECT_EQ(in_force(), Weight::whole());
+  verdict_ = gate::Verdict::Pass;
+  ASSERT_TRUE(rollout(Event::Resume).has_value());
+  EXPECT_EQ(now().rollout.state, State::Baking);
 }
 
 TEST_F(EngineRolloutTest, WhatDoesNotFitTheStateIsAConflictThatSaysWhatToDo) {

@@ -92,7 +92,7 @@ class EngineTest : public testing::Test {
     writer_.emplace(store_, store::Writer::Limits{16, std::chrono::milliseconds(1), std::chrono::milliseconds(5),
                                                   std::chrono::milliseconds(50)});
     engine_.emplace(EngineSetup{config_, *snapshot_, {{&ledger_}}, *writer_, std::move(saved),
-                                [this](const store::Decision& made) { note(made); }, {}});
+                                [this](const store::Decision& made) { note(made); }, {}, {}, {}, ask_});
     engine_->start();
   }
   void TearDown() override {
@@ -159,6 +159,7 @@ class EngineTest : public testing::Test {
     return *found;
   }
 
+  std::function<void(const CheckQuestion&, std::function<void(const check::Answer&)>)> ask_;
   MemoryStore store_;
   gate::Ledger ledger_;
   config::Config config_;

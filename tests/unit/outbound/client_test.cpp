@@ -126,7 +126,7 @@ TEST_F(ClientTest, ASilentNameServerIsADeadlineToo) {
   SilentNames names;
   Request request = get("http://prometheus:9090/");
   request.timeout = 30ms;
-  expect_error(ask(request, names.ask()), Kind::Timeout, "cannot resolve prometheus within 30 ms");
+  expect_error(ask(request, names.ask()), Kind::Resolve, "cannot resolve prometheus within 30 ms");
 }
 
 TEST_F(ClientTest, ASilentNameDelaysNoOtherOne) {

@@ -72,17 +72,17 @@ TEST(Rollout, WithABakeTimeTheLastStepIsFollowedByIt) {
   EXPECT_EQ(complete(baking.rollout, {baking.weight, baking.mirror}).rollout.state, State::Completed);
 }
 
-TEST(Rollout, APauseStepWithoutATimeWaitsForAPersonAndResumesIntoTheNextStep) {
+TEST(Rollout, APauseStepWithoutATimeWaitsForAPersonAndIsOverThenButForWhatElseHolds) {
   const Moved first = next(begun(plan_of({weight_step(10), pause_step(), weight_step(50)})).rollout, kNow);
   const Moved waits = next(first.rollout, {first.weight, first.mirror});
   EXPECT_EQ(waits.rollout.state, State::Paused);
   EXPECT_EQ(waits.rollout.pause->by, Pause::By::Step);
   EXPECT_EQ(waits.weight, percent(10));
   const Moved on = resume(waits.rollout, {waits.weight, waits.mirror});
-  EXPECT_EQ(on.rollout.step, 3u);
+  EXPECT_EQ(on.rollout.step, 2u);
   EXPECT_EQ(on.rollout.state, State::Running);
   EXPECT_FALSE(on.rollout.pause);
-  EXPECT_EQ(on.weight, percent(50));
+  EXPECT_EQ(on.weight, percent(10)) << "the next weight comes with its hooks and checks";
 }
 
 TEST(Rollout, ResumesInTheSameStepAndPutsItsWeightBack) {
@@ -105,10 +105,35 @@ TEST(Rollout, AbortGivesEverythingToOldAndTheMirrorBack) {
   Moved at = begun(plan_of({mirror_step(100), weight_step(10)}));
   at = next(at.rollout, kNow);
   at = next(at.rollout, {at.weight, at.mirror});
-  const Moved gone = aborted(at.rollout);
+  const Moved gone = aborted(at.rollout, {at.weight, at.mirror});
   EXPECT_EQ(gone.rollout.state, State::Aborted);
   EXPECT_EQ(gone.weight, Weight::none());
   EXPECT_EQ(gone.mirror, kNow.mirror);
+}
+
+TEST(Rollout, AMirrorThatWasSetByHandStaysUntilAStepSetsIt) {
+  Moved at = next(begun(plan_of({mirror_step(100), weight_step(10), mirror_step(50)})).rollout, kNow);
+  at = next(at.rollout, {at.weight, percent(7)});
+  EXPECT_EQ(at.mirror, percent(7));
+  EXPECT_EQ(next(at.rollout, {at.weight, at.mirror}).mirror, percent(50));
+  EXPECT_EQ(last(begun(plan_of({mirror_step(30), weight_step(10)})).rollout, kNow).mirror, percent(30)) << "skipped, not forgotten";
+}
+
+TEST(Rollout, AbortNeverRaisesTheMirror) {
+  const Moved at = begin(plan_of({weight_step(10)}), {percent(0), percent(100)}, "anna", 1);
+  EXPECT_EQ(aborted(at.rollout, {percent(0), percent(0)}).mirror, percent(0));
+}
+
+TEST(Rollout, APauseInTheBakeTimeGoesBackToTheBake) {
+  Plan plan = plan_of({weight_step(100)});
+  plan.bake = 1h;
+  const Moved last = next(begun(plan).rollout, kNow);
+  const Moved baking = next(last.rollout, {last.weight, last.mirror});
+  const Moved stopped = paused(baking.rollout, {percent(40), percent(0)}, {Pause::By::Hand, "set to 40 %"});
+  EXPECT_EQ(stopped.rollout.state, State::Paused);
+  const Moved on = resume(stopped.rollout, {percent(40), percent(0)});
+  EXPECT_EQ(on.rollout.state, State::Baking);
+  EXPECT_EQ(on.weight, percent(100));
 }
 
 TEST(Rollout, UndoRestoresTheWeightsOfBefore) {
@@ -119,7 +144,7 @@ TEST(Rollout, UndoRestoresTheWeightsOfBefore) {
 }
 
 TEST(Rollout, PromoteInFullEntersTheLastStep) {
-  const Moved at = last(begun(plan_of({weight_step(10), weight_step(50), weight_step(100)})).rollout);
+  const Moved at = last(begun(plan_of({weight_step(10), weight_step(50), weight_step(100)})).rollout, kNow);
   EXPECT_EQ(at.rollout.step, 3u);
   EXPECT_EQ(at.weight, percent(100));
 }

@@ -28,7 +28,7 @@ char letter(Action action) {
 TEST(RolloutState, EveryPairOfStateAndEventHasTheActionThatTheDrawingShows) {
   const std::map<State, std::string> drawn{
       {State::Idle, "B------....."},      {State::Running, "-P.NA--NPVP"},   {State::Paused, "-.RNA--..VP"},
-      {State::Baking, "--.CA-UC.VP"},     {State::Completed, "B-----U...."}, {State::Reverted, "B----B-...."},
+      {State::Baking, "-P.CA-UCPVP"},     {State::Completed, "B-----U..V."}, {State::Reverted, "B----B-...."},
       {State::Aborted, "B----B-...."},
   };
   for (std::size_t s = 0; s < kStateCount; ++s) {
