@@ -65,7 +65,7 @@ def test_a_migration_goes_through_with_no_failed_request(lab):
     assert result.requests > 2000 and result.failed == 0, result
     copies = scene.new.seen(ORDERS)
     assert copies[0] and copies.index(False) > 100, "the shadow came first"
-    weights = [0, 0, *WEIGHTS]
+    weights = [0, 0, 0, *WEIGHTS]   # the checks before it, the smoke tests, the shadow
     assert moves(tidegate) == ([("rollout_start", "0", "0")] + [("step", str(a), str(b)) for a, b in zip(weights, weights[1:])]
                                + [("rollout_bake", "100", "100"), ("rollout_completed", "100", "100")])
     scene.everybody_is_served_by("new", lab)

@@ -106,7 +106,7 @@ def test_a_pause_step_waits_for_a_person_and_one_with_a_time_does_not(lab):
         reaches(tidegate, "completed")
     assert load.errors == 0
     has_moves(tidegate, [("rollout_start", "0", "10"), ("step", "10", "10"), ("rollout_resume", "10", "10"),
-                         ("step", "10", "50"), ("rollout_completed", "50", "50")])
+                         ("step", "10", "10"), ("step", "10", "50"), ("rollout_completed", "50", "50")])
 
 
 def test_a_person_pauses_it_with_the_weight_as_it_is_and_the_step_begins_anew_at_resume(lab):
