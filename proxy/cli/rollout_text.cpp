@@ -90,7 +90,8 @@ std::string missing(const RolloutFacts& facts) {
 std::string rollout_line(const RolloutFacts& facts) {
   switch (facts.state) {
     case RolloutState::Idle:
-      return "idle, " + std::to_string(facts.steps.size()) + (facts.steps.size() == 1 ? " step" : " steps");
+      return "idle, " + std::to_string(facts.steps.size()) + (facts.steps.size() == 1 ? " step" : " steps") +
+             "; begins with: tidegate rollout start " + facts.route;
     case RolloutState::Running:
       return with_clock("running" + where(facts), facts);
     case RolloutState::Baking:

@@ -99,7 +99,8 @@ its time is over and the gate and the checks agree. ACTION is one of
 
   start      begin with the first step; asks on a terminal
   status     where it stands
-  watch      the same live, until it has ended; lines where there is no terminal
+  watch      the same live, until it has ended (an idle one is waited for); lines
+             where there is no terminal
   pause      stay at this step
   resume     go on
   promote    on to the next step, at once

@@ -83,7 +83,7 @@ TEST(RolloutLine, EveryReasonToWaitIsNamed) {
 }
 
 TEST(RolloutLine, EveryStateHasItsSentence) {
-  EXPECT_EQ(line(sample_in("idle")), "idle, 6 steps");
+  EXPECT_EQ(line(sample_in("idle")), "idle, 6 steps; begins with: tidegate rollout start api");
   EXPECT_EQ(line(sample_in("baking")), "baking at weight 25 %, 1h to go");
   EXPECT_EQ(line(sample_in("completed")), "completed, weight 25 %");
   EXPECT_EQ(line(sample_in("reverted")), "reverted, step 2 of 6 (weight 25 %)");
