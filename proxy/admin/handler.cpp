@@ -10,6 +10,7 @@
 #include "admin/limits.h"
 #include "admin/rollout_json.h"
 #include "admin/status_json.h"
+#include "base/utc_text.h"
 
 namespace tidegate::admin {
 

@@ -4,6 +4,7 @@
 
 #include "admin/status_json.h"
 #include "base/duration_text.h"
+#include "base/utc_text.h"
 #include "outbound/url.h"
 
 namespace tidegate::admin {

@@ -2,10 +2,9 @@
 
 #include <boost/json.hpp>
 #include <cmath>
-#include <cstdio>
-#include <ctime>
 
 #include "admin/rollout_json.h"
+#include "base/utc_text.h"
 #include "gate/old_detector.h"
 
 namespace tidegate::admin {
@@ -93,16 +92,6 @@ json::object holds_json(const control::RouteStatus& route) {
 }
 
 }  // namespace
-
-std::string utc_text(std::int64_t wall_ms) {
-  const std::time_t seconds = static_cast<std::time_t>(wall_ms / 1000);
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  char text[80];
-  std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", utc.tm_year + 1900, utc.tm_mon + 1,
-                utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, static_cast<int>(wall_ms % 1000));
-  return text;
-}
 
 json::value percent_json(Weight weight) {
   if (weight.units() % 100 == 0) return weight.units() / 100;

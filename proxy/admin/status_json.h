@@ -27,7 +27,5 @@ boost::json::object decision_json(const store::Decision& decision);
 
 /// 25, not 25.0: what was written in the file and typed by people.
 boost::json::value percent_json(Weight weight);
-/// "2026-03-29T12:00:00.250Z"
-std::string utc_text(std::int64_t wall_ms);
 
 }  // namespace tidegate::admin

@@ -63,19 +63,17 @@ constexpr std::string_view kGone = "the configuration does not have it any more"
 
 }  // namespace
 
+rollout::CheckAnswer CheckBoard::said(const Entry& entry) {
+  if (entry.policy == nullptr) return {entry.name, gate::Verdict::Error, std::string(kGone)};
+  if (!entry.answer) return {entry.name};
+  return {entry.name, entry.answer->verdict, entry.answer->sentence};
+}
+
 std::vector<rollout::CheckAnswer> CheckBoard::answers(const std::vector<std::string>& names) const {
   std::vector<rollout::CheckAnswer> out;
   for (const std::string& name : names) {
-    rollout::CheckAnswer& one = out.emplace_back(rollout::CheckAnswer{name});
-    const auto entry = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.name == name; });
-    if (entry == entries_.end()) continue;
-    if (entry->policy == nullptr) {
-      one.verdict = gate::Verdict::Error;
-      one.sentence = kGone;
-    } else if (entry->answer) {
-      one.verdict = entry->answer->verdict;
-      one.sentence = entry->answer->sentence;
-    }
+    const auto entry = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& one) { return one.name == name; });
+    out.push_back(entry == entries_.end() ? rollout::CheckAnswer{name} : said(*entry));
   }
   return out;
 }
@@ -91,15 +89,7 @@ std::optional<CheckBoard::Failure> CheckBoard::failure() const {
 std::vector<CheckBoard::Row> CheckBoard::rows() const {
   std::vector<Row> out;
   for (const Entry& entry : entries_) {
-    Row row{entry.name, std::nullopt, {}, entry.failures, entry.policy != nullptr ? entry.policy->failures : 0};
-    if (entry.policy == nullptr) {
-      row.verdict = gate::Verdict::Error;
-      row.sentence = kGone;
-    } else if (entry.answer) {
-      row.verdict = entry.answer->verdict;
-      row.sentence = entry.answer->sentence;
-    }
-    out.push_back(std::move(row));
+    out.push_back({said(entry), entry.failures, entry.policy != nullptr ? entry.policy->failures : 0});
   }
   return out;
 }

@@ -55,9 +55,7 @@ class CheckBoard {
   std::optional<Failure> failure() const;
 
   struct Row {
-    std::string name;
-    std::optional<gate::Verdict> verdict;
-    std::string sentence;
+    rollout::CheckAnswer said;
     std::uint32_t failures;  ///< in a row
     std::uint32_t of;
   };
@@ -85,6 +83,7 @@ class CheckBoard {
   };
   void answered(const std::string& name, std::uint64_t serial, const check::Answer& answer);
   void count(const std::string& name, gate::Verdict verdict);
+  static rollout::CheckAnswer said(const Entry& entry);
 
   const std::vector<check::CheckPolicy>& policies_;
   std::vector<Entry> entries_;  ///< of the names that were wanted since the step began

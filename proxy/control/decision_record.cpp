@@ -38,6 +38,15 @@ json::object named(const gate::Parameters& p) {
           {"slow_over_s", p.slow_over_s > 0.0 ? json::value(p.slow_over_s) : json::value(nullptr)}};
 }
 
+/// The record as it is, should it be no object.
+std::string with_member(const std::string& record, std::string_view name, json::value member) {
+  boost::system::error_code error;
+  json::value value = json::parse(record, error);
+  if (error || !value.is_object()) return record;
+  value.get_object()[name] = std::move(member);
+  return json::serialize(value);
+}
+
 }  // namespace
 
 std::string decision_record(const GateTick& tick, const gate::RouteGate& now, const gate::Ruling& ruling, Weight before,
@@ -64,9 +73,6 @@ std::string decision_record(const GateTick& tick, const gate::RouteGate& now, co
 }
 
 std::string with_evidence(const std::string& record, const rollout::Evidence& evidence) {
-  boost::system::error_code error;
-  json::value value = json::parse(record, error);
-  if (error || !value.is_object()) return record;
   json::array checks;
   for (const auto* const asked : {&evidence.checks, &evidence.hooks}) {
     for (const rollout::CheckAnswer& one : *asked) {
@@ -75,17 +81,14 @@ std::string with_evidence(const std::string& record, const rollout::Evidence& ev
                                     {"sentence", one.sentence}});
     }
   }
-  value.get_object()["rollout"] = json::object{{"step_s", evidence.step_s},
-                                               {"requests_new", evidence.requests_new},
-                                               {"mirrored", evidence.mirrored},
-                                               {"checks", std::move(checks)}};
-  return json::serialize(value);
+  return with_member(record, "rollout",
+                     json::object{{"step_s", evidence.step_s},
+                                  {"requests_new", evidence.requests_new},
+                                  {"mirrored", evidence.mirrored},
+                                  {"checks", std::move(checks)}});
 }
 
 std::string with_failures(const std::string& record, std::vector<observe::FailureSample> failures) {
-  boost::system::error_code error;
-  json::value value = json::parse(record, error);
-  if (error || !value.is_object()) return record;
   std::sort(failures.begin(), failures.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
   if (failures.size() > kFailuresKept) failures.resize(kFailuresKept);
   json::array out;
@@ -99,8 +102,7 @@ std::string with_failures(const std::string& record, std::vector<observe::Failur
                                {"upstream", one.upstream},
                                {"request_id", one.request_id}});
   }
-  value.get_object()["failures"] = std::move(out);
-  return json::serialize(value);
+  return with_member(record, "failures", std::move(out));
 }
 
 std::string situation_record(const GateStatus& gate) {

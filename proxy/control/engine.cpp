@@ -79,7 +79,7 @@ void Engine::take_over_saved_state() {
     made.from = record.weight.text();
     made.to = to.text();
     by_hand(*route, "the weight of the file changed");
-    announce(made);
+    announce(*route, made);
     save_protective(*route, made, [](const Outcome&) {});
   }
 }
@@ -160,7 +160,7 @@ void Engine::carry_out(RouteControl& route, std::size_t index, const RouteContro
     const double since_alarm = order.ruling.window ? order.ruling.window->seconds : order.ruling.step.seconds;
     made.record = with_failures(made.record, setup_.samples(index, since_alarm + kSampleSlackS));
   }
-  announce(made, ends);
+  announce(route, made, ends);
   save_protective(route, made, [](const Outcome&) {});
   const bool wants_pause = order.ruling.decision == gate::Decision::Revert &&
                            route.configured().on_fail == gate::OnFail::Pause;
@@ -221,10 +221,7 @@ void Engine::weight_on_control(RouteControl& route, Weight weight, const Command
   const bool raises = weight > before;
   switch (RouteControl::allowed(route.state(), raises ? RouteControl::Event::Raise : RouteControl::Event::Lower)) {
     case RouteControl::Action::Refuse:
-      return reply(CommandError{CommandError::Code::Conflict,
-                                "route " + route.name() + " was reverted and is latched at weight 0 (" +
-                                    route.latch_reason() + "); re-arm it first: tidegate rearm " + route.name(),
-                                "percent"});
+      return reply(latched(route, "percent"));
     case RouteControl::Action::Nothing: return reply(Done{route.epoch(), true, "weight is 0 already: the route is latched"});
     case RouteControl::Action::Apply: break;
   }
@@ -236,7 +233,7 @@ void Engine::weight_on_control(RouteControl& route, Weight weight, const Command
   store::Decision made = decision(route, store::Action::Weight, command);
   made.from = from_text;
   made.to = weight.text();
-  announce(made);
+  announce(route, made);
   if (!raises) return save_protective(route, made, reply);
   save_or_take_back(route, made, reply, [this, before, rollout_before](RouteControl& r) {
     r.set_weight(before, ++epoch_);
@@ -260,7 +257,7 @@ void Engine::mirror_on_control(RouteControl& route, Weight percent, const Comman
   store::Decision made = decision(route, store::Action::Mirror, command);
   made.from = before.text();
   made.to = percent.text();
-  announce(made);
+  announce(route, made);
   if (!raises) return save_protective(route, made, reply);
   save_or_take_back(route, made, reply, [this, before](RouteControl& r) { r.set_mirror(before, ++epoch_); });
 }
@@ -277,7 +274,7 @@ void Engine::revert_on_control(RouteControl& route, const Command& command, cons
   store::Decision made = decision(route, store::Action::Revert, asked);
   made.from = before;
   made.to = "0";
-  announce(made, ends);
+  announce(route, made, ends);
   save_protective(route, made, reply);
 }
 
@@ -291,7 +288,7 @@ void Engine::rearm_on_control(RouteControl& route, const Command& command, const
   store::Decision made = decision(route, store::Action::Rearm, command);
   made.from = "latched";
   made.to = "0";
-  announce(made);
+  announce(route, made);
   save_or_take_back(route, made, reply, [this, latch_reason](RouteControl& r) {
     r.latch_again(latch_reason, ++epoch_);
   });
@@ -318,10 +315,15 @@ store::Decision Engine::decision(const RouteControl& route, store::Action action
 /// What the decision follows in the history: a move that is being written comes before it, though it never is in force.
 std::string Engine::from(const RouteControl& route) { return route.written().value_or(route.weight()).text(); }
 
-void Engine::announce(const store::Decision& decision, bool ends) {
-  for (const auto& route : routes_) {
-    if (route->name() == decision.route) tell_hooks(*route, decision, ends);
-  }
+CommandError Engine::latched(const RouteControl& route, std::string field) {
+  return {CommandError::Code::Conflict,
+          "route " + route.name() + " was reverted and is latched at weight 0 (" + route.latch_reason() +
+              "); re-arm it first: tidegate rearm " + route.name(),
+          std::move(field)};
+}
+
+void Engine::announce(RouteControl& route, const store::Decision& decision, bool ends) {
+  tell_hooks(route, decision, ends);
   if (setup_.on_decision) setup_.on_decision(decision);
 }
 
@@ -364,7 +366,7 @@ void Engine::save_or_take_back(RouteControl& route, const store::Decision& made,
       store::Decision undone = decision(*target, made.action, Command{"tidegate", "taken back: " + error, {}});
       undone.from = made.to;
       undone.to = made.from;
-      announce(undone);
+      announce(*target, undone);
     }
     reply(CommandError{CommandError::Code::Store, "taken back, because a restart would forget it: " + error, "state"});
   };

@@ -107,7 +107,8 @@ class Engine {
   void carry_out(RouteControl& route, std::size_t index, const RouteControl::Order& order);
   store::Decision decision(const RouteControl& route, store::Action action, const Command& command) const;
   /// @param ends of the route's rollout.
-  void announce(const store::Decision& decision, bool ends = false);
+  void announce(RouteControl& route, const store::Decision& decision, bool ends = false);
+  static CommandError latched(const RouteControl& route, std::string field);
   static std::string from(const RouteControl& route);
   void save_protective(RouteControl& route, const store::Decision& decision, Reply reply);
   bool refuse_while_pending(const RouteControl& route, const Reply& reply) const;

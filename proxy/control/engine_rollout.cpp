@@ -6,7 +6,6 @@
 
 #include "control/decision_record.h"
 #include "control/engine.h"
-#include "control/rollout_record.h"
 
 namespace tidegate::control {
 
@@ -37,8 +36,8 @@ std::string now_it(const rollout::Rollout& at) {
   return {};
 }
 
-std::string with_reason(const Command& command, const std::string& what) {
-  return command.reason.empty() ? what : command.reason + " (" + what + ")";
+std::string with_reason(const std::string& reason, const std::string& what) {
+  return reason.empty() ? what : reason + " (" + what + ")";
 }
 
 /// Flagger's words for where a canary is.
@@ -112,12 +111,7 @@ void Engine::rollout_on_control(RouteControl& route, rollout::Event verb, bool f
   if (action == Action::Begin) return begin_rollout(route, action_of(verb), command, reply);
 
   const rollout::Present now = route.present();
-  if (route.state() == RouteControl::State::Latched && action != Action::Abort) {
-    return reply(CommandError{CommandError::Code::Conflict,
-                              "route " + route.name() + " was reverted and is latched at weight 0 (" + route.latch_reason() +
-                                  "); re-arm it first: tidegate rearm " + route.name(),
-                              "rollout"});
-  }
+  if (route.state() == RouteControl::State::Latched && action != Action::Abort) return reply(latched(route, "rollout"));
   store::Decision made = decision(route, action_of(verb), command);
   switch (action) {
     case Action::Pause: {
@@ -138,10 +132,7 @@ void Engine::begin_rollout(RouteControl& route, store::Action action, const Comm
   const auto conflict = [&](std::string message) {
     reply(CommandError{CommandError::Code::Conflict, std::move(message), "rollout"});
   };
-  if (route.state() == RouteControl::State::Latched) {
-    return conflict("route " + route.name() + " was reverted and is latched at weight 0 (" + route.latch_reason() +
-                    "); re-arm it first: tidegate rearm " + route.name());
-  }
+  if (route.state() == RouteControl::State::Latched) return reply(latched(route, "rollout"));
   if (!route.rollout().file_plan()) return conflict("the configuration has no rollout for route " + route.name() + " any more");
   const rollout::Plan& plan = *route.rollout().file_plan();
   for (const rollout::Step& step : plan.steps) {
@@ -155,15 +146,14 @@ void Engine::begin_rollout(RouteControl& route, store::Action action, const Comm
   rollout::Moved moved = rollout::begin(plan, now, command.actor, wall_clock_ms());
   // After a revert the mirror is where a step had put it: what was before that rollout is what was before.
   if (route.rollout().now().state == State::Reverted) moved.rollout.mirror_before = route.rollout().now().mirror_before;
-  const RolloutControl probe(route.rollout().file_plan(), setup_.config.checks, rollout_record(moved.rollout));
-  if (!probe.asks_before_first_step(now.weight)) moved = rollout::next(moved.rollout, now);
+  if (!route.rollout().asks_before_first_step(moved.rollout, now.weight)) moved = rollout::next(moved.rollout, now);
   move_durably(route, std::move(moved), decision(route, action, command), reply);
 }
 
 // --- what happens
 
 void Engine::tick_rollout(RouteControl& route, std::size_t index, double dt_s) {
-  const std::uint64_t copies = setup_.copies ? setup_.copies(index) : 0;
+  const std::uint64_t copies = setup_.copies && route.has_mirror() ? setup_.copies(index) : 0;
   const auto order = route.tick_rollout(last_tick_, dt_s, copies, asker(route));
   if (order) carry_out(route, *order);
 }
@@ -193,7 +183,7 @@ void Engine::carry_out(RouteControl& route, const RolloutControl::Order& order) 
   made.epoch = epoch_;
   made.from = before;
   made.to = "0";
-  announce(made, true);
+  announce(route, made, true);
   save_protective(route, made, [](const Outcome&) {});
 }
 
@@ -207,11 +197,11 @@ void Engine::pause_rollout(RouteControl& route, rollout::Pause why, const Comman
 void Engine::move_at_once(RouteControl& route, const rollout::Moved& moved, store::Decision made, Reply reply) {
   made.from = from(route);
   made.to = moved.weight.text();
-  made.reason = with_reason(Command{made.actor, made.reason, {}}, now_it(moved.rollout));
+  made.reason = with_reason(made.reason, now_it(moved.rollout));
   made.epoch = ++epoch_;
   const bool ends = route.rollout().active() && !rollout::is_active(moved.rollout.state);
   route.apply(moved, epoch_);
-  announce(made, ends);
+  announce(route, made, ends);
   save_protective(route, made, std::move(reply));
 }
 
@@ -221,14 +211,14 @@ void Engine::say_not_made(RouteControl& route, const store::Decision& made) {
   undone.epoch = ++epoch_;
   undone.from = made.to;
   undone.to = route.weight().text();
-  announce(undone);
+  announce(route, undone);
   save_protective(route, undone, [](const Outcome&) {});
 }
 
 void Engine::move_durably(RouteControl& route, rollout::Moved moved, store::Decision made, Reply reply, bool by_itself) {
   made.from = route.weight().text();
   made.to = moved.weight.text();
-  made.reason = with_reason(Command{made.actor, made.reason, {}}, now_it(moved.rollout));
+  made.reason = with_reason(made.reason, now_it(moved.rollout));
   made.epoch = ++epoch_;
   RouteControl* const target = &route;
   const std::uint64_t seen = route.epoch();
@@ -251,7 +241,7 @@ void Engine::move_durably(RouteControl& route, rollout::Moved moved, store::Deci
     if (by_itself && !target->rollout().step_is_over()) return say_not_made(*target, made);
     const bool ends = target->rollout().active() && !rollout::is_active(moved.rollout.state);
     target->apply(moved, made.epoch);
-    announce(made, ends);
+    announce(*target, made, ends);
     reply(Done{made.epoch, true, {}});
   };
   auto done = [this, settle](const store::Result<void>& result) {

@@ -30,26 +30,33 @@ void RolloutControl::note_store_trouble(const std::string& error, TimePoint now)
   not_before_ = now + kStorePause;
 }
 
-std::vector<std::string> RolloutControl::always() const {
+std::vector<std::string> RolloutControl::always(const rollout::Rollout& of) const {
   std::vector<std::string> out;
-  for (const std::string& name : now_.plan.checks) {
+  for (const std::string& name : of.plan.checks) {
     const check::CheckPolicy* const policy = board_.find(name);
     if (policy == nullptr || role(*policy) == CheckRole::Always) out.push_back(name);  // one that is gone holds, too
   }
   return out;
 }
 
-std::vector<std::string> RolloutControl::hooks_before_next(Weight weight) const {
-  if (now_.state != rollout::State::Running || now_.at_last_step()) return {};
-  const rollout::Step& next = now_.plan.steps[now_.step];
+std::vector<std::string> RolloutControl::asked_now() const {
+  std::vector<std::string> out = always(now_);
+  const bool in_step = now_.state == rollout::State::Running && now_.step > 0;
+  if (in_step && now_.current().kind == rollout::Step::Kind::Check) out.push_back(now_.current().check);
+  return out;
+}
+
+std::vector<std::string> RolloutControl::hooks_before_next(const rollout::Rollout& of, Weight weight) const {
+  if (of.state != rollout::State::Running || of.at_last_step()) return {};
+  const rollout::Step& next = of.plan.steps[of.step];
   const bool higher = next.kind == rollout::Step::Kind::Weight && next.percent > weight;
   std::vector<std::string> out;
-  for (const std::string& name : now_.plan.checks) {
+  for (const std::string& name : of.plan.checks) {
     const check::CheckPolicy* const policy = board_.find(name);
     if (policy == nullptr) continue;
-    const CheckRole of = role(*policy);
-    const bool wanted = (of == CheckRole::BeforeStart && now_.step == 0) || (of == CheckRole::BeforeIncrease && higher) ||
-                        (of == CheckRole::BeforePromotion && higher && next.percent == Weight::whole());
+    const CheckRole when = role(*policy);
+    const bool wanted = (when == CheckRole::BeforeStart && of.step == 0) || (when == CheckRole::BeforeIncrease && higher) ||
+                        (when == CheckRole::BeforePromotion && higher && next.percent == Weight::whole());
     if (wanted) out.push_back(name);
   }
   return out;
@@ -67,11 +74,8 @@ std::vector<const check::CheckPolicy*> RolloutControl::listeners(CheckRole wante
 rollout::Evidence RolloutControl::evidence(const Look& look) const {
   rollout::Evidence out = look();
   out.step_s = step_s_;
-  std::vector<std::string> names = always();
-  const bool in_step = now_.state == rollout::State::Running && now_.step > 0;
-  if (in_step && now_.current().kind == rollout::Step::Kind::Check) names.push_back(now_.current().check);
-  out.checks = board_.answers(names);
-  out.hooks = board_.answers(hooks_before_next(out.weight));
+  out.checks = board_.answers(asked_now());
+  out.hooks = board_.answers(hooks_before_next(now_, out.weight));
   out.store_trouble = store_trouble_;
   return out;
 }
@@ -82,9 +86,7 @@ std::optional<RolloutControl::Order> RolloutControl::tick(TimePoint now, double 
   const bool moves = now_.state != rollout::State::Paused;
   if (moves) step_s_ += std::min(dt_s, kLongestTickS);
   if (now >= not_before_) store_trouble_.clear();
-  std::vector<std::string> wanted = always();
-  const bool in_step = now_.state == rollout::State::Running && now_.step > 0;
-  if (in_step && now_.current().kind == rollout::Step::Kind::Check) wanted.push_back(now_.current().check);
+  std::vector<std::string> wanted = asked_now();
   std::optional<rollout::Evidence> seen;
   if (moves && rollout::time_is_over(now_, step_s_) && now >= next_look_) {
     next_look_ = now + kLook;
@@ -93,7 +95,7 @@ std::optional<RolloutControl::Order> RolloutControl::tick(TimePoint now, double 
     over_ = hooks_wanted_ && rollout::waiting(now_, *seen).empty();
   }
   if (hooks_wanted_) {
-    for (std::string& hook : hooks_before_next(weight)) wanted.push_back(std::move(hook));
+    for (std::string& hook : hooks_before_next(now_, weight)) wanted.push_back(std::move(hook));
   }
   board_.tick(now, wanted, ask);
   if (std::optional<CheckBoard::Failure> failed = board_.failure()) {
@@ -113,7 +115,7 @@ std::optional<RolloutStatus> RolloutControl::status(const Look& look) const {
   out.file_differs = file_plan_.has_value() && !now_.plan.steps.empty() && now_.state != rollout::State::Idle &&
                      *file_plan_ != now_.plan;
   for (const CheckBoard::Row& row : board_.rows()) {
-    out.checks.push_back({row.name, row.verdict, row.sentence, row.failures, row.of});
+    out.checks.push_back({row.said.name, row.said.verdict, row.said.sentence, row.failures, row.of});
   }
   for (const CheckBoard::Count& count : board_.counts()) out.check_counts.push_back({count.check, count.verdicts});
   if (!active()) return out;

@@ -42,10 +42,10 @@ class RolloutControl {
   /// A step could not be made durable: it is tried again after kStorePause. @param now of the attempt
   void note_store_trouble(const std::string& error, TimePoint now);
 
-  /// Hooks that have to confirm the step after the present one, given what is in force.
-  std::vector<std::string> hooks_before_next(Weight weight) const;
   /// Something has to pass before the first step: a hook, or a check that is asked all the time.
-  bool asks_before_first_step(Weight weight) const { return !hooks_before_next(weight).empty() || !always().empty(); }
+  bool asks_before_first_step(const rollout::Rollout& begun, Weight weight) const {
+    return !hooks_before_next(begun, weight).empty() || !always(begun).empty();
+  }
   /// Those of the plan that are told of events, or of the end.
   std::vector<const check::CheckPolicy*> listeners(CheckRole role) const;
 
@@ -69,7 +69,12 @@ class RolloutControl {
 
  private:
   rollout::Evidence evidence(const Look& look) const;
-  std::vector<std::string> always() const;
+  /// Checks that are asked all the time, in the order of the plan.
+  std::vector<std::string> always(const rollout::Rollout& of) const;
+  /// What is asked now: those, and the step's own.
+  std::vector<std::string> asked_now() const;
+  /// Hooks that have to confirm the step after the present one, given what is in force.
+  std::vector<std::string> hooks_before_next(const rollout::Rollout& of, Weight weight) const;
 
   const std::optional<rollout::Plan>& file_plan_;
   CheckBoard board_;

@@ -1,12 +1,11 @@
 #include "notify/message.h"
 
-#include <array>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
-#include <cstdio>
-#include <ctime>
 #include <utility>
+
+#include "base/utc_text.h"
 
 namespace tidegate::notify {
 
@@ -47,17 +46,6 @@ void add_field(json::array& fields, std::string_view title, const std::string& v
 
 }  // namespace
 
-std::string utc(std::int64_t at_ms) {
-  const std::int64_t rest = (at_ms % 1000 + 1000) % 1000;
-  const std::time_t seconds = static_cast<std::time_t>((at_ms - rest) / 1000);
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  std::array<char, 64> text{};
-  const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
-  std::snprintf(text.data() + length, text.size() - length, ".%03dZ", static_cast<int>(rest));
-  return text.data();
-}
-
 std::string escape_slack(std::string_view text) {
   std::string out;
   out.reserve(text.size());
@@ -79,7 +67,7 @@ std::string json_body(const Message& message) {
   out["sentence"] = message.sentence;
   out["actor"] = message.actor;
   out["epoch"] = message.epoch;
-  out["at"] = utc(message.at_ms);
+  out["at"] = utc_text(message.at_ms);
   out["from"] = message.from;
   out["to"] = message.to;
   return json::serialize(out);

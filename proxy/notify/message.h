@@ -26,8 +26,6 @@ std::string json_body(const Message& message);
 std::string slack_body(const Message& message);
 std::string body(const Message& message, Format format);
 
-/// RFC 3339 in UTC with milliseconds: "2026-11-24T17:27:46.250Z"
-std::string utc(std::int64_t at_ms);
 /// Slack's three: & < > (https://api.slack.com/reference/surfaces/formatting#escaping)
 std::string escape_slack(std::string_view text);
 

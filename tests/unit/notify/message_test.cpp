@@ -1,5 +1,7 @@
 #include "notify/message.h"
 
+#include "base/utc_text.h"
+
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
@@ -60,9 +62,9 @@ TEST(NotifyMessage, EscapesSlacksThreeCharactersOnly) {
 }
 
 TEST(NotifyMessage, TimesAreUtcWithMilliseconds) {
-  EXPECT_EQ(utc(0), "1970-01-01T00:00:00.000Z");
-  EXPECT_EQ(utc(951'782'400'007), "2000-02-29T00:00:00.007Z");
-  EXPECT_EQ(utc(-1), "1969-12-31T23:59:59.999Z");
+  EXPECT_EQ(utc_text(0), "1970-01-01T00:00:00.000Z");
+  EXPECT_EQ(utc_text(951'782'400'007), "2000-02-29T00:00:00.007Z");
+  EXPECT_EQ(utc_text(-1), "1969-12-31T23:59:59.999Z");
 }
 
 }  // namespace
