@@ -18,7 +18,7 @@
 #include "base/task.h"
 #include "http/h1_body.h"
 #include "mirror/copy.h"
-#include "net/stream.h"
+#include "net/byte_stream.h"
 
 namespace tidegate::forward {
 
@@ -34,14 +34,14 @@ enum class PumpEnd : std::uint8_t {
 };
 
 struct Pump {
-  Pump(net::Stream& source_stream, Buffer& source_bytes, http::BodyDecoder& source_decoder, net::Stream& sink_stream,
+  Pump(net::ByteStream& source_stream, Buffer& source_bytes, http::BodyDecoder& source_decoder, net::ByteStream& sink_stream,
        Buffer& head)
       : source(source_stream), received(source_bytes), decoder(source_decoder), sink(sink_stream), staged(head) {}
 
-  net::Stream& source;
+  net::ByteStream& source;
   Buffer& received;            ///< what was read from the source and not yet decoded
   http::BodyDecoder& decoder;
-  net::Stream& sink;
+  net::ByteStream& sink;
   Buffer& staged;              ///< holds the encoded head at first; later framing and small pieces
   bool chunked = false;        ///< how the body is framed for the sink
   Duration source_timeout{0};

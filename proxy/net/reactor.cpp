@@ -93,6 +93,7 @@ void Reactor::turn() {
     inbox_.poll();
   }
   timers_.advance(now_);
+  while (TurnEnd* what = turn_ends_.pop_front()) what->on_turn_end();
   if (!retired_.empty()) {
     std::vector<std::unique_ptr<Retirable>> ended;
     ended.swap(retired_);

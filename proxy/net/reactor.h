@@ -19,6 +19,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/intrusive_list.h"
 #include "net/splice_pipe.h"
 #include "net/timer_wheel.h"
 
@@ -34,6 +35,16 @@ class EventHandler {
 
  protected:
   ~EventHandler() = default;
+};
+
+/// Something to be done once at the end of a turn, when all that the turn brought has been seen: one send instead of many.
+struct TurnEndTag {};
+class TurnEnd : public Link<TurnEndTag> {
+ public:
+  virtual void on_turn_end() = 0;
+
+ protected:
+  ~TurnEnd() = default;
 };
 
 /// Something that the reactor destroys at the end of a turn.
@@ -66,6 +77,10 @@ class Reactor {
   void remove(int descriptor) noexcept;
 
   void retire(std::unique_ptr<Retirable> object) { retired_.push_back(std::move(object)); }
+  /// Calls it once at the end of this turn; asked for again, still once. It may be destroyed before.
+  void at_turn_end(TurnEnd& what) noexcept {
+    if (!what.linked()) turn_ends_.push_back(what);
+  }
   void arm(Timer& timer, Duration after) noexcept { timers_.arm(timer, now_, after); }
 
   /// The time at the last wake-up: good to a few milliseconds, free of charge.
@@ -80,6 +95,7 @@ class Reactor {
   BlockPool blocks_;
   TimerWheel timers_;
   boost::asio::io_context inbox_{1};
+  List<TurnEnd, TurnEndTag> turn_ends_;
   std::vector<std::unique_ptr<Retirable>> retired_;
   TimePoint now_;
   PipePool pipes_{*this};

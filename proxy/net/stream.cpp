@@ -27,7 +27,7 @@ ssize_t send_parts(int descriptor, iovec* parts, std::size_t count) noexcept {
 }  // namespace
 
 Stream::Stream(Reactor& reactor) noexcept
-    : reactor_(reactor), read_timer_(&Stream::read_expired, this), send_timer_(&Stream::send_expired, this) {}
+    : ByteStream(reactor), read_timer_(&Stream::read_expired, this), send_timer_(&Stream::send_expired, this) {}
 
 bool Stream::adopt(int descriptor) noexcept {
   descriptor_ = descriptor;
@@ -101,7 +101,7 @@ void Stream::read_expired(void* self) {
 
 // --- send
 
-Stream::SendOp::SendOp(Stream& on, std::span<const iovec> from, Duration limit) noexcept
+ByteStream::SendOp::SendOp(ByteStream& on, std::span<const iovec> from, Duration limit) noexcept
     : stream(on), count(std::min(from.size(), kSendParts)), timeout(limit) {
   std::copy_n(from.begin(), count, parts.begin());
 }
