@@ -48,7 +48,12 @@ void Session::abort() {
   stream_.cancel();
 }
 
+/// Everything that comes before the first request. @return false when the connection is not to be served.
+Task<bool> Session::establish() { co_return true; }
+
 Task<> Session::serve() {
+  const bool established = co_await establish();
+  if (!established) co_return;
   for (;;) {
     const Received received = co_await receive_head();
     if (received == Received::Ended) break;

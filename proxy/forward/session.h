@@ -49,6 +49,7 @@ class Session final : public net::Retirable, public Link<> {
 
  private:
   enum class Received : std::uint8_t { Head, Refused, Ended };
+  Task<bool> establish();
   Task<> serve();
   Task<Received> receive_head();
   Task<> linger();

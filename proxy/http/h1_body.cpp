@@ -18,7 +18,8 @@ void BodyDecoder::start(Framing framing, std::uint64_t length) noexcept {
       remaining_ = length;
       state_ = length > 0 ? State::Length : State::Done;
       break;
-    case Framing::UntilClose: state_ = State::UntilClose; break;
+    case Framing::UntilClose:
+    case Framing::Frames: state_ = State::UntilClose; break;
     case Framing::Chunked:
       state_ = State::Size;
       size_digits_ = 0;

@@ -32,7 +32,7 @@ class BodyDecoder {
   void start(Framing framing, std::uint64_t length) noexcept;
   /// Takes the next step over `bytes`, which continue where the last step's `consumed` ended.
   BodyStep next(std::string_view bytes);
-  /// The connection ended. @return true when that completes the body (until-close only).
+  /// The connection, or the stream, ended. @return true when that completes the body (until-close and frames only).
   bool end_of_stream() noexcept;
 
   bool done() const noexcept { return state_ == State::Done; }

@@ -172,7 +172,8 @@ Refusal RequestHeadDecoder::finish(std::string_view bytes, RequestHead& head) no
   head.method_token = bytes.substr(method_at_, method_size_);
   head.method = method_of(head.method_token);
   head.target = bytes.substr(target_at_, target_size_);
-  head.authority = {};
+  head.authority = head.scheme = head.protocol = {};
+  head.major_version = 1;
   head.minor_version = minor_version_;
   head.expects_continue = false;
   if (const Refusal refusal = resolve_framing(head)) return refusal;
@@ -249,6 +250,7 @@ Refusal ResponseHeadDecoder::finish(std::string_view bytes, ResponseHead& head) 
   head.fields.set_base(bytes.data());
   head.status = status_;
   head.reason = bytes.substr(reason_at_, reason_size_);
+  head.major_version = 1;
   head.minor_version = minor_version_;
   if (const Refusal refusal = resolve_framing(head, request_method_)) return refusal;
   head.keep_alive = is_persistent(head.fields, head.minor_version) && head.framing != Framing::UntilClose;

@@ -24,16 +24,19 @@ constexpr bool is_idempotent(Method method) noexcept {
   return is_safe(method) || method == Method::Put || method == Method::Delete;
 }
 
-/// How the end of a body is told (RFC 9112 §6.3).
-enum class Framing : std::uint8_t { None, Length, Chunked, UntilClose };
+/// How the end of a body is told (RFC 9112 §6.3; Frames: by the end of its stream, RFC 9113 §8.1).
+enum class Framing : std::uint8_t { None, Length, Chunked, UntilClose, Frames };
 
 struct RequestHead {
   std::string_view method_token;
   std::string_view target;     ///< as it came, without the scheme and authority of an absolute-form
   std::string_view authority;  ///< of the absolute-form, else of Host; empty for HTTP/1.0 without Host
+  std::string_view scheme;     ///< where the message says it: absolute-form, HTTP/2; else empty
+  std::string_view protocol;   ///< of an extended CONNECT (RFC 8441); else empty
   Method method = Method::Other;
   Framing framing = Framing::None;
   std::uint64_t content_length = 0;
+  std::uint8_t major_version = 1;
   std::uint8_t minor_version = 1;
   bool keep_alive = true;
   bool expects_continue = false;
@@ -48,6 +51,7 @@ struct ResponseHead {
   std::string_view reason;
   Framing framing = Framing::None;
   std::uint64_t content_length = 0;
+  std::uint8_t major_version = 1;
   std::uint8_t minor_version = 1;
   bool keep_alive = true;
   bool has_content_length = false;  ///< also where the framing is None: HEAD and 304 keep it
@@ -57,6 +61,11 @@ struct ResponseHead {
 /// 1xx, 204 and 304 have no body, and no answer to HEAD has (RFC 9110 §6.4.1).
 constexpr bool has_no_body(Method request, std::uint16_t status) noexcept {
   return request == Method::Head || status < 200 || status == 204 || status == 304;
+}
+
+/// The sender has to frame the body itself when it goes over HTTP/1.1: its length is not known.
+constexpr bool needs_chunks(Framing framing, bool has_content_length) noexcept {
+  return framing == Framing::Chunked || framing == Framing::UntilClose || (framing == Framing::Frames && !has_content_length);
 }
 
 /// The reason phrase that Tidegate writes for a status of its own.

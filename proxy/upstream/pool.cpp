@@ -155,7 +155,7 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse) {
   events_.on_connect();
   out.endpoint = endpoint_text(*connection);
   acquisition.connecting_ = connection.get();
-  const net::IoStatus status = co_await connection->stream.connect(target->address, policy_.timeouts.connect);
+  const net::IoStatus status = co_await establish(*connection, *target);
   acquisition.connecting_ = nullptr;
   if (status == net::IoStatus::Ok) {
     out.lease = lend(*connection.release());
@@ -168,6 +168,11 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse) {
   --total_;
   wake_next();
   co_return std::move(out);
+}
+
+/// Everything that comes before the first request, within `timeouts.connect` each.
+Task<net::IoStatus> Pool::establish(Connection& connection, const Target& target) {
+  co_return co_await connection.stream.connect(target.address, policy_.timeouts.connect);
 }
 
 void Pool::release(Connection& connection, bool reusable) {

@@ -136,6 +136,7 @@ class Pool {
   };
 
   Target* next_target();
+  Task<net::IoStatus> establish(Connection& connection, const Target& target);
   Lease lend(Connection& connection);
   void release(Connection& connection, bool reusable);
   void close(Connection& connection);

@@ -15,6 +15,7 @@ inline std::string describe(Framing framing, std::uint64_t length) {
     case Framing::Length: return "length:" + std::to_string(length);
     case Framing::Chunked: return "chunked";
     case Framing::UntilClose: return "until-close";
+    case Framing::Frames: return "frames";
   }
   return "?";
 }
