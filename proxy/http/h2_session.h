@@ -86,6 +86,8 @@ class H2Events {
 
 class H2Session {
  public:
+  class Impl;  ///< h2_impl.h
+
   /// @param blocks for the bytes of heads.
   H2Session(H2Role role, const H2Limits& limits, H2Events& events, BlockPool& blocks, TimePoint now);
   H2Session(const H2Session&) = delete;
@@ -140,7 +142,6 @@ class H2Session {
   std::uint32_t open_streams() const noexcept;
 
  private:
-  class Impl;
   std::unique_ptr<Impl> impl_;
 };
 
