@@ -31,10 +31,12 @@ std::string address_text(const config::SocketAddress& address) { return authorit
 json::object listener(const config::Listener& from) {
   const forward::SessionPolicy& session = from.session;
   json::object out{{"name", from.name}, {"address", address_text(from.address)}};
+  out["h2c"] = session.h2c;
   out["limits"] = json::object{{"header_bytes", session.head.bytes},
                                {"headers", session.head.fields},
                                {"uri_bytes", session.head.uri_bytes},
                                {"body_bytes", session.body_bytes},
+                               {"h2_streams", session.streams},
                                {"connections", from.connections}};
   out["timeouts"] = json::object{{"header", duration_text(session.header_timeout)},
                                  {"idle", duration_text(session.idle_timeout)},

@@ -17,6 +17,8 @@ constexpr std::array kLimitFields{
                     [](In v, Listener& out) { read_size(v, out.session.head.uri_bytes, {"64B", "1MiB"}); }},
     Field<Listener>{"body_bytes",
                     [](In v, Listener& out) { read_size(v, out.session.body_bytes, {"0", "1024GiB"}); }},
+    Field<Listener>{"h2_streams",
+                    [](In v, Listener& out) { read_integer(v, out.session.streams, {"1", "10000"}); }},
     Field<Listener>{"connections",
                     [](In v, Listener& out) { read_integer(v, out.connections, {"1", "1000000"}); }},
 };
@@ -44,6 +46,7 @@ constexpr Section<Listener> kTimeouts{"listeners[].timeouts", kTimeoutFields};
 constexpr std::array kFields{
     Field<Listener>{"name", [](In v, Listener& out) { read_name(v, out.name); }},
     Field<Listener>{"address", [](In v, Listener& out) { read_socket_address(v, out.address); }, true},
+    Field<Listener>{"h2c", [](In v, Listener& out) { read_bool(v, out.session.h2c); }},
     Field<Listener>{"limits", read_limits},
     Field<Listener>{"timeouts", [](In v, Listener& out) { read_section(v, kTimeouts, out); }},
 };

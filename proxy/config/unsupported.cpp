@@ -15,7 +15,6 @@ constexpr std::array kKeys{
     Key{"", "tracing"},
     Key{"listeners[]", "tls"},
     Key{"listeners[]", "proxy_protocol"},
-    Key{"listeners[].limits", "h2_streams"},
     Key{"listeners[].timeouts", "tls_handshake"},
     Key{"clusters.NAME", "tls"},
     Key{"clusters.NAME", "health"},
@@ -43,8 +42,6 @@ struct Word {
 };
 
 constexpr std::array kWords{
-    Word{".protocol", "http2"},
-    Word{".protocol", "auto"},
     Word{".gate.errors[]", "grpc:*"},
     Word{"state.store", "etcd"},
 };

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -30,12 +31,19 @@ struct ClusterTimeouts {
   Duration idle = std::chrono::seconds(60);     ///< no progress of a body in either direction
 };
 
+/// What is spoken on connections to a cluster. Auto: what TLS agrees on (ALPN), and HTTP/1.1 without TLS.
+enum class Protocol : std::uint8_t { Http1, Http2, Auto };
+
 struct ClusterPolicy {
   std::string name;
   std::vector<EndpointAddress> endpoints;
+  Protocol protocol = Protocol::Http1;
   std::optional<std::string> host;              ///< a literal Host to send; empty = preserve the client's
   PoolPolicy pool;
   ClusterTimeouts timeouts;
+
+  /// Of the requests that go there.
+  std::string_view scheme() const noexcept { return "http"; }
 };
 
 }  // namespace tidegate::upstream
