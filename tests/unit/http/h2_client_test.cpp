@@ -100,6 +100,10 @@ TEST(H2Client, IsToldWhatTheUpstreamDidNotTouch) {  // T10
   EXPECT_EQ(to_client(goaway(3, 0)), "goaway\n| \n");
 }
 
+TEST(H2Client, IsNotToldOfAnOrderlyEndOfAResponseThatWasRefused) {
+  EXPECT_EQ(to_client(headers(1, {{":status", "99"}}, kEndHeaders | kEnd) + rst(1, 0)), "closed 1: CANCEL by peer\n| RST(1 PROTOCOL_ERROR)\n");
+}
+
 TEST(H2Client, ThatResetsItselfIsNotToldOfARefusal) {
   auto ear = client();
   ear->session.reset(1, H2Error::RefusedStream);

@@ -38,10 +38,11 @@ class Ear final : public H2Events {
   }
   /// Everything that there is to send.
   std::string produce(std::size_t most = 1 << 20) {
-    Buffer out(pool());
-    out.reserve(most + 20'000);
-    session.produce(out, most);
-    return std::string(out.view());
+    out_.reserve(100'000);
+    session.produce(out_, most);
+    std::string bytes(out_.view());
+    out_.clear();
+    return bytes;
   }
   std::string sent(bool all = false) { return told_to_peer(produce(), all); }
   /// The events since the last time.
@@ -157,6 +158,7 @@ class Ear final : public H2Events {
   }
 
   std::string log_;
+  Buffer out_{pool()};
 };
 
 /// What a fresh session makes of the bytes: what it tells its owner, then " | " and what it tells the peer.
