@@ -31,6 +31,7 @@ struct H2Stream : Link<> {
   bool peer_ended = false;
   bool we_ended = false;
   bool reset_by_owner = false;     // or for its sake: not for an error of the peer
+  bool failed = false;             // a reset for an error of the peer is to be sent
   bool reset_by_peer = false;
   bool reset_sent = false;
   bool final_head = false;         // client: no longer 1xx

@@ -267,7 +267,7 @@ void Impl::closed(std::int32_t id, std::uint32_t code) {
   if (stream->told) {
     --open;
     const bool by_peer = stream->reset_by_peer || by_goaway;
-    const bool answered = role == H2Role::Server ? stream->we_ended : stream->peer_ended;
+    const bool answered = !stream->failed && (role == H2Role::Server ? stream->we_ended : stream->peer_ended);
     auto told = static_cast<H2Error>(code);
     if (stream->reset_by_peer && told == H2Error::NoError && !answered) told = H2Error::Cancel;
     events.on_closed(id, told, by_peer, role == H2Role::Client && by_peer && told == H2Error::RefusedStream);

@@ -44,7 +44,7 @@ H2Stream* H2Session::Impl::add_stream(std::int32_t id) {
 void H2Session::Impl::reset(std::int32_t id, H2Error code, bool for_owner) {
   if (H2Stream* const stream = for_owner ? usable(id) : find(id)) {
     stream->quiet = true;
-    stream->reset_by_owner = for_owner;
+    (for_owner ? stream->reset_by_owner : stream->failed) = true;
   } else if (for_owner) {
     return;
   }
