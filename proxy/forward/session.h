@@ -16,7 +16,9 @@
 #include "http/h1_head.h"
 #include "net/listener.h"
 #include "net/reactor.h"
+#include "net/proxy_receive.h"
 #include "net/stream.h"
+#include "upstream/client.h"
 
 namespace tidegate::forward {
 
@@ -46,10 +48,14 @@ class Session final : public net::Retirable, public Link<> {
     return peer_with_port_;
   }
   bool peer_trusted() const noexcept { return peer_trusted_; }
+  /// For clusters that are told who the client is. Made when it is first asked for: few sessions need it.
+  upstream::Client& client();
 
  private:
   enum class Received : std::uint8_t { Head, Refused, Ended };
   Task<bool> establish();
+  Task<bool> take_proxy_header();
+  void refuse(net::ProxyRefusal why, std::string_view reason = {});
   Task<> serve();
   Task<Received> receive_head();
   Task<> linger();
@@ -62,11 +68,12 @@ class Session final : public net::Retirable, public Link<> {
   Buffer received_;
   http::RequestHeadDecoder decoder_;
   std::unique_ptr<Exchange> exchange_;
-  const net::Address peer_address_;
+  std::unique_ptr<upstream::Client> client_;
+  net::Address peer_address_;
   std::string peer_;
   std::string peer_with_port_;
   bool peer_trusted_ = false;
-  bool waiting_ = false;  // for the first byte of a request
+  bool waiting_ = false;  // for the first byte of a request, or for what comes before it
   Task<> root_;
 };
 

@@ -9,15 +9,17 @@
 #include "base/intrusive_list.h"
 #include "net/reactor.h"
 #include "net/stream.h"
+#include "upstream/client.h"
 
 namespace tidegate::upstream {
 
-class Pool;
-
 class Connection final : public net::Retirable, public Link<> {
  public:
-  Connection(net::Reactor& reactor, Pool& pool, std::size_t target)
-      : stream(reactor), received(reactor.blocks()), pool_(pool), target_(target), idle_timer_(&Connection::leave_pool, this) {}
+  /// @param client whose connection it is; nullptr: nobody's in particular.
+  Connection(net::Reactor& reactor, Pool& pool, std::size_t target, Client* client)
+      : stream(reactor), received(reactor.blocks()), pool_(pool), target_(target), client_(client), idle_timer_(&Connection::leave_pool, this) {
+    of_client_.connection = this;
+  }
 
   net::Stream stream;
   Buffer received;
@@ -28,12 +30,15 @@ class Connection final : public net::Retirable, public Link<> {
   bool is_reused() const noexcept { return exchanges_ > 1; }
 
  private:
+  friend class Client;
   friend class Pool;
   /// Idle for too long, or it spoke or ended unasked.
   static void leave_pool(void* self);
 
   Pool& pool_;
   const std::size_t target_;
+  Client* const client_;
+  Client::Place of_client_;
   std::uint32_t exchanges_ = 0;
   net::Timer idle_timer_;
 };

@@ -5,16 +5,23 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
+#include "net/proxy_protocol.h"
 
 namespace tidegate::upstream {
 
 struct EndpointAddress {
-  std::string host;  ///< IPv4, IPv6 (without brackets) or a name
+  std::string host;  ///< IPv4, IPv6 (without brackets), a name, or a unix-domain socket: "unix:/run/app.sock"
   std::uint16_t port = 0;
   std::string text;  ///< as written, for logs and metrics: "old-lb.example.com:443"
+
+  /// The Host for a request that has none (HTTP/1.0): a path is no authority (RFC 9110 §7.2).
+  std::string_view authority() const noexcept {
+    return host.starts_with(net::kUnixPrefix) ? std::string_view("localhost") : std::string_view(text);
+  }
 };
 
 struct PoolPolicy {
@@ -36,6 +43,7 @@ struct ClusterPolicy {
   std::optional<std::string> host;              ///< a literal Host to send; empty = preserve the client's
   PoolPolicy pool;
   ClusterTimeouts timeouts;
+  std::optional<net::ProxyVersion> proxy_protocol;  ///< sent first on each connection; empty = off
 };
 
 }  // namespace tidegate::upstream

@@ -38,6 +38,10 @@ void Connection::leave_pool(void* self) {
   connection->pool_.remove_idle(*connection);
 }
 
+void Client::end() {
+  while (Place* place = idle_.front()) place->connection->pool_.remove_idle(*place->connection);
+}
+
 // --- Pool
 
 Pool::Pool(net::Reactor& reactor, const ClusterPolicy& policy, PoolShare share, PoolEvents& events)
@@ -45,9 +49,11 @@ Pool::Pool(net::Reactor& reactor, const ClusterPolicy& policy, PoolShare share, 
 
 Pool::~Pool() { close_idle(); }
 
-const std::string& Pool::endpoint_text(const Connection& connection) const noexcept {
-  return policy_.endpoints[targets_[connection.target()]->endpoint].text;
+const EndpointAddress& Pool::endpoint(const Connection& connection) const noexcept {
+  return policy_.endpoints[targets_[connection.target()]->endpoint];
 }
+
+const std::string& Pool::endpoint_text(const Connection& connection) const noexcept { return endpoint(connection).text; }
 
 void Pool::set_addresses(std::size_t endpoint, const std::vector<net::Address>& addresses) {
   for (auto& target : targets_) {
@@ -88,8 +94,32 @@ Lease Pool::lend(Connection& connection) {
   return Lease(*this, connection);
 }
 
-Lease Pool::take_idle(Reuse reuse) {
+/// Out of the idle ones.
+Lease Pool::take(Connection& connection) {
+  connection.unlink();
+  connection.of_client_.unlink();
+  connection.idle_timer_.disarm();
+  connection.stream.on_unexpected(nullptr, nullptr);
+  --idle_;
+  events_.on_connections(0, -1);
+  return lend(connection);
+}
+
+/// A client has few, of every cluster together.
+Lease Pool::take_idle_of(Client& client, Reuse reuse) {
+  Connection* found = nullptr;
+  client.idle_.for_each([&](Client::Place& place) {
+    if (&place.connection->pool_ == this && found == nullptr) found = place.connection;
+  });
+  if (found == nullptr) return {};
+  if (reuse != Reuse::Certain || found->stream.is_silent()) return take(*found);
+  remove_idle(*found);
+  return take_idle_of(client, reuse);
+}
+
+Lease Pool::take_idle(Reuse reuse, Client* client) {
   if (idle_ == 0 || reuse == Reuse::Never) return {};
+  if (client != nullptr && policy_.proxy_protocol) return take_idle_of(*client, reuse);
   for (std::size_t tried = 0; tried < targets_.size(); ++tried) {
     Target* target = next_target();
     if (target == nullptr) return {};
@@ -98,22 +128,17 @@ Lease Pool::take_idle(Reuse reuse) {
         remove_idle(*connection);
         continue;
       }
-      connection->unlink();
-      connection->idle_timer_.disarm();
-      connection->stream.on_unexpected(nullptr, nullptr);
-      --idle_;
-      events_.on_connections(0, -1);
-      return lend(*connection);
+      return take(*connection);
     }
   }
   return {};
 }
 
-Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse) {
+Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* client) {
   acquisition.canceled_ = false;
   Acquired out;
   for (;;) {
-    out.lease = take_idle(reuse);
+    out.lease = take_idle(reuse, client);
     if (out.lease) {
       acquisition.dispatch();
       co_return std::move(out);
@@ -150,7 +175,7 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse) {
   }
   std::size_t at = 0;
   while (targets_[at].get() != target) ++at;
-  auto connection = std::make_unique<Connection>(reactor_, *this, at);
+  auto connection = std::make_unique<Connection>(reactor_, *this, at, policy_.proxy_protocol ? client : nullptr);
   ++total_;
   events_.on_connect();
   out.endpoint = endpoint_text(*connection);
@@ -172,7 +197,14 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse) {
 
 /// Everything that comes before the first request, within `timeouts.connect` each.
 Task<net::IoStatus> Pool::establish(Connection& connection, const Target& target) {
-  co_return co_await connection.stream.connect(target.address, policy_.timeouts.connect);
+  const net::IoStatus connected = co_await connection.stream.connect(target.address, policy_.timeouts.connect);
+  if (connected != net::IoStatus::Ok || !policy_.proxy_protocol) co_return connected;
+  const Client* const client = connection.client_;
+  const std::string header =
+      net::encode_proxy_header(*policy_.proxy_protocol, client != nullptr ? &client->ends() : nullptr);
+  const iovec part{const_cast<char*>(header.data()), header.size()};
+  const net::IoResult sent = co_await connection.stream.send({&part, 1}, policy_.timeouts.connect);
+  co_return sent.status;
 }
 
 void Pool::release(Connection& connection, bool reusable) {
@@ -186,6 +218,7 @@ void Pool::release(Connection& connection, bool reusable) {
   }
   connection.received.release();
   target.idle.push_front(connection);
+  if (connection.client_ != nullptr) connection.client_->idle_.push_front(connection.of_client_);
   ++idle_;
   events_.on_connections(0, 1);
   connection.stream.on_hangup(nullptr, nullptr);
@@ -196,6 +229,7 @@ void Pool::release(Connection& connection, bool reusable) {
 
 void Pool::close(Connection& connection) {
   connection.unlink();
+  connection.of_client_.unlink();
   connection.stream.close();
   connection.received.release();
   connection.idle_timer_.disarm();
