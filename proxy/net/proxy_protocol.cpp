@@ -130,6 +130,7 @@ Address make_in6(const char* address, unsigned port) noexcept {
 
 /// A path ends at its first NUL, an abstract name (it begins with one) before the NULs that fill it up.
 Address make_un(std::string_view field) noexcept {
+  field = field.substr(0, kUnixNameBytes);
   const bool abstract = field[0] == '\0';
   const std::size_t last = field.find_last_not_of('\0');
   const std::size_t size = !abstract ? std::min(field.find('\0'), field.size())

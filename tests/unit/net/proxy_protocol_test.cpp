@@ -40,6 +40,7 @@ std::vector<Sample> good_ones() {
       {v2(0x21, 0x21, kSix), "2 client [2001:db8::1]:4000 [2001:db8::2]:80"},
       {v2(0x21, 0x31, unix_block), "2 client unix:/run/client unix:/run/server"},
       {v2(0x21, 0x31, path_field("") + path_field(std::string_view("\0name", 5))), "2 client unix: unix:@name"},
+      {v2(0x21, 0x31, path_field("/a") + std::string("\0b", 2) + std::string(105, '\0') + "c"), "2 client unix:/a unix:@b"},
       {v2(0x21, 0x31, std::string(216, 'x')), "2 client unix:" + std::string(107, 'x') + " unix:" + std::string(107, 'x')},
       {v2(0x21, 0x11, std::string(kFour) + tlv(0x01, "h2") + tlv(0x04, "") + tlv(0xE0, "ours")),
        "2 client 192.0.2.1:56324 198.51.100.7:443"},
