@@ -48,10 +48,12 @@ json::object listener(const config::Listener& from) {
   json::object out{{"name", from.name}, {"address", address_text(from.address)}};
   if (config::is_unix(from.address.host)) out["mode"] = mode_text(from.mode);
   out["proxy_protocol"] = session.proxy_protocol ? "accept" : "off";
+  out["h2c"] = session.h2c;
   out["limits"] = json::object{{"header_bytes", session.head.bytes},
                                {"headers", session.head.fields},
                                {"uri_bytes", session.head.uri_bytes},
                                {"body_bytes", session.body_bytes},
+                               {"h2_streams", session.streams},
                                {"connections", from.connections}};
   out["timeouts"] = json::object{{"header", duration_text(session.header_timeout)},
                                  {"idle", duration_text(session.idle_timeout)},

@@ -40,8 +40,15 @@ class List {
   bool empty() const noexcept { return head_.next == &head_; }
   T* front() noexcept { return empty() ? nullptr : element(head_.next); }
   T* back() noexcept { return empty() ? nullptr : element(head_.previous); }
-  void push_front(T& item) noexcept { insert(item, head_, *head_.next); }
-  void push_back(T& item) noexcept { insert(item, *head_.previous, head_); }
+  /// An element that is in the list already moves.
+  void push_front(T& item) noexcept {
+    static_cast<Link<Tag>&>(item).unlink();
+    insert(item, head_, *head_.next);
+  }
+  void push_back(T& item) noexcept {
+    static_cast<Link<Tag>&>(item).unlink();
+    insert(item, *head_.previous, head_);
+  }
   T* pop_front() noexcept {
     T* item = front();
     if (item != nullptr) static_cast<Link<Tag>*>(item)->unlink();
@@ -62,7 +69,6 @@ class List {
   static T* element(Link<Tag>* link) noexcept { return static_cast<T*>(link); }
   static void insert(T& item, Link<Tag>& before, Link<Tag>& after) noexcept {
     Link<Tag>& link = item;
-    link.unlink();
     link.previous = &before;
     link.next = &after;
     before.next = &link;

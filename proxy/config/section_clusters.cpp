@@ -25,11 +25,11 @@ void read_endpoints(const Value& value, ClusterPolicy& out) {
   });
 }
 
-/// One meaning today; the word is taken so that a file can say it.
-void read_protocol(const Value& value, ClusterPolicy&) {
-  constexpr std::array<Choice<bool>, 1> kProtocols{{{"http1", true}}};
-  bool http1 = true;
-  read_choice(value, http1, kProtocols);
+void read_protocol(const Value& value, ClusterPolicy& out) {
+  using upstream::Protocol;
+  constexpr std::array<Choice<Protocol>, 3> kProtocols{
+      {{"http1", Protocol::Http1}, {"http2", Protocol::Http2}, {"auto", Protocol::Auto}}};
+  read_choice(value, out.protocol, kProtocols);
 }
 
 void read_proxy_protocol(const Value& value, ClusterPolicy& out) {

@@ -17,6 +17,8 @@ constexpr std::array kLimitFields{
                     [](In v, Listener& out) { read_size(v, out.session.head.uri_bytes, {"64B", "1MiB"}); }},
     Field<Listener>{"body_bytes",
                     [](In v, Listener& out) { read_size(v, out.session.body_bytes, {"0", "1024GiB"}); }},
+    Field<Listener>{"h2_streams",
+                    [](In v, Listener& out) { read_integer(v, out.session.streams, {"1", "10000"}); }},
     Field<Listener>{"connections",
                     [](In v, Listener& out) { read_integer(v, out.connections, {"1", "1000000"}); }},
 };
@@ -65,6 +67,7 @@ constexpr std::array kFields{
     Field<Listener>{"address", [](In v, Listener& out) { read_listener_address(v, out.address); }, true},
     Field<Listener>{"mode", read_mode},
     Field<Listener>{"proxy_protocol", read_proxy_protocol},
+    Field<Listener>{"h2c", [](In v, Listener& out) { read_bool(v, out.session.h2c); }},
     Field<Listener>{"limits", read_limits},
     Field<Listener>{"timeouts", [](In v, Listener& out) { read_section(v, kTimeouts, out); }},
 };

@@ -14,7 +14,6 @@ struct Key {
 constexpr std::array kKeys{
     Key{"", "tracing"},
     Key{"listeners[]", "tls"},
-    Key{"listeners[].limits", "h2_streams"},
     Key{"listeners[].timeouts", "tls_handshake"},
     Key{"clusters.NAME", "tls"},
     Key{"clusters.NAME", "health"},
@@ -41,8 +40,6 @@ struct Word {
 };
 
 constexpr std::array kWords{
-    Word{".protocol", "http2"},
-    Word{".protocol", "auto"},
     Word{".gate.errors[]", "grpc:*"},
     Word{"state.store", "etcd"},
 };

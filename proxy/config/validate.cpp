@@ -30,6 +30,7 @@ class Validation {
     for (std::size_t i = 0; i < config_.routes.size(); ++i) check_route(i);
     check_shadowed_routes();
     check_unused_clusters();
+    check_announced_clusters();
   }
 
  private:
@@ -222,6 +223,15 @@ class Validation {
     }
     add_list(std::move(headers));
     return out;
+  }
+
+  /// One HTTP/2 connection carries the requests of many clients, a PROXY header names one.
+  void check_announced_clusters() {
+    for (const upstream::ClusterPolicy& cluster : config_.clusters) {
+      if (!cluster.proxy_protocol || cluster.protocol != upstream::Protocol::Http2) continue;
+      error({"clusters", cluster.name, "proxy_protocol"},
+            "a PROXY header names one client, and a connection of protocol http2 carries the requests of many; use http1");
+    }
   }
 
   void check_unused_clusters() {

@@ -22,6 +22,7 @@ class Batch {
   explicit Batch(Buffer& staged) : staged_(staged) {
     if (!staged_.empty()) parts_[count_++] = {staged_.data(), staged_.size()};
   }
+  void ensure() { staged_.ensure(); }
   bool has_room() const noexcept { return count_ + 3 <= parts_.size() && staged_.free_bytes() >= kFramingBytes; }
   bool empty() const noexcept { return count_ == 0; }
   /// Copies, and never moves what was staged before: has_room() was asked, or there is room for `bytes`.
@@ -72,7 +73,6 @@ struct Fill {
 /// Decodes what was received into the batch, until it is full or there is nothing more.
 Fill fill(Pump& pump, Batch& batch) {
   Fill out;
-  pump.staged.ensure();
   const std::string_view all = pump.received.view();
   for (;;) {
     if (!batch.has_room()) {
@@ -103,11 +103,12 @@ Fill fill(Pump& pump, Batch& batch) {
 
 /// The last chunk, with the trailers that may travel. has_room() holds: fill() stops before the batch is full.
 void end_chunks(Pump& pump, Batch& batch, Buffer& trailers) {
-  if (pump.decoder.trailers() == nullptr) {
+  const http::FieldList* const received = pump.trailers();
+  if (received == nullptr) {
     batch.stage(http::kLastChunk);
     return;
   }
-  http::encode_last_chunk(trailers, pump.decoder.trailers());
+  http::encode_last_chunk(trailers, received);
   batch.add(trailers.view());
 }
 
@@ -130,7 +131,7 @@ PumpEnd source_end(net::IoStatus status) noexcept {
 /// Nothing but the connections needs to see the rest of the body, and there is much of it. The bound on its length was
 /// held against the head.
 bool is_spliceable(const Pump& pump) noexcept {
-  return pump.decoder.plain_left() >= kSplicedFrom && !pump.chunked && pump.tee == nullptr;
+  return pump.decoder.plain_left() >= kSplicedFrom && !pump.chunked && pump.tee == nullptr && pump.sink_frames == nullptr;
 }
 
 /// Moves the rest of the body through a pipe, for as long as it comes in large pieces. @return how the pump ended, or
@@ -160,18 +161,42 @@ Task<std::optional<PumpEnd>> splice(Pump& pump) {
 
 }  // namespace
 
+namespace {
+
+/// To a sink that frames messages by itself, before the send of what is in the batch: the head once, and the end.
+/// @return whether there is something to be sent, be it only the end.
+bool hand_over(Pump& pump, bool ended, bool has_data) {
+  bool something = has_data;
+  if (!pump.begun) {
+    pump.begun = true;
+    pump.sink_frames->send_head(pump.staged, ended && !has_data && pump.trailers() == nullptr);
+    pump.staged.release();
+  }
+  if (ended) {
+    pump.sink_frames->finish(pump.trailers());
+    something = true;
+  }
+  return something;
+}
+
+}  // namespace
+
 Task<PumpEnd> run(Pump& pump) {
-  Batch batch(pump.staged);
+  Buffer pieces(pump.source.reactor().blocks(), BlockSize::Small);  // beside the head, where that is handed over apart
+  Batch batch(pump.sink_frames == nullptr ? pump.staged : pieces);
   bool ended = false;
   net::Expect expected = net::Expect::Little;
   while (!ended) {
+    batch.ensure();
     const Fill filled = fill(pump, batch);
     if (filled.result == Filled::Refused) co_return PumpEnd::SourceRefused;
     if (filled.result == Filled::TooLong) co_return PumpEnd::SourceTooLong;
     ended = filled.result == Filled::End;
     Buffer trailers(pump.source.reactor().blocks());
     if (ended && pump.chunked) end_chunks(pump, batch, trailers);
-    if (!batch.empty()) {
+    bool sends = !batch.empty();
+    if (pump.sink_frames != nullptr) sends = hand_over(pump, ended, sends);
+    if (sends) {
       pump.begun = true;
       const net::IoResult sent = co_await pump.sink.send(batch.parts(), pump.sink_timeout);
       if (sent.status != net::IoStatus::Ok) co_return sink_end(sent.status);

@@ -16,6 +16,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/task.h"
+#include "http/frames.h"
 #include "http/h1_body.h"
 #include "mirror/copy.h"
 #include "net/byte_stream.h"
@@ -43,7 +44,9 @@ struct Pump {
   http::BodyDecoder& decoder;
   net::ByteStream& sink;
   Buffer& staged;              ///< holds the encoded head at first; later framing and small pieces
-  bool chunked = false;        ///< how the body is framed for the sink
+  http::Frames* source_frames = nullptr;  ///< the source's connection frames messages by itself
+  http::Frames* sink_frames = nullptr;    ///< the sink's does: it is given the head and the end apart
+  bool chunked = false;        ///< how the body is framed for the sink, where that is the pump's business
   Duration source_timeout{0};
   Duration sink_timeout{0};
   std::uint64_t most_bytes = 0;  ///< 0 = no bound
@@ -51,6 +54,11 @@ struct Pump {
 
   std::uint64_t bytes = 0;     ///< of body data sent
   bool begun = false;          ///< at least a part of the head may have reached the sink
+
+  /// The source's trailers, once the body is complete; nullptr: none.
+  const http::FieldList* trailers() const noexcept {
+    return source_frames != nullptr ? source_frames->trailers() : decoder.trailers();
+  }
 };
 
 Task<PumpEnd> run(Pump& pump);

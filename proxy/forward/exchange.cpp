@@ -12,6 +12,10 @@
 
 namespace tidegate::forward {
 
+namespace {
+bool is_http10(const http::RequestHead& request) noexcept { return request.major_version == 1 && request.minor_version == 0; }
+}  // namespace
+
 Exchange::Exchange(Worker& worker)
     : worker_(worker),
       encoded_(worker.reactor.blocks(), BlockSize::Small),
@@ -22,8 +26,8 @@ Exchange::Exchange(Worker& worker)
 
 ClusterRuntime& Exchange::cluster() const noexcept { return *route_->clusters[side_]; }
 
-void Exchange::attach(Session& session) {
-  session_ = &session;
+void Exchange::attach(Downstream& client) {
+  client_ = &client;
   route_ = nullptr;
   split_ = {};
   has_side_ = false;
@@ -49,7 +53,7 @@ void Exchange::begin(std::size_t head_bytes) {
   head_bytes_ = head_bytes;
   request_body_.start(request_.framing, request_.content_length);
   if (request_.framing == http::Framing::None) return;
-  Buffer& received = session_->received();
+  Buffer& received = client_->received();
   const std::string_view rest = received.view().substr(head_bytes);
   if (!rest.empty()) body_.append(rest);
   received.drop_back(rest.size());
@@ -97,7 +101,7 @@ bool Exchange::find_route() {
   route_ = &worker_.routes[found->index];
   ++route_->in_flight;
   route_->counters->in_flight.add(1);
-  const std::uint64_t most = session_->policy().body_bytes;
+  const std::uint64_t most = client_->session().policy().body_bytes;
   if (most != 0 && request_.content_length > most) {
     status_ = 413;
     refusal_reason_ = "request body too long";
@@ -146,8 +150,8 @@ void Exchange::choose_side() {
 /// What the original and its copy carry alike.
 RequestContext Exchange::request_context() const {
   RequestContext context;
-  context.peer = session_->peer();
-  context.peer_trusted = session_->peer_trusted();
+  context.peer = client_->session().peer();
+  context.peer_trusted = client_->session().peer_trusted();
   context.request_id = request_id_;
   context.traceparent = new_traceparent_;
   const route::HeaderEdits& edits = route_->route->policy.request_headers;
@@ -165,7 +169,7 @@ void Exchange::consider_mirror() {
   context.host = host;
   context.is_mirror_copy = true;
   encode_request(copy_->head, request_, context);
-  copy_->open(request_.framing == http::Framing::Chunked);
+  copy_->open(http::needs_chunks(request_.framing, request_.has_content_length));
   mirrored_ = true;
 }
 
@@ -176,7 +180,7 @@ void Exchange::launch_mirror() {
 }
 
 void Exchange::watch_client() {
-  net::Stream& client = session_->stream();
+  net::ByteStream& client = client_->stream();
   client.on_hangup(&Exchange::client_hung_up, this);
   if (client.ended()) client_hung_up(this);
   if (request_.framing == http::Framing::None) start_route_clock();
@@ -193,7 +197,7 @@ void Exchange::start_route_clock() {
 void Exchange::client_hung_up(void* self) {
   auto* exchange = static_cast<Exchange*>(self);
   if (!exchange->client_has_left()) {
-    exchange->session_->stream().on_hangup(&Exchange::client_hung_up, self);  // a reset may follow
+    exchange->client_->stream().on_hangup(&Exchange::client_hung_up, self);  // a reset may follow
     return;
   }
   exchange->client_gone_ = true;
@@ -201,17 +205,16 @@ void Exchange::client_hung_up(void* self) {
 }
 
 bool Exchange::client_has_left() {
-  Session& session = *session_;
-  if (session.stream().broken()) return true;
+  if (client_->stream().broken()) return true;
   const bool has_body = request_.framing != http::Framing::None;
   if (has_body && !upload_complete()) return false;
-  const bool pipelined = has_body ? !body_.empty() : session.received().size() > head_bytes_;
-  return !pipelined && session.stream().at_end();
+  const bool pipelined = has_body ? !body_.empty() : client_->received().size() > head_bytes_;
+  return !pipelined && client_->stream().at_end();
 }
 
 void Exchange::route_expired(void* self) {
   auto* exchange = static_cast<Exchange*>(self);
-  net::Stream& client = exchange->session_->stream();
+  net::ByteStream& client = exchange->client_->stream();
   if (client.is_sending()) {  // it does not read its response: nobody's failure but its own
     exchange->client_gone_ = true;
     client.cancel();
@@ -255,11 +258,17 @@ Task<> Exchange::attempt() {
     upload_ = upload();
     upload_.start();
   } else {
-    const iovec part{encoded_.data(), encoded_.size()};
-    const net::IoResult sent = co_await lease_->stream.send({&part, 1}, cluster().pool.policy().timeouts.idle);
+    net::IoStatus sent = net::IoStatus::Ok;
+    if (http::Frames* const frames = lease_->frames) {
+      if (!frames->send_head(encoded_, true)) sent = net::IoStatus::Reset;
+    } else {
+      const iovec part{encoded_.data(), encoded_.size()};
+      const net::IoResult result = co_await lease_->stream.send({&part, 1}, cluster().pool.policy().timeouts.idle);
+      sent = result.status;
+    }
     encoded_.release();  // while the answer is awaited nothing but the request's own bytes is held
     launch_mirror();
-    if (sent.status != net::IoStatus::Ok) co_return settle_send(sent.status);
+    if (sent != net::IoStatus::Ok) co_return settle_send(sent);
   }
   co_await read_response_head();
 }
@@ -295,15 +304,15 @@ void Exchange::became_slow(void* self) {
 }
 
 /// Whom the cluster is told about, where it is told.
-upstream::Client* Exchange::client() {
-  return cluster().pool.policy().proxy_protocol ? &session_->client() : nullptr;
+upstream::Client* Exchange::announced() {
+  return cluster().pool.policy().proxy_protocol ? &client_->session().client() : nullptr;
 }
 
 /// The usual way to a connection: no waiting, no coroutine.
 bool Exchange::take_idle_connection() {
   upstream::Pool& pool = cluster().pool;
   if (reuse_ != upstream::Reuse::Never && !http::is_idempotent(request_.method)) reuse_ = upstream::Reuse::Certain;
-  lease_ = pool.take_idle(reuse_, client());
+  lease_ = pool.take_idle(reuse_, announced());
   if (!lease_) return false;
   dispatched(this);
   upstream_host_ = pool.endpoint_text(*lease_);
@@ -313,7 +322,7 @@ bool Exchange::take_idle_connection() {
 Task<bool> Exchange::connect() {
   upstream::Pool& pool = cluster().pool;
   acquisition_.on_dispatch(&Exchange::dispatched, this);
-  upstream::Acquired acquired = co_await pool.acquire(acquisition_, reuse_, client());
+  upstream::Acquired acquired = co_await pool.acquire(acquisition_, reuse_, announced());
   upstream_host_ = acquired.endpoint;
   if (acquired.failure != Failure::None) {
     fail(acquired.failure);
@@ -349,12 +358,14 @@ void Exchange::settle_send(net::IoStatus status) {
 /// Carries the request's body up, beside the reading of the response.
 Task<> Exchange::upload() {
   uploading_ = true;
-  upload_pump_.emplace(session_->stream(), body_, request_body_, lease_->stream, encoded_up_);
+  upload_pump_.emplace(client_->stream(), body_, request_body_, lease_->stream, encoded_up_);
   Pump& pump = *upload_pump_;
-  pump.chunked = request_.framing == http::Framing::Chunked;
-  pump.source_timeout = session_->policy().body_idle_timeout;
+  pump.source_frames = client_->frames();
+  pump.sink_frames = lease_->frames;
+  pump.chunked = pump.sink_frames == nullptr && http::needs_chunks(request_.framing, request_.has_content_length);
+  pump.source_timeout = client_->session().policy().body_idle_timeout;
   pump.sink_timeout = cluster().pool.policy().timeouts.idle;
-  pump.most_bytes = session_->policy().body_bytes;
+  pump.most_bytes = client_->session().policy().body_bytes;
   pump.tee = copy_;
   const PumpEnd end = co_await forward::run(pump);
   bytes_received_ = pump.bytes;
@@ -379,7 +390,7 @@ void Exchange::on_upload_end(PumpEnd end) {
         start_slow_clock();
       }
       if (lease_) lease_->stream.restart_read_timeout(cluster().pool.policy().timeouts.response_header);
-      if (session_->stream().ended()) client_hung_up(this);
+      if (client_->stream().ended()) client_hung_up(this);
       return;
     case PumpEnd::SinkEnded:  // the response may be on its way, or the reading finds the same
       if (!response_begun_ && failure_ == Failure::None) {
@@ -400,13 +411,12 @@ void Exchange::on_upload_end(PumpEnd end) {
 
 Task<> Exchange::read_response_head() {
   const upstream::ClusterTimeouts& timeouts = cluster().pool.policy().timeouts;
-  Buffer& received = lease_->received;
   response_decoder_.reset(request_.method);
   TimePoint deadline = worker_.reactor.now() + timeouts.response_header;
   int informational = 0;
   for (;;) {
-    if (!received.empty()) {
-      const http::HeadState state = response_decoder_.feed(received.view(), response_);
+    const http::HeadState state = lease_->take_head(response_decoder_, response_);
+    if (state != http::HeadState::NeedMore) {
       if (state == http::HeadState::Refused) {
         refusal_reason_ = response_decoder_.refusal().reason;
         co_return fail(Failure::Protocol);
@@ -419,7 +429,7 @@ Task<> Exchange::read_response_head() {
         }
         const bool relayed = co_await relay_informational();
         if (!relayed) co_return fail(Failure::Canceled);
-        received.consume(response_decoder_.consumed());
+        lease_->drop_head(response_decoder_);
         response_decoder_.reset(request_.method);
         continue;
       }
@@ -429,7 +439,7 @@ Task<> Exchange::read_response_head() {
       left = deadline - worker_.reactor.now();
       if (left <= Duration::zero()) left = net::TimerWheel::kTick;
     }
-    const net::IoResult read = co_await lease_->stream.read(received, left);
+    const net::IoResult read = co_await lease_->await_head(left);
     if (uploading_) deadline = worker_.reactor.now() + timeouts.response_header;
     switch (read.status) {
       case net::IoStatus::Ok: break;
@@ -450,19 +460,25 @@ Task<> Exchange::read_response_head() {
   if (is_error(route_->errors, response_.status)) count_failure(Failure::Status);
 }
 
-/// The peer had closed an idle connection just when the request was written: nobody's failure, and safe to do again
-/// (RFC 9112 §9.3.1, RFC 9110 §9.2.2).
+/// The peer had closed an idle connection just when the request was written, or says that it did nothing with it: nobody's
+/// failure, and safe to do again (RFC 9112 §9.3.1, RFC 9110 §9.2.2, RFC 9113 §8.7).
 bool Exchange::is_stale_connection() const {
-  return reuse_ != upstream::Reuse::Never && lease_->is_reused() && lease_->received.empty() &&
-         request_.framing == http::Framing::None && http::is_idempotent(request_.method);
+  if (reuse_ == upstream::Reuse::Never || request_.framing != http::Framing::None) return false;
+  if (lease_->frames != nullptr && lease_->frames->unprocessed()) return true;
+  return lease_->is_reused() && lease_->received.empty() && http::is_idempotent(request_.method);
 }
 
 Task<bool> Exchange::relay_informational() {
-  if (request_.minor_version == 0) co_return true;  // RFC 9110 §15.2: not to an HTTP/1.0 client
+  if (is_http10(request_)) co_return true;  // RFC 9110 §15.2: not to an HTTP/1.0 client
   encoded_.clear();
   encode_informational(encoded_, response_);
+  if (http::Frames* const frames = client_->frames()) {
+    client_gone_ = !frames->send_head(encoded_, false);
+    encoded_.release();
+    co_return !client_gone_;
+  }
   const iovec part{encoded_.data(), encoded_.size()};
-  const net::IoResult sent = co_await session_->stream().send({&part, 1}, session_->policy().body_idle_timeout);
+  const net::IoResult sent = co_await client_->stream().send({&part, 1}, client_->session().policy().body_idle_timeout);
   encoded_.release();
   if (sent.status == net::IoStatus::Ok) co_return true;
   client_gone_ = true;
@@ -537,21 +553,25 @@ bool Exchange::prepare_retry() {
 
 Task<> Exchange::deliver() {
   const bool no_body = http::has_no_body(request_.method, response_.status) || response_.framing == http::Framing::None;
-  const bool length_known = no_body || response_.framing == http::Framing::Length;
+  const bool length_known = no_body || !http::needs_chunks(response_.framing, response_.has_content_length);
   ResponseContext context;
-  context.client_is_http10 = request_.minor_version == 0;
-  context.chunked = !length_known && !context.client_is_http10;
-  context.close = !request_.keep_alive || !upload_complete() || worker_.draining() || (!length_known && !context.chunked);
+  if (client_->frames() == nullptr) {
+    context.client_is_http10 = is_http10(request_);
+    context.chunked = !length_known && !context.client_is_http10;
+    context.close = !request_.keep_alive || !upload_complete() || worker_.draining() || (!length_known && !context.chunked);
+  }
   encoded_.clear();
   encode_response(encoded_, response_, context);
   status_ = response_.status;
-  lease_->received.consume(response_decoder_.consumed());
-  response_body_.start(response_.framing, response_.content_length);
+  lease_->drop_head(response_decoder_);
+  response_body_.start(no_body ? http::Framing::None : response_.framing, response_.content_length);
 
-  Pump pump(lease_->stream, lease_->received, response_body_, session_->stream(), encoded_);
+  Pump pump(lease_->stream, lease_->received, response_body_, client_->stream(), encoded_);
+  pump.source_frames = lease_->frames;
+  pump.sink_frames = client_->frames();
   pump.chunked = context.chunked;
   pump.source_timeout = cluster().pool.policy().timeouts.idle;
-  pump.sink_timeout = session_->policy().body_idle_timeout;
+  pump.sink_timeout = client_->session().policy().body_idle_timeout;
   response_begun_ = true;
   const PumpEnd end = co_await forward::run(pump);
   response_begun_ = pump.begun;
@@ -580,7 +600,7 @@ void Exchange::settle_delivery(const Pump& pump, PumpEnd end) {
   // RFC 9112 §8: the client must see that the response is not whole. A chunked or counted body ends early; where the end
   // of the connection is the end of the body only a reset tells.
   truncated_ = pump.begun && !client_gone_;
-  must_reset_ = truncated_ && !pump.chunked && response_.framing != http::Framing::Length;
+  must_reset_ = truncated_ && !pump.chunked && http::needs_chunks(response_.framing, response_.has_content_length);
 }
 
 Task<> Exchange::answer_failure() {
@@ -598,11 +618,12 @@ Task<> Exchange::answer_failure() {
 Task<> Exchange::reply(std::uint16_t status, std::string_view text) {
   status_ = status;
   const bool whole = head_bytes_ != 0 && upload_complete();
-  const bool close = !whole || !request_.keep_alive || worker_.draining();
+  const bool framed = client_->frames() != nullptr;
+  const bool close = !framed && (!whole || !request_.keep_alive || worker_.draining());
   encoded_.clear();
-  encode_local_reply(encoded_, status, text, close, head_bytes_ != 0 && request_.method == http::Method::Head);
-  const iovec part{encoded_.data(), encoded_.size()};
-  const net::IoResult sent = co_await session_->stream().send({&part, 1}, session_->policy().body_idle_timeout);
+  encode_local_reply(encoded_, status, text, close);
+  const bool no_body = head_bytes_ != 0 && request_.method == http::Method::Head;
+  const net::IoResult sent = co_await send_reply(no_body ? std::string_view() : text);
   if (sent.status == net::IoStatus::Ok) {
     bytes_sent_ = text.size() + 1;
     survives_ = !close;
@@ -612,11 +633,30 @@ Task<> Exchange::reply(std::uint16_t status, std::string_view text) {
   }
 }
 
+/// The head in `encoded_` and the text, which is one line; none: without a body.
+Task<net::IoResult> Exchange::send_reply(std::string_view text) {
+  std::array<iovec, 3> parts;
+  std::size_t count = 0;
+  http::Frames* const frames = client_->frames();
+  if (frames == nullptr) {
+    parts[count++] = {encoded_.data(), encoded_.size()};
+  } else {
+    frames->send_head(encoded_, text.empty());
+    frames->finish(nullptr);
+  }
+  static constexpr std::string_view kLineEnd = "\n";
+  if (!text.empty()) {
+    for (const std::string_view part : {text, kLineEnd}) parts[count++] = {const_cast<char*>(part.data()), part.size()};
+  }
+  const std::span<const iovec> all(parts.data(), count);
+  co_return co_await client_->stream().send(all, client_->session().policy().body_idle_timeout);
+}
+
 /// The response is out (or nobody wants it): what still goes up has no purpose.
 Task<> Exchange::end_upload() {
   if (uploading_) {
     needs_linger_ = true;
-    session_->stream().cancel_read();
+    client_->stream().cancel_read();
     if (lease_) lease_->stream.cancel();
   }
   co_await upload_.join();
@@ -630,7 +670,7 @@ Task<> Exchange::end_upstream() {
 }
 
 void Exchange::finish() {
-  session_->stream().on_hangup(nullptr, nullptr);
+  client_->stream().on_hangup(nullptr, nullptr);
   route_deadline_.disarm();
   slow_clock_.disarm();
   launch_mirror();
@@ -639,7 +679,6 @@ void Exchange::finish() {
   count_outcome();
   if (worker_.access_log != nullptr) log();
   lease_.drop();
-  if (must_reset_) session_->stream().abort();
   if (truncated_ || client_gone_ || cut_off_) survives_ = needs_linger_ = false;
   settle_buffers();
 }
@@ -666,7 +705,7 @@ void Exchange::log() {
   if (head_bytes_ != 0) {
     record.method = request_.method_token;
     record.path = request_.target;
-    record.protocol = request_.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1";
+    record.protocol = request_.major_version == 2 ? "HTTP/2" : is_http10(request_) ? "HTTP/1.0" : "HTTP/1.1";
     record.x_forwarded_for = request_.fields.first(http::FieldId::XForwardedFor);
     record.user_agent = request_.fields.first(http::FieldId::UserAgent);
     record.authority = request_.authority;
@@ -680,7 +719,7 @@ void Exchange::log() {
   record.request_id = request_id_;
   record.trace_id = trace_id_;
   record.upstream_host = upstream_host_;
-  record.downstream_remote_address = session_->peer_with_port();
+  record.downstream_remote_address = client_->session().peer_with_port();
   if (route_ != nullptr) record.route_name = route_->route->policy.name;
   if (has_side_) {
     record.side = name(side_);
@@ -695,7 +734,7 @@ void Exchange::log() {
 
 /// What follows the request in the connection becomes the front of the session's buffer.
 void Exchange::settle_buffers() {
-  Buffer& received = session_->received();
+  Buffer& received = client_->received();
   if (request_.framing != http::Framing::None && head_bytes_ != 0) {
     received.clear();
     received.swap(body_);

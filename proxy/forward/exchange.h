@@ -27,6 +27,7 @@
 
 namespace tidegate::forward {
 
+class Downstream;
 class Session;
 class Worker;
 struct ClusterRuntime;
@@ -39,11 +40,11 @@ class Exchange final : public net::Retirable {
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
-  /// Begins anew for a session that reads a head.
-  void attach(Session& session);
+  /// Begins anew, for a client whose request is being read.
+  void attach(Downstream& client);
   http::RequestHead& request() noexcept { return request_; }
 
-  /// The head is complete: `head_bytes` at the front of the session's buffer.
+  /// The head is complete: `head_bytes` at the front of the client's buffer.
   void begin(std::size_t head_bytes);
   Task<> run();
   /// Instead of begin() and run(): the head was refused.
@@ -56,6 +57,10 @@ class Exchange final : public net::Retirable {
   bool connection_survives() const noexcept { return survives_; }
   /// The response went out, but bytes of the request may still come.
   bool needs_linger() const noexcept { return needs_linger_; }
+  /// Only a reset tells the client that its response is not whole.
+  bool must_reset() const noexcept { return must_reset_; }
+  /// What the client was sent is a whole response.
+  bool response_whole() const noexcept { return !truncated_ && !client_gone_ && !cut_off_; }
 
  private:
   // phases, in order
@@ -70,12 +75,13 @@ class Exchange final : public net::Retirable {
   Task<> deliver();
   Task<> answer_failure();
   Task<> reply(std::uint16_t status, std::string_view text);
+  Task<net::IoResult> send_reply(std::string_view text);
   Task<> end_upload();
   Task<> end_upstream();
   void finish();
 
   // parts of attempt()
-  upstream::Client* client();
+  upstream::Client* announced();
   bool take_idle_connection();
   Task<bool> connect();
   void encode_request_head();
@@ -111,7 +117,7 @@ class Exchange final : public net::Retirable {
   RequestContext request_context() const;
 
   Worker& worker_;
-  Session* session_ = nullptr;
+  Downstream* client_ = nullptr;
 
   http::RequestHead request_;
   http::ResponseHead response_;

@@ -11,6 +11,8 @@ namespace tidegate::forward {
 
 struct SessionPolicy {
   http::HeadLimits head;
+  std::uint32_t streams = 100;                            ///< of one HTTP/2 connection at a time
+  bool h2c = false;                                       ///< without TLS: what begins with HTTP/2's preface is HTTP/2
   std::uint64_t body_bytes = 0;                           ///< longest request body; 0 = no limit; more is 413
   Duration header_timeout = std::chrono::seconds(10);     ///< whole head, from its first byte; 408
   Duration idle_timeout = std::chrono::seconds(60);       ///< between requests

@@ -77,7 +77,7 @@ void put_forwarded_for(HeadWriter& out, const http::RequestHead& head, const Req
 }
 
 void put_request_framing(HeadWriter& out, const http::RequestHead& head) noexcept {
-  if (head.framing == http::Framing::Chunked) {
+  if (http::needs_chunks(head.framing, head.has_content_length)) {
     out.put("transfer-encoding: chunked\r\n");
   } else if (head.has_content_length) {
     out.content_length(head.content_length);
@@ -140,7 +140,7 @@ void put_status_line(HeadWriter& out, std::uint16_t status, std::string_view rea
 
 void encode_response(Buffer& out, const http::ResponseHead& head, const ResponseContext& context) {
   HeadWriter writer(out, kFixedBytes + head.reason.size() + http::encoded_size(head.fields));
-  put_status_line(writer, head.status, head.reason);
+  put_status_line(writer, head.status, head.major_version == 2 ? http::reason_phrase(head.status) : head.reason);
   {
     http::FieldCopy copy(writer, head.fields);
     for (const Field& field : head.fields) {
@@ -166,7 +166,7 @@ void encode_response(Buffer& out, const http::ResponseHead& head, const Response
 
 void encode_informational(Buffer& out, const http::ResponseHead& head) {
   HeadWriter writer(out, kFixedBytes + head.reason.size() + http::encoded_size(head.fields));
-  put_status_line(writer, head.status, head.reason);
+  put_status_line(writer, head.status, head.major_version == 2 ? http::reason_phrase(head.status) : head.reason);
   for (const Field& field : head.fields) {
     if (field.hop_by_hop || field.id == FieldId::ContentLength) continue;
     writer.field(head.fields.name(field), head.fields.value(field));
@@ -174,7 +174,7 @@ void encode_informational(Buffer& out, const http::ResponseHead& head) {
   writer.finish();
 }
 
-void encode_local_reply(Buffer& out, std::uint16_t status, std::string_view text, bool close, bool head_request) {
+void encode_local_reply(Buffer& out, std::uint16_t status, std::string_view text, bool close) {
   HeadWriter writer(out, kFixedBytes + text.size());
   put_status_line(writer, status, http::reason_phrase(status));
   writer.put("content-type: text/plain; charset=utf-8\r\ncache-control: no-store\r\n");
@@ -183,9 +183,6 @@ void encode_local_reply(Buffer& out, std::uint16_t status, std::string_view text
   writer.content_length(text.size() + 1);
   if (close) writer.put("connection: close\r\n");
   writer.finish();
-  if (head_request) return;
-  out.append(text);
-  out.append("\n");
 }
 
 bool is_request_id(std::string_view text) noexcept {

@@ -35,8 +35,8 @@ struct ResponseContext {
 void encode_response(Buffer& out, const http::ResponseHead& head, const ResponseContext& context);
 /// A 1xx response, relayed.
 void encode_informational(Buffer& out, const http::ResponseHead& head);
-/// A response of Tidegate's own, with `text` as its body unless the request was HEAD.
-void encode_local_reply(Buffer& out, std::uint16_t status, std::string_view text, bool close, bool head_request);
+/// The head of a response of Tidegate's own, whose body is `text` as one line.
+void encode_local_reply(Buffer& out, std::uint16_t status, std::string_view text, bool close);
 
 /// True for a request id that is passed on: 1 to 128 visible characters.
 bool is_request_id(std::string_view text) noexcept;

@@ -2,6 +2,8 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
+
 #include "forward/exchange.h"
 #include "forward/worker.h"
 
@@ -13,7 +15,8 @@ constexpr std::size_t kLingerBytes = 256 * 1024;
 }  // namespace
 
 Session::Session(Worker& worker, const SessionPolicy& policy, net::Listener& listener, const net::Address& peer)
-    : worker_(worker),
+    : Downstream(*this, stream_, nullptr, received_),
+      worker_(worker),
       policy_(policy),
       listener_(listener),
       stream_(worker.reactor),
@@ -42,11 +45,17 @@ void Session::done(void* self) {
   session->worker_.retire(*session);
 }
 
+void Session::announce_close() {
+  if (multiplex_) multiplex_->announce_close();
+}
+
 void Session::drain() {
+  if (multiplex_) return multiplex_->drain();
   if (waiting_) stream_.cancel();
 }
 
 void Session::abort() {
+  if (multiplex_) return multiplex_->abort();
   if (exchange_) exchange_->cut_off();
   stream_.cancel();
 }
@@ -98,6 +107,31 @@ upstream::Client& Session::client() {
 Task<> Session::serve() {
   const bool established = co_await establish();
   if (!established) co_return;
+  bool many = false;
+  if (policy_.h2c) many = co_await begins_with_preface();
+  if (!many) co_return co_await serve_one_by_one();
+  multiplex_ = std::make_unique<Multiplex>(worker_, *this, stream_);
+  co_await multiplex_->serve(received_);
+}
+
+/// RFC 9113 §3.4, by prior knowledge: no HTTP/1.1 request begins like this.
+Task<bool> Session::begins_with_preface() {
+  constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+  waiting_ = true;
+  const net::IoResult ready = co_await stream_.readable(policy_.idle_timeout);
+  waiting_ = false;
+  if (ready.status != net::IoStatus::Ok) co_return false;
+  const TimePoint deadline = worker_.reactor.now() + policy_.header_timeout;
+  for (;;) {
+    const Duration left = std::max(deadline - worker_.reactor.now(), net::TimerWheel::kTick);
+    const net::IoResult result = co_await stream_.read(received_, left);
+    const std::string_view begin = received_.view().substr(0, kPreface.size());
+    if (result.status != net::IoStatus::Ok || begin != kPreface.substr(0, begin.size())) co_return false;
+    if (begin.size() == kPreface.size()) co_return true;
+  }
+}
+
+Task<> Session::serve_one_by_one() {
   for (;;) {
     const Received received = co_await receive_head();
     if (received == Received::Ended) break;
@@ -109,6 +143,7 @@ Task<> Session::serve() {
     }
     const bool survives = exchange_->connection_survives();
     const bool lingers = exchange_->needs_linger();
+    if (exchange_->must_reset()) stream_.abort();
     worker_.give_exchange(std::move(exchange_));
     if (survives) continue;
     if (lingers) co_await linger();

@@ -1,5 +1,6 @@
-// One client connection: reads heads, runs one exchange after the other, and ends the connection in an orderly way.
-// Pipelined requests wait in the buffer and are answered in order. While it waits for a request it holds no block and no
+// One client connection: finds out what it speaks, reads heads, runs one exchange after the other, and ends the connection in
+// an orderly way. Pipelined requests wait in the buffer and are answered in order. A connection that carries many exchanges at
+// a time is handed to a Multiplex. While it waits for a request it holds no block and no
 // exchange, which is what keeps idle connections small.
 //
 // Owned by its worker; retired at the end of its coroutine.
@@ -12,6 +13,8 @@
 #include "base/buffer.h"
 #include "base/intrusive_list.h"
 #include "base/task.h"
+#include "forward/downstream.h"
+#include "forward/multiplex.h"
 #include "forward/policy.h"
 #include "http/h1_head.h"
 #include "net/listener.h"
@@ -25,22 +28,22 @@ namespace tidegate::forward {
 class Exchange;
 class Worker;
 
-class Session final : public net::Retirable, public Link<> {
+class Session final : public Downstream, public net::Retirable, public Link<> {
  public:
   Session(Worker& worker, const SessionPolicy& policy, net::Listener& listener, const net::Address& peer);
   ~Session() override;
 
   /// Takes the socket and serves it until it ends.
   void start(int descriptor);
-  /// The worker drains: ends at once when no exchange is in progress, else after it.
+  /// The worker drains: says so where the protocol can say it ahead of the next response.
+  void announce_close();
+  /// Ends at once when no exchange is in progress, else after it.
   void drain();
   /// The worker ends: whatever is in progress is cut off.
   void abort();
 
   Worker& worker() noexcept { return worker_; }
   const SessionPolicy& policy() const noexcept { return policy_; }
-  net::Stream& stream() noexcept { return stream_; }
-  Buffer& received() noexcept { return received_; }
   const std::string& peer() const noexcept { return peer_; }
   /// Made when it is first asked for, by the access log.
   const std::string& peer_with_port() {
@@ -50,6 +53,8 @@ class Session final : public net::Retirable, public Link<> {
   bool peer_trusted() const noexcept { return peer_trusted_; }
   /// For clusters that are told who the client is. Made when it is first asked for: few sessions need it.
   upstream::Client& client();
+  /// "http" or "https".
+  std::string_view scheme() const noexcept { return "http"; }
 
  private:
   enum class Received : std::uint8_t { Head, Refused, Ended };
@@ -57,6 +62,8 @@ class Session final : public net::Retirable, public Link<> {
   Task<bool> take_proxy_header();
   void refuse(net::ProxyRefusal why, std::string_view reason = {});
   Task<> serve();
+  Task<bool> begins_with_preface();
+  Task<> serve_one_by_one();
   Task<Received> receive_head();
   Task<> linger();
   static void done(void* self);
@@ -68,6 +75,7 @@ class Session final : public net::Retirable, public Link<> {
   Buffer received_;
   http::RequestHeadDecoder decoder_;
   std::unique_ptr<Exchange> exchange_;
+  std::unique_ptr<Multiplex> multiplex_;
   std::unique_ptr<upstream::Client> client_;
   net::Address peer_address_;
   std::string peer_;

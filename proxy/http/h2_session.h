@@ -17,9 +17,9 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "http/head.h"
 #include "http/h1_head.h"
-#include "http/limits.h"
+#include "http/h2_limits.h"
+#include "http/head.h"
 
 namespace tidegate::http {
 
@@ -27,16 +27,15 @@ enum class H2Role : std::uint8_t { Server, Client };
 
 /// The codes of RFC 9113 §7 that Tidegate uses by name.
 enum class H2Error : std::uint32_t {
-  NoError = 0, Protocol = 1, Internal = 2, FlowControl = 3, RefusedStream = 7, Cancel = 8, EnhanceYourCalm = 11, Http11Required = 13,
-};
-
-struct H2Limits {
-  std::uint32_t streams = 100;                       ///< SETTINGS_MAX_CONCURRENT_STREAMS that is offered to the peer
-  std::uint32_t stream_window = 64 * 1024;           ///< bytes of a stream that were received and not consumed()
-  std::uint32_t connection_window = 1024 * 1024;     ///< the same of all streams together
-  HeadLimits head;                                   ///< of each field section as decoded; cookie crumbs count one by one
-  // more, each with a name, a unit, and where the number comes from: floods of control frames, resets ...
-  bool connect_protocol = false;                     ///< server: SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441) is offered
+  NoError = 0,
+  Protocol = 1,
+  Internal = 2,
+  FlowControl = 3,
+  StreamClosed = 5,
+  RefusedStream = 7,
+  Cancel = 8,
+  EnhanceYourCalm = 11,
+  Http11Required = 13,
 };
 
 /// A field to be sent. The name in lower case. The text need live during the call only.
@@ -48,7 +47,7 @@ struct H2Field {
 /// What pull() found: so many bytes were written; nothing more for now (resume() tells when), or nothing more at all.
 struct H2Pulled {
   std::size_t bytes = 0;
-  bool last = false;   ///< the body is complete; trailers given to finish() follow by themselves
+  bool last = false;   ///< the body is complete; what trailers() was given follows by itself
 };
 
 /// Told what arrived; called from inside feed() and produce(). Nothing of the session may be destroyed in here; submissions
@@ -57,12 +56,13 @@ class H2Events {
  public:
   /// Server: a request's head is complete. `head` has views into `bytes`; both may be taken over (swap) by the callee. The head's
   /// framing is None when the message ends with it (ends), else Framing::Frames; has_content_length as said by the field.
+  /// After a head that `ends` there is no on_end().
   virtual void on_request(std::int32_t stream, RequestHead& head, Buffer& bytes, bool ends) = 0;
-  /// Server: a head that was well framed, and is refused: to be answered with that status.
+  /// Server: a head that was well framed, and is refused: to be answered with that status. Nothing more of the request is told.
   virtual void on_refused(std::int32_t stream, const Refusal& refusal) = 0;
   /// Client: a response's head, also 1xx ones (which never end the message).
   virtual void on_response(std::int32_t stream, ResponseHead& head, Buffer& bytes, bool ends) = 0;
-  /// A piece of a body. It counts against both windows until consumed().
+  /// A piece of a body. It counts against both windows until consumed(), which is owed also when the stream is over by then.
   virtual void on_data(std::int32_t stream, std::string_view data) = 0;
   /// The trailer section; the end follows.
   virtual void on_trailers(std::int32_t stream, FieldList& fields, Buffer& bytes) = 0;
@@ -71,7 +71,9 @@ class H2Events {
   /// The next bytes of a body that is being sent, at most `most`. Called from inside produce().
   virtual H2Pulled pull(std::int32_t stream, char* to, std::size_t most) = 0;
   /// The stream is over, in both directions; `code` other than NoError: by a reset, of either end (`by_peer`). The last event
-  /// of it. `unprocessed`: the peer says that it did nothing with the request (REFUSED_STREAM, or above GOAWAY's last).
+  /// of it: exactly once for each stream that on_request() or on_refused() told of or that request() gave, but not for those
+  /// that are open when the connection is over. A peer that resets with NO_ERROR what was not complete is told as Cancel.
+  /// `unprocessed`: the peer says that it did nothing with the request (REFUSED_STREAM, or above GOAWAY's last).
   virtual void on_closed(std::int32_t stream, H2Error code, bool by_peer, bool unprocessed) = 0;
   /// The peer takes no new streams on this connection.
   virtual void on_goaway() = 0;
@@ -84,29 +86,38 @@ class H2Events {
 
 class H2Session {
  public:
-  H2Session(H2Role role, const H2Limits& limits, H2Events& events, TimePoint now);
+  class Impl;  ///< h2_impl.h
+
+  /// @param blocks for the bytes of heads.
+  H2Session(H2Role role, const H2Limits& limits, H2Events& events, BlockPool& blocks, TimePoint now);
   H2Session(const H2Session&) = delete;
   H2Session& operator=(const H2Session&) = delete;
   ~H2Session();
 
-  /// @return false when the connection is over: what produce() still gives is to be sent, then it is to be closed. refusal() tells why.
+  /// @return false when the connection is over: what produce() still gives is to be sent, then it is to be closed. refusal()
+  /// tells why. Some errors of the peer show only when the GOAWAY for them is produced: ask is_over() after produce(). The
+  /// streams that are open then get no on_closed().
   bool feed(std::string_view bytes, TimePoint now);
-  /// Appends frames to `out`, until about `most` bytes are in it or there is nothing to send.
+  /// Appends frames to `out`, until about `most` bytes are in it (a frame more, at the most) or there is nothing to send.
+  /// Bodies are pulled into it straight; where less than 4 KiB are free, it grows.
   void produce(Buffer& out, std::size_t most);
   bool wants_to_send() const noexcept;
-  /// Neither end has anything left to do: GOAWAY was sent or received and no stream is open.
+  /// Neither end has anything left to do: GOAWAY was sent or received and no stream is open, or it was sent for an error.
   bool is_over() const noexcept;
-  /// A static text of why the connection is over: what the peer did.
+  /// A static text of why the connection is over: what the peer did. Empty when it did nothing wrong.
   std::string_view refusal() const noexcept;
 
   // --- server
-  /// A final response's head; `ends`: without a body. @param status 200..599
+  /// A final response's head; `ends`: without a body. When a response is complete before its request, the rest of that is refused
+  /// with RST_STREAM NO_ERROR (RFC 9113 §8.1) and nothing more of it is told. @param status 200..599
+  /// @return false when the stream is over.
   bool respond(std::int32_t stream, std::uint16_t status, std::span<const H2Field> fields, bool ends);
   /// A 1xx response's head.
   bool inform(std::int32_t stream, std::uint16_t status, std::span<const H2Field> fields);
 
   // --- client
-  /// @param fields pseudo-header fields first. @return the stream's number, or -1: none to be had on this connection.
+  /// @param fields pseudo-header fields first. @return the stream's number, or -1: none to be had on this connection, or not before
+  /// another one is over (peer_streams()).
   std::int32_t request(std::span<const H2Field> fields, bool ends);
   /// How many streams the peer lets us have open at a time.
   std::uint32_t peer_streams() const noexcept;
@@ -116,20 +127,21 @@ class H2Session {
   // --- both
   /// pull() has something again.
   void resume(std::int32_t stream);
-  /// Trailers for a body that is being sent; before pull() says `last`.
+  /// Trailers for a body that is being sent; before pull() says `last`, or from inside it.
   void trailers(std::int32_t stream, std::span<const H2Field> fields);
+  /// on_closed() follows when the reset is produced; nothing else does.
   void reset(std::int32_t stream, H2Error code);
   /// So many bytes of on_data() were passed on: the windows open again by as much.
   void consumed(std::int32_t stream, std::size_t bytes);
   void ping();
-  /// GOAWAY with the highest number: no new streams, please; those on their way are still served (RFC 9113 §6.8).
+  /// Server: GOAWAY with the highest number: no new streams, please; those on their way are still served (RFC 9113 §6.8).
   void announce_goaway();
   /// GOAWAY with the last number that was taken; later streams are refused.
   void goaway(H2Error code = H2Error::NoError);
+  /// Those that were told of and not closed yet.
   std::uint32_t open_streams() const noexcept;
 
  private:
-  struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 

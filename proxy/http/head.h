@@ -68,7 +68,7 @@ constexpr bool needs_chunks(Framing framing, bool has_content_length) noexcept {
   return framing == Framing::Chunked || framing == Framing::UntilClose || (framing == Framing::Frames && !has_content_length);
 }
 
-/// The reason phrase that Tidegate writes for a status of its own.
+/// The reason phrase that Tidegate writes where nobody else did (RFC 9110 §15); empty, which is legal, for others.
 std::string_view reason_phrase(std::uint16_t status) noexcept;
 
 }  // namespace tidegate::http

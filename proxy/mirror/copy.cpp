@@ -41,16 +41,12 @@ void Copy::start() {
 
 void Copy::feed(std::string_view data) {
   if (dropped_ || sender_done_ || data.empty()) return;
-  const http::ChunkHeader header(data.size());
-  const std::size_t bytes = data.size() + (chunked_ ? header.text().size() + 2 : 0);
-  if (!mirror_.charge(bytes)) {
+  if (!mirror_.charge(data.size())) {
     drop(MirrorDrop::Buffer);
     return;
   }
-  charged_ += bytes;
-  if (chunked_) pour(header.text());
+  charged_ += data.size();
   pour(data);
-  if (chunked_) pour(http::kCrlf);
 }
 
 void Copy::push() {
@@ -59,7 +55,6 @@ void Copy::push() {
 }
 
 void Copy::end() {
-  if (chunked_ && !dropped_ && !sender_done_) pour(http::kLastChunk);
   complete_ = true;
   push();
   source_done();
@@ -156,34 +151,50 @@ Task<std::optional<MirrorDrop>> Copy::exchange() {
   co_return failure;
 }
 
-/// The head and the tee, as it fills.
+/// The head and the tee, as it fills. What has gathered in the tee goes out as one chunk where the body has no length, and as
+/// it is where the connection frames messages by itself.
 Task<std::optional<MirrorDrop>> Copy::send_body() {
-  const Duration timeout = mirror_.policy_.timeout;
+  http::Frames* const frames = lease_->frames;
+  const bool chunks = chunked_ && frames == nullptr;
   bool head_sent = false;
   for (;;) {
-    std::array<iovec, 8> parts;
+    std::array<iovec, net::ByteStream::kSendParts> parts;
     std::size_t count = 0;
-    if (!head_sent) parts[count++] = {head.data(), head.size()};
+    const auto add = [&](std::string_view text) { parts[count++] = {const_cast<char*>(text.data()), text.size()}; };
+    if (!head_sent && frames == nullptr) add(head.view());
     std::size_t bytes = 0;
-    while (!tee_.empty() && count < parts.size()) {
+    const std::size_t header_at = count;
+    if (chunks) ++count;
+    while (!tee_.empty() && count + 3 < parts.size()) {
       sending_.splice(sending_.end(), tee_, tee_.begin());
-      parts[count++] = {sending_.back().data(), sending_.back().size()};
+      add(sending_.back().view());
       bytes += sending_.back().size();
     }
-    const std::span<const iovec> view(parts.data(), count);
-    const net::IoResult result = co_await lease_->stream.send(view, timeout);
+    const bool ends = complete_ && tee_.empty();
+    const http::ChunkHeader header(bytes);
+    if (chunks && bytes > 0) {
+      parts[header_at] = {const_cast<char*>(header.text().data()), header.text().size()};
+      add(http::kCrlf);
+    } else if (chunks) {
+      count = header_at;
+    }
+    if (chunks && ends) add(http::kLastChunk);
+    if (frames != nullptr && !head_sent) frames->send_head(head, ends && bytes == 0);
+    if (frames != nullptr && ends) frames->finish(nullptr);
     head_sent = true;
-    head.release();
-    recycle(sending_);
-    const std::size_t returned = std::min(bytes, charged_);
-    mirror_.discharge(returned);
-    charged_ -= returned;
-    if (result.status != net::IoStatus::Ok) co_return MirrorDrop::Reset;
-    if (tee_.empty() && complete_) co_return std::nullopt;
+    if (count > 0 || frames != nullptr) {
+      const std::span<const iovec> view(parts.data(), count);
+      const net::IoResult result = co_await lease_->stream.send(view, mirror_.policy_.timeout);
+      head.release();
+      recycle(sending_);
+      mirror_.discharge(bytes);
+      charged_ -= bytes;
+      if (result.status != net::IoStatus::Ok) co_return MirrorDrop::Reset;
+    }
+    if (ends) co_return std::nullopt;
     TeeWait wait{*this};
     co_await wait;
     if (dropped_) co_return dropped_;
-    if (tee_.empty() && complete_) co_return std::nullopt;
   }
 }
 
@@ -196,11 +207,11 @@ Task<std::optional<MirrorDrop>> Copy::read_answer() {
   bool have_head = false;
   int informational = 0;
   for (;;) {
-    while (!have_head && !received.empty()) {
-      const http::HeadState state = decoder.feed(received.view(), answer_);
+    while (!have_head) {
+      const http::HeadState state = lease_->take_head(decoder, answer_);
       if (state == http::HeadState::Refused) co_return MirrorDrop::Protocol;
       if (state == http::HeadState::NeedMore) break;
-      received.consume(decoder.consumed());
+      lease_->drop_head(decoder);
       if (answer_.status >= 200) {
         have_head = true;
         body.start(answer_.framing, answer_.content_length);
@@ -220,7 +231,12 @@ Task<std::optional<MirrorDrop>> Copy::read_answer() {
       }
       if (step.event == http::BodyEvent::NeedMore) break;
     }
-    const net::IoResult result = co_await lease_->stream.read(received, Duration::zero());
+    net::IoResult result;
+    if (have_head) {
+      result = co_await lease_->stream.read(received, Duration::zero());
+    } else {
+      result = co_await lease_->await_head(Duration::zero());
+    }
     if (result.status == net::IoStatus::Eof && have_head && body.end_of_stream()) co_return std::nullopt;
     if (result.status != net::IoStatus::Ok) co_return MirrorDrop::Reset;
   }

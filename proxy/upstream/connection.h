@@ -1,5 +1,5 @@
-// One connection to an endpoint: its stream, what was read from it, and how often it was used. It is either lent to an
-// exchange (Lease) or idle in its pool; idle, any byte or end that arrives unasked closes it (RFC 9112 §9.2).
+// A connection to an endpoint that carries one exchange at a time. It is either lent to an exchange (Lease) or idle in its
+// pool; idle, any byte or end that arrives unasked closes it (RFC 9112 §9.2).
 #pragma once
 
 #include <cstddef>
@@ -9,25 +9,30 @@
 #include "base/intrusive_list.h"
 #include "net/reactor.h"
 #include "net/stream.h"
+#include "upstream/channel.h"
 #include "upstream/client.h"
 
 namespace tidegate::upstream {
 
-class Connection final : public net::Retirable, public Link<> {
+class Connection final : public Channel, public net::Retirable, public Link<> {
  public:
   /// @param client whose connection it is; nullptr: nobody's in particular.
   Connection(net::Reactor& reactor, Pool& pool, std::size_t target, Client* client)
-      : stream(reactor), received(reactor.blocks()), pool_(pool), target_(target), client_(client), idle_timer_(&Connection::leave_pool, this) {
+      : Channel(socket, nullptr, reactor.blocks()),
+        socket(reactor),
+        pool_(pool),
+        target_(target),
+        client_(client),
+        idle_timer_(&Connection::leave_pool, this) {
     of_client_.connection = this;
   }
 
-  net::Stream stream;
-  Buffer received;
+  net::Stream socket;
 
-  std::size_t target() const noexcept { return target_; }
+  std::size_t target() const noexcept override { return target_; }
+  bool is_reused() const noexcept override { return exchanges_ > 1; }
   std::uint32_t exchanges() const noexcept { return exchanges_; }
-  /// It carried an exchange before this one: it may have been closed by the peer in the meantime.
-  bool is_reused() const noexcept { return exchanges_ > 1; }
+  void release(bool reusable) override;
 
  private:
   friend class Client;

@@ -37,13 +37,23 @@ struct ClusterTimeouts {
   Duration idle = std::chrono::seconds(60);     ///< no progress of a body in either direction
 };
 
+/// What is spoken on connections to a cluster. Auto: what TLS agrees on (ALPN), and HTTP/1.1 without TLS.
+enum class Protocol : std::uint8_t { Http1, Http2, Auto };
+
 struct ClusterPolicy {
   std::string name;
   std::vector<EndpointAddress> endpoints;
+  Protocol protocol = Protocol::Http1;
   std::optional<std::string> host;              ///< a literal Host to send; empty = preserve the client's
   PoolPolicy pool;
   ClusterTimeouts timeouts;
   std::optional<net::ProxyVersion> proxy_protocol;  ///< sent first on each connection; empty = off
+
+  /// Of the requests that go there.
+  std::string_view scheme() const noexcept { return "http"; }
+  /// A connection that was announced for a client is no other's, so it does not carry many: nothing but HTTP/1.1 is to be
+  /// offered on it (config/validate.cpp refuses http2, ALPN leaves h2 out).
+  bool may_carry_many() const noexcept { return protocol != Protocol::Http1 && !proxy_protocol; }
 };
 
 }  // namespace tidegate::upstream

@@ -13,20 +13,12 @@ bool same(const net::Address& a, const net::Address& b) {
 }
 }  // namespace
 
-// --- Lease, Acquisition, Connection
-
-void Lease::give_back() noexcept {
-  if (connection_ != nullptr) pool_->release(*std::exchange(connection_, nullptr), true);
-}
-
-void Lease::drop() noexcept {
-  if (connection_ != nullptr) pool_->release(*std::exchange(connection_, nullptr), false);
-}
+// --- Acquisition, Connection
 
 void Acquisition::cancel() noexcept {
   canceled_ = true;
   if (connecting_ != nullptr) {
-    connecting_->stream.cancel();
+    connecting_->socket.cancel();
   } else if (waiting_) {
     unlink();
     std::exchange(waiting_, {}).resume();
@@ -41,19 +33,24 @@ void Connection::leave_pool(void* self) {
 void Client::end() {
   while (Place* place = idle_.front()) place->connection->pool_.remove_idle(*place->connection);
 }
+void Connection::release(bool reusable) { pool_.release(*this, reusable); }
 
 // --- Pool
 
 Pool::Pool(net::Reactor& reactor, const ClusterPolicy& policy, PoolShare share, PoolEvents& events)
-    : reactor_(reactor), policy_(policy), share_(share), events_(events) {}
+    : reactor_(reactor),
+      policy_(policy),
+      share_(share),
+      events_(events),
+      expects_many_(policy.protocol == Protocol::Http2 && policy.may_carry_many()) {}
 
 Pool::~Pool() { close_idle(); }
 
-const EndpointAddress& Pool::endpoint(const Connection& connection) const noexcept {
-  return policy_.endpoints[targets_[connection.target()]->endpoint];
+const EndpointAddress& Pool::endpoint(const Channel& channel) const noexcept {
+  return policy_.endpoints[targets_[channel.target()]->endpoint];
 }
 
-const std::string& Pool::endpoint_text(const Connection& connection) const noexcept { return endpoint(connection).text; }
+const std::string& Pool::endpoint_text(const Channel& channel) const noexcept { return endpoint(channel).text; }
 
 void Pool::set_addresses(std::size_t endpoint, const std::vector<net::Address>& addresses) {
   for (auto& target : targets_) {
@@ -77,6 +74,7 @@ void Pool::set_addresses(std::size_t endpoint, const std::vector<net::Address>& 
   for (auto& target : targets_) {
     if (target->current) continue;
     while (Connection* connection = target->idle.front()) remove_idle(*connection);
+    target->shared.for_each([](SharedConnection& connection) { connection.retire(); });
   }
 }
 
@@ -91,7 +89,7 @@ Pool::Target* Pool::next_target() {
 Lease Pool::lend(Connection& connection) {
   ++connection.exchanges_;
   events_.on_connections(1, 0);
-  return Lease(*this, connection);
+  return Lease(connection);
 }
 
 /// Out of the idle ones.
@@ -99,7 +97,7 @@ Lease Pool::take(Connection& connection) {
   connection.unlink();
   connection.of_client_.unlink();
   connection.idle_timer_.disarm();
-  connection.stream.on_unexpected(nullptr, nullptr);
+  connection.socket.on_unexpected(nullptr, nullptr);
   --idle_;
   events_.on_connections(0, -1);
   return lend(connection);
@@ -112,30 +110,77 @@ Lease Pool::take_idle_of(Client& client, Reuse reuse) {
     if (&place.connection->pool_ == this && found == nullptr) found = place.connection;
   });
   if (found == nullptr) return {};
-  if (reuse != Reuse::Certain || found->stream.is_silent()) return take(*found);
+  if (reuse != Reuse::Certain || found->socket.is_silent()) return take(*found);
   remove_idle(*found);
   return take_idle_of(client, reuse);
 }
 
 Lease Pool::take_idle(Reuse reuse, Client* client) {
-  if (idle_ == 0 || reuse == Reuse::Never) return {};
-  if (client != nullptr && policy_.proxy_protocol) return take_idle_of(*client, reuse);
+  if ((idle_ == 0 || reuse == Reuse::Never) && shared_ == 0) return {};
+  if (client != nullptr && policy_.proxy_protocol) return reuse != Reuse::Never ? take_idle_of(*client, reuse) : Lease();
   for (std::size_t tried = 0; tried < targets_.size(); ++tried) {
     Target* target = next_target();
     if (target == nullptr) return {};
-    while (Connection* connection = target->idle.front()) {
-      if (reuse == Reuse::Certain && !connection->stream.is_silent()) {
-        remove_idle(*connection);
-        continue;
-      }
-      return take(*connection);
-    }
+    Lease found = take_stream(*target);
+    if (!found && reuse != Reuse::Never) found = take_exclusive(*target, reuse);
+    if (found) return found;
   }
   return {};
 }
 
+Lease Pool::take_exclusive(Target& target, Reuse reuse) {
+  while (Connection* connection = target.idle.front()) {
+    if (reuse != Reuse::Certain || connection->socket.is_silent()) return take(*connection);
+    remove_idle(*connection);
+  }
+  return {};
+}
+
+Lease Pool::take_stream(Target& target) {
+  SharedConnection* found = nullptr;
+  target.shared.for_each([&](SharedConnection& connection) {
+    if (connection.has_room() && (found == nullptr || connection.streams() < found->streams())) found = &connection;
+  });
+  if (found == nullptr) return {};
+  if (found->streams() == 0) events_.on_connections(1, -1);
+  return Lease(found->open());
+}
+
+/// A connection that carries many serves whoever waits as well.
+Lease Pool::share(std::unique_ptr<Connection> established) {
+  Target& target = *targets_[established->target()];
+  auto* shared = new SharedConnection(reactor_, *this, policy_, std::move(established));
+  target.shared.push_back(*shared);
+  ++shared_;
+  expects_many_ = true;
+  events_.on_connections(0, 1);
+  shared->start();
+  return take_stream(target);
+}
+
+bool Pool::carries_many(const Connection&) const noexcept {
+  return policy_.protocol == Protocol::Http2 && policy_.may_carry_many();
+}
+
+void Pool::on_stream_end(SharedConnection& connection) {
+  if (connection.streams() == 0) events_.on_connections(-1, 1);
+}
+
+void Pool::on_shared_end(SharedConnection& connection) {
+  static_cast<Link<>&>(connection).unlink();
+  --shared_;
+  --total_;
+  if (connection.streams() > 0) {
+    events_.on_connections(-1, 0);
+  } else {
+    events_.on_connections(0, -1);
+  }
+  wake_next();
+}
+
 Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* client) {
   acquisition.canceled_ = false;
+  acquisition.failure_ = Failure::None;
   Acquired out;
   for (;;) {
     out.lease = take_idle(reuse, client);
@@ -143,7 +188,8 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
       acquisition.dispatch();
       co_return std::move(out);
     }
-    if (total_ < share_.connections || make_room()) break;
+    const bool awaits_shared = expects_many_ && connecting_ > 0 && pending_count_ < share_.pending;
+    if (!awaits_shared && (total_ < share_.connections || make_room())) break;
     if (pending_count_ >= share_.pending) {
       out.failure = Failure::Overflow;
       co_return std::move(out);
@@ -165,6 +211,11 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
       out.failure = Failure::Canceled;
       co_return std::move(out);
     }
+    if (acquisition.failure_ != Failure::None) {
+      acquisition.dispatch();
+      out.failure = acquisition.failure_;
+      co_return std::move(out);
+    }
   }
   acquisition.dispatch();
   Target* target = next_target();
@@ -180,30 +231,39 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
   events_.on_connect();
   out.endpoint = endpoint_text(*connection);
   acquisition.connecting_ = connection.get();
+  ++connecting_;
   const net::IoStatus status = co_await establish(*connection, *target);
+  --connecting_;
   acquisition.connecting_ = nullptr;
   if (status == net::IoStatus::Ok) {
-    out.lease = lend(*connection.release());
+    if (!carries_many(*connection)) {
+      out.lease = lend(*connection.release());
+      co_return std::move(out);
+    }
+    out.lease = share(std::move(connection));
+    if (out.lease) co_return std::move(out);
+    out.failure = Failure::Reset;  // it ended as soon as it was made
     co_return std::move(out);
   }
   out.failure = status == net::IoStatus::Canceled ? Failure::Canceled : Failure::Connect;
-  out.error_number = status == net::IoStatus::TimedOut ? 0 : connection->stream.error_number();
-  connection->stream.close();
+  out.error_number = status == net::IoStatus::TimedOut ? 0 : connection->socket.error_number();
+  connection->socket.close();
   reactor_.retire(std::move(connection));
   --total_;
+  if (expects_many_ && out.failure == Failure::Connect) fail_pending(out.failure);
   wake_next();
   co_return std::move(out);
 }
 
 /// Everything that comes before the first request, within `timeouts.connect` each.
 Task<net::IoStatus> Pool::establish(Connection& connection, const Target& target) {
-  const net::IoStatus connected = co_await connection.stream.connect(target.address, policy_.timeouts.connect);
+  const net::IoStatus connected = co_await connection.socket.connect(target.address, policy_.timeouts.connect);
   if (connected != net::IoStatus::Ok || !policy_.proxy_protocol) co_return connected;
   const Client* const client = connection.client_;
   const std::string header =
       net::encode_proxy_header(*policy_.proxy_protocol, client != nullptr ? &client->ends() : nullptr);
   const iovec part{const_cast<char*>(header.data()), header.size()};
-  const net::IoResult sent = co_await connection.stream.send({&part, 1}, policy_.timeouts.connect);
+  const net::IoResult sent = co_await connection.socket.send({&part, 1}, policy_.timeouts.connect);
   co_return sent.status;
 }
 
@@ -211,7 +271,7 @@ void Pool::release(Connection& connection, bool reusable) {
   events_.on_connections(-1, 0);
   Target& target = *targets_[connection.target_];
   const bool used_up = policy_.pool.requests_per_connection != 0 && connection.exchanges_ >= policy_.pool.requests_per_connection;
-  if (!reusable || used_up || !target.current || !connection.stream.is_quiet() || !connection.received.empty()) {
+  if (!reusable || used_up || !target.current || !connection.socket.is_quiet() || !connection.received.empty()) {
     close(connection);
     wake_next();
     return;
@@ -221,8 +281,8 @@ void Pool::release(Connection& connection, bool reusable) {
   if (connection.client_ != nullptr) connection.client_->idle_.push_front(connection.of_client_);
   ++idle_;
   events_.on_connections(0, 1);
-  connection.stream.on_hangup(nullptr, nullptr);
-  connection.stream.on_unexpected(&Connection::leave_pool, &connection);
+  connection.socket.on_hangup(nullptr, nullptr);
+  connection.socket.on_unexpected(&Connection::leave_pool, &connection);
   if (policy_.pool.idle_timeout > Duration::zero()) reactor_.arm(connection.idle_timer_, policy_.pool.idle_timeout);
   wake_next();
 }
@@ -230,7 +290,7 @@ void Pool::release(Connection& connection, bool reusable) {
 void Pool::close(Connection& connection) {
   connection.unlink();
   connection.of_client_.unlink();
-  connection.stream.close();
+  connection.socket.close();
   connection.received.release();
   connection.idle_timer_.disarm();
   --total_;
@@ -259,9 +319,20 @@ void Pool::wake_next() {
   if (next != nullptr) std::exchange(next->waiting_, {}).resume();
 }
 
+/// Those who wait for a connection that many share share its failure, too: one after the other they would wait for ever.
+void Pool::fail_pending(Failure why) {
+  List<Acquisition> failed;
+  while (Acquisition* next = pending_.pop_front()) failed.push_back(*next);
+  while (Acquisition* next = failed.pop_front()) {
+    next->failure_ = why;
+    std::exchange(next->waiting_, {}).resume();
+  }
+}
+
 void Pool::close_idle() {
   for (auto& target : targets_) {
     while (Connection* connection = target->idle.front()) remove_idle(*connection);
+    while (SharedConnection* connection = target->shared.pop_front()) connection->cut_off();
   }
 }
 

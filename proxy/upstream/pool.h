@@ -1,5 +1,5 @@
-// The connections of one worker to one cluster: idle ones per target, at most the worker's share of `pool.connections`
-// together, and a bounded queue of exchanges that wait for one. Mirrors have pools of their own, so a mirror can never
+// The connections of one worker to one cluster: idle ones and shared ones per target, at most the worker's share of
+// `pool.connections` together, and a bounded queue of exchanges that wait for one. Mirrors have pools of their own, so a mirror can never
 // take a connection from the original (PRODUCT §3).
 //
 // A target is one address of an endpoint; targets take turns. The newest idle connection of a target is lent first.
@@ -16,38 +16,42 @@
 #include "base/intrusive_list.h"
 #include "base/task.h"
 #include "net/address.h"
+#include "upstream/channel.h"
 #include "upstream/connection.h"
 #include "upstream/policy.h"
+#include "upstream/shared_connection.h"
 
 namespace tidegate::upstream {
 
-/// A connection lent to one exchange. Closed when the lease ends without give_back().
+/// A channel lent to one exchange. Closed when the lease ends without give_back().
 class Lease {
  public:
   Lease() noexcept = default;
-  Lease(Pool& pool, Connection& connection) noexcept : pool_(&pool), connection_(&connection) {}
-  Lease(Lease&& from) noexcept : pool_(from.pool_), connection_(std::exchange(from.connection_, nullptr)) {}
+  explicit Lease(Channel& channel) noexcept : channel_(&channel) {}
+  Lease(Lease&& from) noexcept : channel_(std::exchange(from.channel_, nullptr)) {}
   Lease& operator=(Lease&& from) noexcept {
     if (this != &from) {
       drop();
-      pool_ = from.pool_;
-      connection_ = std::exchange(from.connection_, nullptr);
+      channel_ = std::exchange(from.channel_, nullptr);
     }
     return *this;
   }
   ~Lease() { drop(); }
 
-  explicit operator bool() const noexcept { return connection_ != nullptr; }
-  Connection* operator->() const noexcept { return connection_; }
-  Connection& operator*() const noexcept { return *connection_; }
-  /// The exchange is complete and the connection is fit for another.
-  void give_back() noexcept;
-  /// Closes the connection.
-  void drop() noexcept;
+  explicit operator bool() const noexcept { return channel_ != nullptr; }
+  Channel* operator->() const noexcept { return channel_; }
+  Channel& operator*() const noexcept { return *channel_; }
+  /// The exchange is complete and the channel is fit for another, where it can carry another.
+  void give_back() noexcept {
+    if (channel_ != nullptr) std::exchange(channel_, nullptr)->release(true);
+  }
+  /// The exchange is not complete: nothing else goes over the channel.
+  void drop() noexcept {
+    if (channel_ != nullptr) std::exchange(channel_, nullptr)->release(false);
+  }
 
  private:
-  Pool* pool_ = nullptr;
-  Connection* connection_ = nullptr;
+  Channel* channel_ = nullptr;
 };
 
 /// How a request for a connection came out: a lease, or why not.
@@ -86,6 +90,7 @@ class Acquisition : public Link<> {
   std::coroutine_handle<> waiting_;
   Connection* connecting_ = nullptr;
   bool canceled_ = false;
+  Failure failure_ = Failure::None;  // of the connection that it waited for
 };
 
 /// A worker's part of the pool's bounds.
@@ -122,20 +127,21 @@ class Pool {
 
   const ClusterPolicy& policy() const noexcept { return policy_; }
   /// The endpoint as it was written, for logs.
-  const std::string& endpoint_text(const Connection& connection) const noexcept;
-  const EndpointAddress& endpoint(const Connection& connection) const noexcept;
+  const std::string& endpoint_text(const Channel& channel) const noexcept;
+  const EndpointAddress& endpoint(const Channel& channel) const noexcept;
   std::uint32_t connections() const noexcept { return total_; }
   /// Closes the idle connections; leases are closed when they end.
   void close_idle();
 
  private:
   friend class Client;
-  friend class Lease;
   friend class Connection;
+  friend class SharedConnection;
   struct Target {
     std::size_t endpoint;
     net::Address address;
     List<Connection> idle;
+    List<SharedConnection> shared;
     bool current = true;  ///< still among the endpoint's addresses
   };
 
@@ -147,8 +153,16 @@ class Pool {
   void release(Connection& connection, bool reusable);
   void close(Connection& connection);
   void remove_idle(Connection& connection);
+  Lease take_exclusive(Target& target, Reuse reuse);
+  Lease take_stream(Target& target);
+  Lease share(std::unique_ptr<Connection> established);
+  bool carries_many(const Connection& connection) const noexcept;
   bool make_room();
+  bool has_pending() const noexcept { return !pending_.empty(); }
   void wake_next();
+  void fail_pending(Failure why);
+  void on_stream_end(SharedConnection& connection);
+  void on_shared_end(SharedConnection& connection);
 
   net::Reactor& reactor_;
   const ClusterPolicy& policy_;
@@ -158,6 +172,9 @@ class Pool {
   std::size_t turn_ = 0;
   std::uint32_t total_ = 0;  // open or connecting
   std::uint32_t idle_ = 0;
+  std::uint32_t shared_ = 0;       // of them, those that carry many
+  std::uint32_t connecting_ = 0;
+  bool expects_many_ = false;      // a new connection will carry many, so one at a time is made
   List<Acquisition> pending_;
   std::uint32_t pending_count_ = 0;
 };

@@ -7,6 +7,8 @@ import socket
 import struct
 import threading
 
+import h2.connection
+import h2.events
 import pytest
 
 from harness import Client, Haproxy, NginxServer, curl, eventually, ok, serve
@@ -46,6 +48,28 @@ def logged(lab, count):
         return records if len(records) >= count else None
 
     return eventually(lines, f"{count} lines in the access log")
+
+
+def over_http2(client, count):
+    """So many requests at once, by prior knowledge; again on the same connection. @return the bodies."""
+    if not hasattr(client, "http2"):
+        client.http2 = h2.connection.H2Connection()
+        client.http2.initiate_connection()
+    talk, bodies, open_streams = client.http2, {}, set()
+    for _ in range(count):
+        stream = talk.get_next_available_stream_id()
+        talk.send_headers(stream, [(":method", "GET"), (":scheme", "http"), (":authority", "a"), (":path", "/")], end_stream=True)
+        bodies[stream] = b""
+        open_streams.add(stream)
+    while open_streams:
+        client.send(talk.data_to_send())
+        for event in talk.receive_data(client.socket.recv(65536)):
+            if isinstance(event, h2.events.DataReceived):
+                bodies[event.stream_id] += event.data
+            elif isinstance(event, h2.events.StreamEnded):
+                open_streams.discard(event.stream_id)
+            assert not isinstance(event, (h2.events.StreamReset, h2.events.ConnectionTerminated)), event
+    return list(bodies.values())
 
 
 def refused(tidegate, **reasons):
@@ -234,6 +258,18 @@ def test_curl_sends_it(lab):
     refused(tidegate, malformed=1)
 
 
+def test_http2_may_come_behind_the_header(lab):
+    tidegate = accepting(lab, listener={"h2c": True})
+    answer = curl("--haproxy-protocol", "--http2-prior-knowledge", tidegate.url())
+    assert (answer.status, answer.body) == (200, b"127.0.0.1|http")
+    for header in (V1, v2()):
+        client = lab.client(tidegate)
+        client.send(header)
+        assert over_http2(client, 5) == [b"192.0.2.1|http"] * 5
+    assert ask(tidegate, V1) == "192.0.2.1|http"
+    refused(tidegate)
+
+
 # --- sent
 
 def read_header(connection):
@@ -330,6 +366,27 @@ def test_clients_of_one_worker_at_the_same_time_never_get_each_other_s(lab):
     for thread in threads:
         thread.join(50)
     assert not wrong and len(origin.connections) == 80
+    eventually(lambda: origin.open_connections() == 0, "every connection closed with its client")
+
+
+def test_the_streams_of_one_http2_client_share_what_was_announced_for_it(lab):
+    """Each answer waits for all requests: the streams need a connection each, at the same time and one after the other."""
+    together = threading.Barrier(4)
+
+    def script(connection):
+        said = read_header(connection)
+        while connection.read_request():
+            together.wait(20)
+            connection.send(ok(f"{read_ends(said)} #{connection.index}"))
+
+    origin = lab.origin(script)
+    tidegate = lab.proxy(origin, listener={"h2c": True}, cluster={"proxy_protocol": "v1"}, route={"retry": {"retries": 0}})
+    for number in range(2):
+        with Client(tidegate.address) as client:
+            said = over_http2(client, 4)
+            expected = [f"v1 {ends_of(client, tidegate)} #{4 * number + i}".encode() for i in range(4)]
+            assert sorted(said) == expected
+            assert sorted(over_http2(client, 4)) == expected        # kept for it
     eventually(lambda: origin.open_connections() == 0, "every connection closed with its client")
 
 

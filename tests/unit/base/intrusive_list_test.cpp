@@ -21,6 +21,21 @@ std::vector<int> values(List<Item>& list) {
 }
 using V = std::vector<int>;
 
+TEST(List, AnElementThatIsPushedAgainMovesAndIsThereOnce) {
+  List<Item> list;
+  Item a(1), b(2);
+  list.push_back(a);
+  list.push_back(a);
+  EXPECT_EQ(values(list), (V{1}));
+  list.push_back(b);
+  list.push_back(b);
+  list.push_back(a);
+  EXPECT_EQ(values(list), (V{2, 1}));
+  list.push_front(a);
+  list.push_front(a);
+  EXPECT_EQ(values(list), (V{1, 2}));
+}
+
 TEST(List, KeepsOrderAtBothEnds) {
   List<Item> list;
   Item a(1), b(2), c(3);

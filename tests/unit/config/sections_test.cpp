@@ -216,6 +216,13 @@ TEST(ProxyProtocol, IsOffUnlessTheFileSaysOtherwise) {
   EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['a:1'], proxy_protocol: accept")), "is not one of off, v1, v2"));
 }
 
+TEST(ProxyProtocol, SentOnConnectionsThatCarryManyClientsIsAnError) {
+  EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['a:1'], proxy_protocol: v1, protocol: http2")),
+                       "clusters.new.proxy_protocol: a PROXY header names one client"));
+  const Config config = good(with_new_cluster("endpoints: ['a:1'], proxy_protocol: v1, protocol: auto"));
+  EXPECT_FALSE(config.clusters[1].may_carry_many());
+}
+
 TEST(ProxyProtocol, AcceptedFromNobodyIsAnErrorThatSaysWhoIsMissing) {
   EXPECT_EQ(bad(with_listener("proxy_protocol: accept")),
             "t.yaml:1:54: listeners[0].proxy_protocol: accept needs trusted_proxies with the addresses of the senders: a PROXY "
@@ -270,12 +277,10 @@ TEST(Later, KeysOfTheProductSayThatTheyAreNotSupportedYet) {
   for (const char* keys : {"tracing: {}"}) {
     EXPECT_TRUE(contains(bad(with(std::string(keys) + "\n")), "not supported by this version yet")) << keys;
   }
-  for (const char* keys : {"tls: {}", "limits: {h2_streams: 100}",
-      "timeouts: {tls_handshake: 5s}"}) {
+  for (const char* keys : {"tls: {}", "timeouts: {tls_handshake: 5s}"}) {
     EXPECT_TRUE(contains(bad(with_listener(keys)), "not supported by this version yet")) << keys;
   }
-  for (const char* keys : {"tls: {}", "health: {}", "outlier: {}", "protocol: http2",
-      "protocol: auto"}) {
+  for (const char* keys : {"tls: {}", "health: {}", "outlier: {}"}) {
     EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['a:1'], " + std::string(keys))),
                          "not supported by this version yet"))
         << keys;

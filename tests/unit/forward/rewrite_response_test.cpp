@@ -68,42 +68,42 @@ TEST(EncodeInformational, RelaysFieldsWithoutFraming) {
   EXPECT_EQ(out.view(), "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
 }
 
-std::string local(std::uint16_t status, std::string_view text, bool close, bool head_request) {
+std::string local(std::uint16_t status, std::string_view text, bool close) {
   BlockPool pool;
   Buffer out(pool);
-  encode_local_reply(out, status, text, close, head_request);
+  encode_local_reply(out, status, text, close);
   return std::string(out.view());
 }
 
-TEST(LocalReply, IsAWholeMessage) {
-  EXPECT_EQ(local(502, "upstream failure", true, false),
+TEST(LocalReply, IsTheHeadOfAMessage) {
+  EXPECT_EQ(local(502, "upstream failure", true),
             "HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/plain; charset=utf-8\r\ncache-control: no-store\r\n"
-            "content-length: 17\r\nconnection: close\r\n\r\nupstream failure\n");
+            "content-length: 17\r\nconnection: close\r\n\r\n");
 }
 
-TEST(LocalReply, ToHeadTellsTheLengthAndSendsNothing) {
-  const std::string reply = local(404, "no route", false, true);
+TEST(LocalReply, HasNoConnectionFieldWhenItStaysOpen) {
+  const std::string reply = local(404, "no route", false);
   EXPECT_EQ(lines(reply, "content-length"), "9");
   EXPECT_TRUE(reply.ends_with("\r\n\r\n"));
   EXPECT_FALSE(has(reply, "connection"));
 }
 
 TEST(LocalReply, SaysWhenToComeBackAndWhatIsAllowed) {
-  EXPECT_EQ(lines(local(503, "overloaded", false, false), "retry-after"), "1");
-  EXPECT_FALSE(has(local(502, "x", false, false), "retry-after"));
-  EXPECT_EQ(lines(local(405, "x", true, false), "allow"), "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+  EXPECT_EQ(lines(local(503, "overloaded", false), "retry-after"), "1");
+  EXPECT_FALSE(has(local(502, "x", false), "retry-after"));
+  EXPECT_EQ(lines(local(405, "x", true), "allow"), "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 }
 
 TEST(LocalReply, IsReadBackByTheResponseDecoder) {
   for (const std::uint16_t status : {400, 404, 405, 408, 413, 414, 417, 431, 500, 501, 502, 503, 504, 505}) {
-    const std::string reply = local(status, "text", true, false);
+    const std::string reply = local(status, "text", true);
     http::ResponseHeadDecoder decoder;
     http::ResponseHead head;
     decoder.reset(http::Method::Get);
     ASSERT_EQ(decoder.feed(reply, head), http::HeadState::Done);
     EXPECT_EQ(head.status, status);
-    EXPECT_NE(head.reason, "Unknown");
-    EXPECT_EQ(head.content_length, reply.size() - decoder.consumed());
+    EXPECT_FALSE(head.reason.empty());
+    EXPECT_EQ(head.content_length, 5u);
     EXPECT_FALSE(head.keep_alive);
   }
 }

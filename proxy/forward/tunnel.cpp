@@ -1,0 +1,142 @@
+#include "forward/tunnel.h"
+
+#include <utility>
+
+namespace tidegate::forward {
+
+namespace {
+constexpr Duration kFarewell = std::chrono::seconds(2);  // that a client has to answer a Close frame
+}
+
+Tunnel::Tunnel(End client, End upstream, Duration idle, bool websocket)
+    : client_(client), upstream_(upstream), idle_(idle), websocket_(websocket), clock_(&Tunnel::looked, this) {}
+
+Task<TunnelEnd> Tunnel::run() {
+  watch();
+  upward_ = carry_up();
+  upward_.start();
+  co_await carry_down();
+  co_await upward_.join();
+  upward_.destroy();
+  clock_.disarm();
+  co_return why_;
+}
+
+/// The first reason counts; both directions end.
+void Tunnel::end(TunnelEnd why) {
+  if (ended_) return;
+  ended_ = true;
+  why_ = why;
+  client_.stream.cancel();
+  upstream_.stream.cancel();
+}
+
+void Tunnel::cancel() { end(TunnelEnd::Canceled); }
+
+void Tunnel::leave() {
+  if (leaving_ || ended_) return;
+  if (!websocket_) return end(TunnelEnd::Asked);
+  leaving_ = true;
+  client_.stream.reactor().arm(clock_, kFarewell);
+  if (frames_.between()) upstream_.stream.cancel_read();  // nothing may come for a long time
+}
+
+// --- the clock
+
+void Tunnel::watch() {
+  if (idle_ > Duration::zero()) client_.stream.reactor().arm(clock_, idle_);
+}
+
+void Tunnel::looked(void* self) {
+  auto* tunnel = static_cast<Tunnel*>(self);
+  if (tunnel->leaving_) return tunnel->end(TunnelEnd::Asked);
+  const std::uint64_t now = tunnel->up_.bytes + tunnel->down_.bytes;
+  if (now == std::exchange(tunnel->seen_, now)) return tunnel->end(TunnelEnd::Idle);
+  tunnel->watch();
+}
+
+// --- the directions
+
+/// @return false when the direction is over.
+Task<bool> Tunnel::pass(End& from, End& to, Direction& direction, std::string_view bytes) {
+  const iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+  const net::IoResult sent = co_await to.stream.send({&part, 1}, idle_);
+  direction.bytes += sent.bytes;
+  if (sent.status == net::IoStatus::Ok) co_return true;
+  if (sent.status != net::IoStatus::Canceled) end(&from == &client_ ? TunnelEnd::UpstreamBroke : TunnelEnd::ClientBroke);
+  co_return false;
+}
+
+Task<> Tunnel::end_sending(End& to) {
+  if (to.frames == nullptr) {
+    to.shutdown(to.stream);
+    co_return;
+  }
+  to.frames->finish(nullptr);
+  co_await to.stream.send(std::span<const iovec>(), idle_);
+}
+
+Task<> Tunnel::carry_up() {
+  for (;;) {
+    if (!client_.received.empty()) {
+      const bool passed = co_await pass(client_, upstream_, up_, client_.received.view());
+      if (!passed) co_return;
+      client_.received.clear();
+    }
+    const net::IoResult read = co_await client_.stream.read(client_.received, Duration::zero());
+    if (read.status == net::IoStatus::Ok) continue;
+    if (read.status == net::IoStatus::Eof) {
+      up_.done = true;
+      if (down_.done || goodbye_said_) co_return end(goodbye_said_ ? TunnelEnd::Asked : TunnelEnd::Closed);
+      co_return co_await end_sending(upstream_);
+    }
+    if (read.status != net::IoStatus::Canceled) end(TunnelEnd::ClientBroke);
+    co_return;
+  }
+}
+
+/// Between two frames, and never twice. @return false when the client cannot be told.
+Task<bool> Tunnel::say_goodbye() {
+  goodbye_said_ = true;
+  co_return co_await pass(upstream_, client_, down_, http::kCloseToClient);
+}
+
+Task<> Tunnel::carry_down() {
+  for (;;) {
+    Buffer& received = upstream_.received;
+    if (!received.empty()) {
+      std::string_view bytes = received.view();
+      if (websocket_ && !goodbye_said_) {
+        const std::size_t whole = frames_.feed(bytes);
+        if (leaving_ && whole > 0) bytes = bytes.substr(0, whole);
+        const bool last = leaving_ && (whole > 0 || frames_.between());
+        const bool passed = co_await pass(upstream_, client_, down_, bytes);
+        if (!passed) co_return;
+        if (last) {
+          const bool said = co_await say_goodbye();
+          if (!said) co_return;
+        }
+      } else if (!goodbye_said_) {
+        const bool passed = co_await pass(upstream_, client_, down_, bytes);
+        if (!passed) co_return;
+      }
+      received.clear();
+    }
+    if (leaving_ && !goodbye_said_ && frames_.between()) {
+      const bool said = co_await say_goodbye();
+      if (!said) co_return;
+    }
+    const net::IoResult read = co_await upstream_.stream.read(received, Duration::zero());
+    if (read.status == net::IoStatus::Ok) continue;
+    if (read.status == net::IoStatus::Canceled && leaving_ && !ended_) continue;
+    if (read.status == net::IoStatus::Eof) {
+      down_.done = true;
+      if (up_.done || goodbye_said_) co_return end(goodbye_said_ ? TunnelEnd::Asked : TunnelEnd::Closed);
+      co_return co_await end_sending(client_);
+    }
+    if (read.status != net::IoStatus::Canceled) end(TunnelEnd::UpstreamBroke);
+    co_return;
+  }
+}
+
+}  // namespace tidegate::forward

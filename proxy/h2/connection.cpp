@@ -1,0 +1,228 @@
+#include "h2/connection.h"
+
+#include <utility>
+
+namespace tidegate::h2 {
+
+namespace {
+// Bytes in frames that wait for the socket: what a block holds. More when the last time filled it.
+constexpr std::size_t kOutput = bytes_of(BlockSize::Medium) - 1024;
+constexpr std::size_t kLargeOutput = bytes_of(BlockSize::Large) - 20 * 1024;  // a frame may be over
+}
+
+struct Connection::Wake {
+  Connection& connection;
+  bool await_ready() const noexcept { return connection.ending_; }
+  void await_suspend(std::coroutine_handle<> handle) const noexcept { connection.writer_waits_ = handle; }
+  void await_resume() const noexcept {}
+};
+
+Connection::Connection(net::Stream& socket, http::H2Role role, const Limits& limits, Owner& owner)
+    : socket_(socket),
+      limits_(limits),
+      owner_(owner),
+      session_(role, limits.session, *this, socket.reactor().blocks(), socket.reactor().now()),
+      scratch_(socket.reactor().blocks(), BlockSize::Small),
+      out_(socket.reactor().blocks()),
+      silence_(&Connection::silent, this),
+      heard_at_(socket.reactor().now()) {}
+
+Connection::~Connection() = default;
+
+// --- the connection's life
+
+Task<> Connection::run(Buffer& received) {
+  writer_ = write();
+  writer_.start();
+  watch();
+  co_await read(received);
+  if (failure_.empty()) failure_ = session_.refusal();
+  closing_ = ending_ = true;
+  silence_.disarm();
+  end_streams();
+  owner_.on_capacity();
+  wake_writer();
+  co_await writer_.join();
+  writer_.destroy();
+  TurnEnd::unlink();
+}
+
+Task<> Connection::read(Buffer& received) {
+  for (;;) {
+    if (!received.empty()) {
+      heard_at_ = reactor().now();
+      const bool goes_on = session_.feed(received.view(), heard_at_);
+      received.clear();
+      owner_.after_input();
+      settle();
+      if (!goes_on) co_return;
+      flush();
+    }
+    if (session_.is_over() || ending_) co_return;
+    const net::IoResult result = co_await socket_.read(received, Duration::zero());
+    if (result.status != net::IoStatus::Ok) co_return;
+  }
+}
+
+/// Ends when everything was sent that a connection at its end still has to say, or nothing can be sent.
+Task<> Connection::write() {
+  for (;;) {
+    if (busy_) out_.prefer_large();
+    const bool large = busy_ && out_.capacity() >= bytes_of(BlockSize::Large);
+    session_.produce(out_, large ? kLargeOutput : kOutput);
+    busy_ = out_.size() >= kOutput;
+    if (waiting_for_heads_ > 0 && !session_.wants_to_send()) {
+      waiting_for_heads_ = 0;
+      for (const auto& [id, stream] : streams_) stream->flushed();
+    }
+    settle();
+    if (out_.empty()) {
+      if (!ending_ && session_.is_over()) socket_.cancel_read();
+      if (ending_) break;
+      Wake wake{*this};
+      co_await wake;
+      continue;
+    }
+    const iovec part{out_.data(), out_.size()};
+    const net::IoResult sent = co_await socket_.send({&part, 1}, limits_.write_timeout);
+    out_.clear();
+    if (!session_.wants_to_send()) out_.release();
+    if (sent.status != net::IoStatus::Ok) {
+      ending_ = true;
+      socket_.cancel_read();
+      break;
+    }
+  }
+}
+
+void Connection::wake_writer() {
+  if (writer_waits_) std::exchange(writer_waits_, {}).resume();
+}
+
+void Connection::on_turn_end() {
+  settle();
+  if (session_.wants_to_send() || session_.is_over()) wake_writer();
+}
+
+/// Tells the streams, one after the other: each may end itself, another, or the connection's owner's interest.
+void Connection::settle() {
+  while (Stream* stream = news_.pop_front()) stream->step();
+}
+
+void Connection::end_streams() {
+  for (const auto& [id, stream] : streams_) {
+    if (!stream->over_) stream->take_closed(http::H2Error::Cancel, true, false);
+  }
+  settle();
+  for (const auto& [id, stream] : streams_) stream->connection_ = nullptr;
+  streams_.clear();
+}
+
+void Connection::announce_goaway() {
+  session_.announce_goaway();
+  flush();
+}
+
+void Connection::goaway() {
+  closing_ = true;
+  session_.goaway();
+  flush();
+}
+
+void Connection::cut_off() { socket_.cancel(); }
+
+// --- silence
+
+void Connection::watch() noexcept {
+  if (!streams_.empty()) {
+    if (limits_.ping_after > Duration::zero()) reactor().arm(silence_, awaiting_pong_ ? limits_.ping_timeout : limits_.ping_after);
+  } else if (limits_.idle > Duration::zero()) {
+    reactor().arm(silence_, limits_.idle);
+  }
+}
+
+/// Idle: a farewell. Otherwise a question, and without an answer the end.
+void Connection::silent(void* self) {
+  auto* connection = static_cast<Connection*>(self);
+  const Duration quiet = connection->reactor().now() - connection->heard_at_;
+  if (connection->streams_.empty()) {
+    if (quiet >= connection->limits_.idle) return connection->goaway();
+  } else if (connection->awaiting_pong_ && quiet >= connection->limits_.ping_timeout) {
+    connection->failure_ = "the peer does not answer a PING";
+    return connection->socket_.cancel();
+  } else if (!connection->awaiting_pong_ && quiet >= connection->limits_.ping_after) {
+    connection->awaiting_pong_ = true;
+    connection->session_.ping();
+    connection->flush();
+  }
+  connection->watch();
+}
+
+// --- streams
+
+Stream* Connection::find(std::int32_t id) noexcept {
+  const auto found = streams_.find(id);
+  return found == streams_.end() ? nullptr : found->second;
+}
+
+void Connection::attach(std::int32_t id, Stream& stream) {
+  streams_.emplace(id, &stream);
+  if (streams_.size() == 1) {
+    heard_at_ = reactor().now();
+    watch();
+  }
+}
+
+void Connection::detach(Stream& stream) noexcept {
+  streams_.erase(stream.id());
+  if (streams_.empty() && !ending_) {
+    awaiting_pong_ = false;
+    heard_at_ = reactor().now();
+    watch();
+  }
+}
+
+// --- what the session tells
+
+void Connection::on_request(std::int32_t stream, http::RequestHead& head, Buffer& bytes, bool ends) {
+  owner_.on_request(stream, head, bytes, ends);
+}
+
+void Connection::on_refused(std::int32_t stream, const http::Refusal& refusal) { owner_.on_refused(stream, refusal); }
+
+void Connection::on_response(std::int32_t stream, http::ResponseHead& head, Buffer& bytes, bool ends) {
+  if (Stream* to = find(stream)) to->take_response(head, bytes, ends);
+}
+
+void Connection::on_data(std::int32_t stream, std::string_view data) {
+  if (Stream* to = find(stream)) {
+    to->take_data(data);
+  } else {
+    session_.consumed(stream, data.size());
+  }
+}
+
+void Connection::on_trailers(std::int32_t stream, http::FieldList& fields, Buffer& bytes) {
+  if (Stream* to = find(stream)) to->take_trailers(fields, bytes);
+}
+
+void Connection::on_end(std::int32_t stream) {
+  if (Stream* to = find(stream)) to->take_end();
+}
+
+http::H2Pulled Connection::pull(std::int32_t stream, char* to, std::size_t most) {
+  Stream* from = find(stream);
+  return from != nullptr ? from->pull(to, most) : http::H2Pulled{0, true};
+}
+
+void Connection::on_closed(std::int32_t stream, http::H2Error code, bool by_peer, bool unprocessed) {
+  if (Stream* to = find(stream)) to->take_closed(code, by_peer, unprocessed);
+  owner_.on_capacity();
+}
+
+void Connection::on_goaway() {
+  closing_ = true;
+  owner_.on_capacity();
+}
+
+}  // namespace tidegate::h2

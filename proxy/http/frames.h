@@ -1,0 +1,30 @@
+// A message on a connection that frames messages by itself (HTTP/2): its head and its end are handed over apart from its
+// body, whose bytes go through the ByteStream beside it. Whoever carries messages asks for this first; where there is none,
+// heads and framing are bytes of the stream (HTTP/1.1).
+#pragma once
+
+#include "base/buffer.h"
+#include "http/head.h"
+
+namespace tidegate::http {
+
+class Frames {
+ public:
+  /// Hands over a head as the encoders of HTTP/1.1 wrote it (the text is changed in place: names in lower case). `ends`: the
+  /// message has no body. A head with a 1xx status is an informational one. @return false when the stream is over.
+  virtual bool send_head(Buffer& encoded, bool ends) = 0;
+  /// What the next send carries, which may be nothing, is the end of the body; trailers that may travel follow it.
+  /// @param trailers nullptr: none
+  virtual void finish(const FieldList* trailers) = 0;
+  /// A response's head that has arrived, if one has; its views are good until the next one is taken.
+  virtual bool take_head(ResponseHead& head) = 0;
+  /// The trailers that were received, once the body's end was read; nullptr: none.
+  virtual const FieldList* trailers() const noexcept = 0;
+  /// The peer says that it did nothing with the request: it may be sent again, whatever it is (RFC 9113 §8.7).
+  virtual bool unprocessed() const noexcept = 0;
+
+ protected:
+  ~Frames() = default;
+};
+
+}  // namespace tidegate::http

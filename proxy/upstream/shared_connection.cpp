@@ -1,0 +1,110 @@
+#include "upstream/shared_connection.h"
+
+#include <utility>
+
+#include "upstream/pool.h"
+
+namespace tidegate::upstream {
+
+namespace {
+
+h2::Limits limits_of(const ClusterPolicy& policy) {
+  h2::Limits limits;
+  limits.session.head = http::kResponseHeadLimits;
+  limits.idle = policy.pool.idle_timeout;
+  limits.write_timeout = policy.timeouts.idle;
+  return limits;
+}
+
+struct StreamPlace {
+  explicit StreamPlace(net::Reactor& reactor) : own_stream(reactor) {}
+  h2::Stream own_stream;
+};
+
+}  // namespace
+
+class SharedConnection::StreamChannel final : private StreamPlace, public Channel, public net::Retirable {
+ public:
+  StreamChannel(net::Reactor& reactor, SharedConnection& connection)
+      : StreamPlace(reactor),
+        Channel(own_stream, &own_stream, reactor.blocks()),
+        connection_(&connection),
+        target_(connection.target()),
+        reused_(connection.opened_ > 1) {
+    own_stream.prepare(connection.connection_, connection.policy_.scheme());
+  }
+  ~StreamChannel() override = default;
+
+  bool is_reused() const noexcept override { return reused_; }
+  std::size_t target() const noexcept override { return target_; }
+  void release(bool reusable) override {
+    own_stream.close(reusable ? http::H2Error::NoError : http::H2Error::Cancel);
+    connection_->closed(*this);
+  }
+
+ private:
+  SharedConnection* connection_;
+  const std::size_t target_;
+  const bool reused_;
+};
+
+SharedConnection::SharedConnection(net::Reactor& reactor, Pool& pool, const ClusterPolicy& policy,
+                                   std::unique_ptr<Connection> established)
+    : reactor_(reactor),
+      pool_(pool),
+      policy_(policy),
+      established_(std::move(established)),
+      connection_(established_->socket, http::H2Role::Client, limits_of(policy), *this) {}
+
+SharedConnection::~SharedConnection() = default;
+
+void SharedConnection::start() {
+  root_ = serve();
+  root_.start(&SharedConnection::done, this);
+  look_for_room();
+}
+
+Task<> SharedConnection::serve() { co_await connection_.run(established_->received); }
+
+/// The connection is over; exchanges may still hold streams of it, which read what has arrived.
+void SharedConnection::done(void* self) {
+  auto* connection = static_cast<SharedConnection*>(self);
+  connection->established_->socket.close();
+  connection->pool_.on_shared_end(*connection);
+  if (connection->open_ == 0) connection->reactor_.retire(std::unique_ptr<net::Retirable>(connection));
+}
+
+bool SharedConnection::has_room() const noexcept {
+  const std::uint32_t most = policy_.pool.requests_per_connection;
+  return !connection_.closing() && open_ < connection_.session().peer_streams() && (most == 0 || opened_ < most);
+}
+
+Channel& SharedConnection::open() {
+  ++open_;
+  ++opened_;
+  return *new StreamChannel(reactor_, *this);
+}
+
+void SharedConnection::closed(StreamChannel& channel) {
+  --open_;
+  pool_.on_stream_end(*this);
+  reactor_.retire(std::unique_ptr<net::Retirable>(&channel));
+  if (root_.done()) {
+    if (open_ == 0) reactor_.retire(std::unique_ptr<net::Retirable>(this));
+    return;
+  }
+  const std::uint32_t most = policy_.pool.requests_per_connection;
+  if (open_ == 0 && most != 0 && opened_ >= most) retire();
+  look_for_room();
+}
+
+/// Whoever waits is resumed when the session is at rest.
+void SharedConnection::look_for_room() noexcept {
+  if (pool_.has_pending()) reactor_.at_turn_end(*this);
+}
+
+void SharedConnection::on_turn_end() {
+  while (pool_.has_pending() && has_room()) pool_.wake_next();
+}
+
+}  // namespace tidegate::upstream
