@@ -19,6 +19,7 @@
 #include "forward/worker.h"
 #include "net/address.h"
 #include "net/listener.h"
+#include "net/unix_socket.h"
 #include "notify/notifier.h"
 #include "observe/access_log.h"
 #include "observe/log.h"
@@ -64,16 +65,31 @@ void say_ruling(const std::string& route, const gate::Ruling& ruling, const std:
   }
 }
 
-/// One socket a worker for the same address; a port of 0 is chosen by the first.
+/// A descriptor for each worker: of a socket of its own for the same address, whose port, if it is 0, the first chooses; or
+/// of the one socket that a unix-domain address can have.
 struct OpenedListener {
   std::vector<int> descriptors;
   std::string address;
+  net::Sharing sharing = net::Sharing::Each;
 };
 
-OpenedListener open_listener(const config::SocketAddress& wanted, std::size_t workers) {
+OpenedListener open_unix_listener(const net::Address& address, std::optional<mode_t> mode, std::size_t workers) {
+  OpenedListener opened;
+  opened.address = net::text(address);
+  opened.sharing = net::Sharing::One;
+  opened.descriptors.push_back(net::listen_unix(address, mode));
+  while (opened.descriptors.size() < workers) {
+    opened.descriptors.push_back(net::Listener::duplicate(opened.descriptors.front()));
+  }
+  return opened;
+}
+
+OpenedListener open_listener(const config::Listener& from, std::size_t workers) {
+  const config::SocketAddress& wanted = from.address;
   OpenedListener opened;
   std::optional<net::Address> address = net::make_address(wanted.host, wanted.port);
   if (!address) throw std::runtime_error("not an address: " + wanted.host);
+  if (net::is_unix(*address)) return open_unix_listener(*address, from.mode, workers);
   if (wanted.port != 0) net::Listener::check_free(*address);
   for (std::size_t i = 0; i < workers; ++i) {
     opened.descriptors.push_back(net::Listener::open(*address));
@@ -120,6 +136,7 @@ struct App::Parts {
   std::unique_ptr<admin::Server> admin_server;
   std::unique_ptr<admin::Server> metrics_server;
   std::vector<BoundAddress> listeners;
+  std::vector<net::UnixSocketFile> socket_files;
   std::string admin_address;
   std::string metrics_address;
   std::atomic<bool> ready{false};
@@ -169,11 +186,15 @@ void App::Parts::make_workers() {
   const std::size_t count = config.workers;
   std::vector<OpenedListener> opened;
   for (const config::Listener& from : config.listeners) {
-    opened.push_back(open_listener(from.address, count));
+    opened.push_back(open_listener(from, count));
+    if (opened.back().sharing == net::Sharing::One) {
+      socket_files.emplace_back(*net::make_address(from.address.host, 0));
+    }
     listeners.push_back({from.name, opened.back().address});
   }
   std::vector<net::AddressRange> trusted;
   for (const config::AddressRange& range : config.trusted_proxies) {
+    if (range.address == config::kUnixSockets) trusted.push_back(net::AddressRange::unix_sockets());
     if (const auto made = net::AddressRange::make(range.address, range.prefix)) trusted.push_back(*made);
   }
   for (std::size_t i = 0; i < count; ++i) {
@@ -195,7 +216,8 @@ void App::Parts::make_workers() {
       setup.ledgers.push_back(ledgers.back().back().get());
     }
     for (std::size_t l = 0; l < config.listeners.size(); ++l) {
-      setup.listeners.push_back({config.listeners[l].session, config.listeners[l].connections, opened[l].descriptors[i]});
+      setup.listeners.push_back({config.listeners[l].session, config.listeners[l].connections, opened[l].descriptors[i],
+                                 opened[l].sharing});
     }
     workers.push_back(std::make_unique<forward::Worker>(std::move(setup)));
   }
@@ -389,6 +411,7 @@ void App::drain_and_stop(const std::function<bool()>& hurry) {
   p.ready = false;
   for (const auto& worker : p.workers) worker->announce_close();
   wait(p.config.drain.delay, false);
+  for (net::UnixSocketFile& file : p.socket_files) file.remove();  // first: who comes now must not wait in a backlog
   for (const auto& worker : p.workers) worker->stop_accepting();
   wait(std::min(kIdleGrace, p.config.drain.timeout), true);
   for (const auto& worker : p.workers) worker->close_idle();

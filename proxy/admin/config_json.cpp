@@ -6,6 +6,7 @@
 #include "admin/access_rule.h"
 #include "admin/rollout_json.h"
 #include "base/duration_text.h"
+#include "config/addresses.h"
 
 namespace tidegate::admin {
 
@@ -24,13 +25,29 @@ json::array texts(const Range& range) {
   return out;
 }
 
-std::string address_text(const config::SocketAddress& address) { return authority(address.host, address.port); }
+std::string address_text(const config::SocketAddress& address) {
+  return config::is_unix(address.host) ? address.host : authority(address.host, address.port);
+}
 
 // --- listeners, clusters
+
+json::value mode_text(const std::optional<std::uint32_t>& mode) {
+  if (!mode) return nullptr;
+  std::string out = "0000";
+  for (int digit = 0; digit < 3; ++digit) out[3 - digit] = static_cast<char>('0' + ((*mode >> (3 * digit)) & 7));
+  return json::value(out);
+}
+
+std::string_view proxy_protocol(const std::optional<net::ProxyVersion>& version) {
+  if (!version) return "off";
+  return *version == net::ProxyVersion::V1 ? "v1" : "v2";
+}
 
 json::object listener(const config::Listener& from) {
   const forward::SessionPolicy& session = from.session;
   json::object out{{"name", from.name}, {"address", address_text(from.address)}};
+  if (config::is_unix(from.address.host)) out["mode"] = mode_text(from.mode);
+  out["proxy_protocol"] = session.proxy_protocol ? "accept" : "off";
   out["h2c"] = session.h2c;
   out["limits"] = json::object{{"header_bytes", session.head.bytes},
                                {"headers", session.head.fields},
@@ -48,6 +65,7 @@ json::object cluster(const upstream::ClusterPolicy& from) {
   json::array endpoints;
   for (const upstream::EndpointAddress& endpoint : from.endpoints) endpoints.push_back(json::value(endpoint.text));
   json::object out{{"endpoints", std::move(endpoints)}, {"host", from.host.value_or("preserve")}};
+  out["proxy_protocol"] = proxy_protocol(from.proxy_protocol);
   out["pool"] = json::object{{"connections", from.pool.connections},
                              {"pending", from.pool.pending},
                              {"idle_timeout", duration_text(from.pool.idle_timeout)},
@@ -174,7 +192,7 @@ json::object config_json(const config::Config& from) {
   json::object clusters;
   for (const config::Listener& one : from.listeners) listeners.push_back(listener(one));
   for (const config::AddressRange& range : from.trusted_proxies) {
-    trusted.push_back(json::value(range.address + '/' + std::to_string(range.prefix)));
+    trusted.push_back(json::value(config::to_string(range)));
   }
   for (const upstream::ClusterPolicy& one : from.clusters) clusters[one.name] = cluster(one);
   for (const config::Route& one : from.routes) routes.push_back(route(one));

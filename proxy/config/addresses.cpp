@@ -3,7 +3,9 @@
 #include <arpa/inet.h>
 
 #include <array>
+#include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -54,6 +56,26 @@ struct HostPort {
   bool bracketed = false;
 };
 
+constexpr std::size_t kMostNameBytes = net::kUnixNameBytes;
+
+/// "unix:/path" with the path in its plain form (no "//", "." and ".."), or "unix:@name".
+Parsed<std::string> parse_unix(std::string_view text) {
+  using Result = Parsed<std::string>;
+  const std::string_view name = text.substr(net::kUnixPrefix.size());
+  const bool path = name.starts_with('/');
+  if (!path && !name.starts_with('@')) {
+    return Result::bad(in_quotes(text) + " is not unix:/PATH (absolute) or unix:@NAME (abstract)");
+  }
+  const auto is_control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; };
+  if (std::any_of(name.begin(), name.end(), is_control)) return Result::bad(in_quotes(text) + " has a control character");
+  const std::string plain = path ? std::filesystem::path(name).lexically_normal().string() : std::string(name);
+  if (plain.size() < 2 || plain.ends_with('/')) return Result::bad(in_quotes(text) + " names no socket");
+  if (plain.size() > kMostNameBytes) {
+    return Result::bad(in_quotes(text) + " is longer than the " + std::to_string(kMostNameBytes) + " bytes that a socket's name may have");
+  }
+  return Result::good(std::string(net::kUnixPrefix) + plain);
+}
+
 Parsed<HostPort> split_host_port(std::string_view text) {
   using Result = Parsed<HostPort>;
   if (text.find("://") != std::string_view::npos) {
@@ -91,8 +113,18 @@ bool clear_host_bits(Literal& literal, std::size_t prefix) {
 
 }  // namespace
 
+bool is_unix(std::string_view host) noexcept { return host.starts_with(net::kUnixPrefix); }
+
+Parsed<SocketAddress> parse_listener_address(std::string_view text) {
+  using Result = Parsed<SocketAddress>;
+  if (!is_unix(text)) return parse_socket_address(text);
+  Parsed<std::string> name = parse_unix(text);
+  return name ? Result::good({std::move(*name.value), 0}) : Result::bad(name.error);
+}
+
 Parsed<SocketAddress> parse_socket_address(std::string_view text) {
   using Result = Parsed<SocketAddress>;
+  if (is_unix(text)) return Result::bad(in_quotes(text) + ": only listeners and endpoints may be unix-domain sockets");
   const Parsed<HostPort> parts = split_host_port(text);
   if (!parts) return Result::bad(parts.error);
   const std::optional<Literal> literal = parse_literal(parts.value->host);
@@ -105,6 +137,10 @@ Parsed<SocketAddress> parse_socket_address(std::string_view text) {
 
 Parsed<upstream::EndpointAddress> parse_endpoint(std::string_view text) {
   using Result = Parsed<upstream::EndpointAddress>;
+  if (is_unix(text)) {
+    Parsed<std::string> name = parse_unix(text);
+    return name ? Result::good({std::move(*name.value), 0, std::string(text)}) : Result::bad(name.error);
+  }
   const Parsed<HostPort> parts = split_host_port(text);
   if (!parts) return Result::bad(parts.error);
   if (parts.value->port == 0) return Result::bad(in_quotes(text) + ": port 0 cannot be connected to");
@@ -117,9 +153,10 @@ Parsed<upstream::EndpointAddress> parse_endpoint(std::string_view text) {
 
 Parsed<AddressRange> parse_range(std::string_view text) {
   using Result = Parsed<AddressRange>;
+  if (text == kUnixSockets) return Result::good({std::string(text), 0});
   const std::size_t slash = text.find('/');
   std::optional<Literal> literal = parse_literal(text.substr(0, slash));
-  if (!literal) return Result::bad(in_quotes(text) + " is not an address range such as 10.0.0.0/8 or 2001:db8::/32");
+  if (!literal) return Result::bad(in_quotes(text) + " is not an address range such as 10.0.0.0/8 or 2001:db8::/32, nor \"unix\"");
   std::size_t prefix = literal->bits();
   if (slash != std::string_view::npos) {
     const std::optional<unsigned> bits = parse_decimal(text.substr(slash + 1), static_cast<unsigned>(prefix));
@@ -141,7 +178,12 @@ bool is_loopback(const SocketAddress& address) {
   return text == "::1" || text.starts_with("::ffff:127.");
 }
 
+std::string to_string(const AddressRange& range) {
+  return range.address == kUnixSockets ? range.address : range.address + '/' + std::to_string(range.prefix);
+}
+
 std::string to_string(const SocketAddress& address) {
+  if (is_unix(address.host)) return address.host;
   const bool is_v6 = address.host.find(':') != std::string::npos;
   return (is_v6 ? '[' + address.host + ']' : address.host) + ':' + std::to_string(address.port);
 }

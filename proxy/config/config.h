@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -19,19 +20,22 @@
 namespace tidegate::config {
 
 struct SocketAddress {
-  std::string host;          ///< IPv4 or IPv6 literal, without brackets
+  std::string host;          ///< IPv4 or IPv6 literal, without brackets; of a listener also "unix:/run/tidegate.sock"
   std::uint16_t port = 0;    ///< 0 = any free port, told at start
 };
 
+inline constexpr std::string_view kUnixSockets = "unix";  ///< the word for every peer on a unix-domain socket
+
 /// An address range of trusted_proxies.
 struct AddressRange {
-  std::string address;       ///< IPv4 or IPv6 literal
+  std::string address;       ///< IPv4 or IPv6 literal, or kUnixSockets
   std::uint8_t prefix = 32;  ///< bits
 };
 
 struct Listener {
   std::string name;          ///< default "listener-N"
   SocketAddress address;
+  std::optional<std::uint32_t> mode;   ///< of a unix-domain socket's file; empty = what the umask leaves
   std::uint32_t connections = 20'000;  ///< accepted at a time, all workers together
   forward::SessionPolicy session;
 };

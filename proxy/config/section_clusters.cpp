@@ -32,11 +32,18 @@ void read_protocol(const Value& value, ClusterPolicy& out) {
   read_choice(value, out.protocol, kProtocols);
 }
 
+void read_proxy_protocol(const Value& value, ClusterPolicy& out) {
+  using Version = std::optional<net::ProxyVersion>;
+  constexpr std::array<Choice<Version>, 3> kWords{
+      {{"off", std::nullopt}, {"v1", net::ProxyVersion::V1}, {"v2", net::ProxyVersion::V2}}};
+  read_choice(value, out.proxy_protocol, kWords);
+}
+
 /// RFC 9110 §7.2: uri-host [":" port].
 bool is_authority(std::string_view text) {
   if (is_host_name(text) || is_ipv4(text)) return true;
   const bool bracketed = text.starts_with('[') && text.ends_with(']');
-  return bracketed ? is_ipv6(text.substr(1, text.size() - 2)) : parse_endpoint(text).value.has_value();
+  return bracketed ? is_ipv6(text.substr(1, text.size() - 2)) : !is_unix(text) && parse_endpoint(text).value.has_value();
 }
 
 void read_host(const Value& value, ClusterPolicy& out) {
@@ -76,6 +83,7 @@ constexpr std::array kFields{
     Field<ClusterPolicy>{"endpoints", read_endpoints, true},
     Field<ClusterPolicy>{"protocol", read_protocol},
     Field<ClusterPolicy>{"host", read_host},
+    Field<ClusterPolicy>{"proxy_protocol", read_proxy_protocol},
     Field<ClusterPolicy>{"pool", [](In v, ClusterPolicy& out) { read_section(v, kPool, out); }},
     Field<ClusterPolicy>{"timeouts", [](In v, ClusterPolicy& out) { read_section(v, kTimeouts, out); }},
 };

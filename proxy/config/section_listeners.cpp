@@ -43,9 +43,30 @@ constexpr std::array kTimeoutFields{
 };
 constexpr Section<Listener> kTimeouts{"listeners[].timeouts", kTimeoutFields};
 
+void read_proxy_protocol(const Value& value, Listener& out) {
+  constexpr std::array<Choice<bool>, 2> kWords{{{"off", false}, {"accept", true}}};
+  read_choice(value, out.session.proxy_protocol, kWords);
+}
+
+/// As chmod takes it: three octal digits, with or without a 0 before them.
+void read_mode(const Value& value, Listener& out) {
+  const auto text = value.text("a mode such as \"0660\"");
+  if (!text) return;
+  const std::string_view digits = text->size() == 4 && text->starts_with('0') ? text->substr(1) : *text;
+  const auto octal = [](char c) { return c >= '0' && c <= '7'; };
+  if (digits.size() != 3 || !std::all_of(digits.begin(), digits.end(), octal)) {
+    return value.fail(in_quotes(*text) + " is not a mode such as \"0660\"");
+  }
+  std::uint32_t mode = 0;
+  for (const char c : digits) mode = mode * 8 + static_cast<std::uint32_t>(c - '0');
+  out.mode = mode;
+}
+
 constexpr std::array kFields{
     Field<Listener>{"name", [](In v, Listener& out) { read_name(v, out.name); }},
-    Field<Listener>{"address", [](In v, Listener& out) { read_socket_address(v, out.address); }, true},
+    Field<Listener>{"address", [](In v, Listener& out) { read_listener_address(v, out.address); }, true},
+    Field<Listener>{"mode", read_mode},
+    Field<Listener>{"proxy_protocol", read_proxy_protocol},
     Field<Listener>{"h2c", [](In v, Listener& out) { read_bool(v, out.session.h2c); }},
     Field<Listener>{"limits", read_limits},
     Field<Listener>{"timeouts", [](In v, Listener& out) { read_section(v, kTimeouts, out); }},

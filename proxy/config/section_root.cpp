@@ -45,12 +45,19 @@ void read_root(const Value& root, Config& out) { read_section(root, kSection, ou
 
 void append_root_keys(KeyList& out) { kSection.append_keys(out); }
 
-void read_socket_address(const Value& value, SocketAddress& out) {
+namespace {
+
+void read_address(const Value& value, SocketAddress& out, Parsed<SocketAddress> (*parse)(std::string_view)) {
   const auto text = value.text("an address such as 127.0.0.1:8080");
   if (!text) return;
-  Parsed<SocketAddress> address = parse_socket_address(*text);
+  Parsed<SocketAddress> address = parse(*text);
   if (!address) return value.fail(std::move(address.error));
   out = std::move(*address.value);
 }
+
+}  // namespace
+
+void read_socket_address(const Value& value, SocketAddress& out) { read_address(value, out, parse_socket_address); }
+void read_listener_address(const Value& value, SocketAddress& out) { read_address(value, out, parse_listener_address); }
 
 }  // namespace tidegate::config

@@ -61,6 +61,7 @@ void append_service_keys(KeyList& out);
 
 /// Reads IPv4:port or [IPv6]:port.
 void read_socket_address(const Value& value, SocketAddress& out);
+void read_listener_address(const Value& value, SocketAddress& out);
 /// Reads a list of method tokens (RFC 9110 §9.1: case counts, so `get` draws a warning).
 void read_methods(const Value& value, std::vector<std::string>& out);
 

@@ -24,11 +24,13 @@ class Validation {
   void run() {
     check_listener_names();
     check_addresses();
+    for (std::size_t i = 0; i < config_.listeners.size(); ++i) check_listener(i);
     check_admin();
     check_route_names();
     for (std::size_t i = 0; i < config_.routes.size(); ++i) check_route(i);
     check_shadowed_routes();
     check_unused_clusters();
+    check_announced_clusters();
   }
 
  private:
@@ -48,6 +50,27 @@ class Validation {
     }
   }
 
+  void check_listener(std::size_t i) {
+    const Listener& listener = config_.listeners[i];
+    const bool on_path = listener.address.host.starts_with("unix:/");
+    if (listener.mode && !listener.address.host.empty() && !on_path) {
+      error({"listeners", i, "mode"}, "only a unix-domain socket with a path has a file mode");
+    }
+    if (listener.session.proxy_protocol) check_proxy_senders(i, is_unix(listener.address.host));
+  }
+
+  /// Never guessed: without anybody who may send the header every connection would be closed.
+  void check_proxy_senders(std::size_t i, bool on_unix) {
+    const Node* const trusted = root_.find("trusted_proxies") != nullptr ? &root_.find("trusted_proxies")->value : nullptr;
+    if (config_.trusted_proxies.empty() && trusted != nullptr) return;  // given, and reported as bad
+    const bool somebody = std::any_of(config_.trusted_proxies.begin(), config_.trusted_proxies.end(),
+                                      [&](const AddressRange& range) { return (range.address == kUnixSockets) == on_unix; });
+    if (somebody) return;
+    error({"listeners", i, "proxy_protocol"},
+          std::string("accept needs trusted_proxies with ") + (on_unix ? "\"unix\" in it" : "the addresses of the senders") +
+              ": a PROXY header is only believed from them, and every other connection is closed");
+  }
+
   /// Two sockets on one address; port 0 is a different port each time.
   void check_addresses() {
     std::map<std::string, std::string> users;
@@ -59,7 +82,7 @@ class Validation {
   }
 
   void check_address(Path path, const SocketAddress& address, std::map<std::string, std::string>& users) {
-    if (address.port == 0 || address.host.empty()) return;
+    if (address.host.empty() || (address.port == 0 && !is_unix(address.host))) return;
     const auto [user, is_new] = users.emplace(to_string(address), to_string(path));
     if (!is_new) error(path, to_string(address) + " is already the address of " + user->second);
   }
@@ -200,6 +223,15 @@ class Validation {
     }
     add_list(std::move(headers));
     return out;
+  }
+
+  /// One HTTP/2 connection carries the requests of many clients, a PROXY header names one.
+  void check_announced_clusters() {
+    for (const upstream::ClusterPolicy& cluster : config_.clusters) {
+      if (!cluster.proxy_protocol || cluster.protocol != upstream::Protocol::Http2) continue;
+      error({"clusters", cluster.name, "proxy_protocol"},
+            "a PROXY header names one client, and a connection of protocol http2 carries the requests of many; use http1");
+    }
   }
 
   void check_unused_clusters() {

@@ -303,11 +303,16 @@ void Exchange::became_slow(void* self) {
   exchange->route_->ledger->slow(exchange->side_, exchange->split_.step, step);
 }
 
+/// Whom the cluster is told about, where it is told.
+upstream::Client* Exchange::announced() {
+  return cluster().pool.policy().proxy_protocol ? &client_->session().client() : nullptr;
+}
+
 /// The usual way to a connection: no waiting, no coroutine.
 bool Exchange::take_idle_connection() {
   upstream::Pool& pool = cluster().pool;
   if (reuse_ != upstream::Reuse::Never && !http::is_idempotent(request_.method)) reuse_ = upstream::Reuse::Certain;
-  lease_ = pool.take_idle(reuse_);
+  lease_ = pool.take_idle(reuse_, announced());
   if (!lease_) return false;
   dispatched(this);
   upstream_host_ = pool.endpoint_text(*lease_);
@@ -317,7 +322,7 @@ bool Exchange::take_idle_connection() {
 Task<bool> Exchange::connect() {
   upstream::Pool& pool = cluster().pool;
   acquisition_.on_dispatch(&Exchange::dispatched, this);
-  upstream::Acquired acquired = co_await pool.acquire(acquisition_, reuse_);
+  upstream::Acquired acquired = co_await pool.acquire(acquisition_, reuse_, announced());
   upstream_host_ = acquired.endpoint;
   if (acquired.failure != Failure::None) {
     fail(acquired.failure);
@@ -332,7 +337,7 @@ Task<bool> Exchange::connect() {
 void Exchange::encode_request_head() {
   RequestContext context = request_context();
   context.host = cluster().pool.policy().host;
-  if (!context.host && request_.authority.empty()) context.host = upstream_host_;  // HTTP/1.0 without Host
+  if (!context.host && request_.authority.empty()) context.host = cluster().pool.endpoint(*lease_).authority();  // HTTP/1.0 without Host
   Buffer& out = request_.framing == http::Framing::None ? encoded_ : encoded_up_;
   out.clear();
   encode_request(out, request_, context);

@@ -81,6 +81,7 @@ class Exchange final : public net::Retirable {
   void finish();
 
   // parts of attempt()
+  upstream::Client* announced();
   bool take_idle_connection();
   Task<bool> connect();
   void encode_request_head();

@@ -17,6 +17,7 @@ struct SessionPolicy {
   Duration header_timeout = std::chrono::seconds(10);     ///< whole head, from its first byte; 408
   Duration idle_timeout = std::chrono::seconds(60);       ///< between requests
   Duration body_idle_timeout = std::chrono::seconds(30);  ///< no progress of a body on the client's side
+  bool proxy_protocol = false;                            ///< connections begin with a PROXY header, from trusted peers only
 };
 
 }  // namespace tidegate::forward

@@ -1,5 +1,7 @@
 #include "forward/session.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 
 #include "forward/exchange.h"
@@ -38,6 +40,7 @@ void Session::start(int descriptor) {
 void Session::done(void* self) {
   auto* session = static_cast<Session*>(self);
   session->stream_.close();
+  if (session->client_) session->client_->end();
   session->listener_.on_session_end();
   session->worker_.retire(*session);
 }
@@ -58,7 +61,48 @@ void Session::abort() {
 }
 
 /// Everything that comes before the first request. @return false when the connection is not to be served.
-Task<bool> Session::establish() { co_return true; }
+Task<bool> Session::establish() {
+  if (!policy_.proxy_protocol) co_return true;
+  const bool taken = co_await take_proxy_header();
+  co_return taken;
+}
+
+/// The header's source is the peer from here on: for X-Forwarded-For, the log, and for whether X-Forwarded-* are believed.
+/// A client that the sender cannot name keeps the sender's address, but not its trust.
+Task<bool> Session::take_proxy_header() {
+  if (!peer_trusted_) {
+    refuse(net::ProxyRefusal::Untrusted);
+    co_return false;
+  }
+  waiting_ = true;
+  const net::ProxyReceived received = co_await net::receive_proxy_header(stream_, policy_.header_timeout);
+  waiting_ = false;
+  if (received.refusal != net::ProxyRefusal::None) {
+    refuse(received.refusal, received.reason);
+    co_return false;
+  }
+  const net::ProxyHeader& header = received.header;
+  if (header.origin == net::ProxyHeader::Origin::Unknown) peer_trusted_ = false;
+  if (header.origin != net::ProxyHeader::Origin::Client) co_return true;
+  client_ = std::make_unique<upstream::Client>(header.ends);
+  peer_address_ = header.ends.source;
+  peer_ = net::host_text(peer_address_);
+  peer_trusted_ = !net::is_unix(peer_address_) && worker_.is_trusted(peer_address_);  // the path is one of another machine
+  co_return true;
+}
+
+void Session::refuse(net::ProxyRefusal why, std::string_view reason) {
+  if (why != net::ProxyRefusal::Ended) worker_.on_proxy_refusal(why, net::text(peer_address_), reason);
+}
+
+upstream::Client& Session::client() {
+  if (client_) return *client_;
+  net::ProxyEnds ends{peer_address_, {}};
+  ends.destination.length = sizeof ends.destination.storage;
+  ::getsockname(stream_.descriptor(), ends.destination.get(), &ends.destination.length);
+  client_ = std::make_unique<upstream::Client>(ends);
+  return *client_;
+}
 
 Task<> Session::serve() {
   const bool established = co_await establish();

@@ -19,7 +19,9 @@
 #include "http/h1_head.h"
 #include "net/listener.h"
 #include "net/reactor.h"
+#include "net/proxy_receive.h"
 #include "net/stream.h"
+#include "upstream/client.h"
 
 namespace tidegate::forward {
 
@@ -49,12 +51,16 @@ class Session final : public Downstream, public net::Retirable, public Link<> {
     return peer_with_port_;
   }
   bool peer_trusted() const noexcept { return peer_trusted_; }
+  /// For clusters that are told who the client is. Made when it is first asked for: few sessions need it.
+  upstream::Client& client();
   /// "http" or "https".
   std::string_view scheme() const noexcept { return "http"; }
 
  private:
   enum class Received : std::uint8_t { Head, Refused, Ended };
   Task<bool> establish();
+  Task<bool> take_proxy_header();
+  void refuse(net::ProxyRefusal why, std::string_view reason = {});
   Task<> serve();
   Task<bool> begins_with_preface();
   Task<> serve_one_by_one();
@@ -70,11 +76,12 @@ class Session final : public Downstream, public net::Retirable, public Link<> {
   http::RequestHeadDecoder decoder_;
   std::unique_ptr<Exchange> exchange_;
   std::unique_ptr<Multiplex> multiplex_;
-  const net::Address peer_address_;
+  std::unique_ptr<upstream::Client> client_;
+  net::Address peer_address_;
   std::string peer_;
   std::string peer_with_port_;
   bool peer_trusted_ = false;
-  bool waiting_ = false;  // for the first byte of a request
+  bool waiting_ = false;  // for the first byte of a request, or for what comes before it
   Task<> root_;
 };
 

@@ -7,6 +7,7 @@
 
 #include "forward/exchange.h"
 #include "forward/session.h"
+#include "observe/log.h"
 
 namespace tidegate::forward {
 
@@ -91,7 +92,9 @@ void Worker::join() {
 void Worker::run() {
   const std::string thread_name = "worker-" + std::to_string(setup_.index);
   ::pthread_setname_np(::pthread_self(), thread_name.c_str());
-  for (std::size_t i = 0; i < listeners_.size(); ++i) listeners_[i]->listener->start(setup_.listeners[i].descriptor);
+  for (std::size_t i = 0; i < listeners_.size(); ++i) {
+    listeners_[i]->listener->start(setup_.listeners[i].descriptor, setup_.listeners[i].sharing);
+  }
   reactor.run();
   for (const auto& listener : listeners_) listener->listener->stop();
 }
@@ -154,6 +157,22 @@ void Worker::accept(ListenerRuntime& from, int descriptor, const net::Address& p
   counters.sessions.add(1);
   counters.accepted.add();
   session->start(descriptor);
+}
+
+void Worker::on_proxy_refusal(net::ProxyRefusal why, const std::string& peer, std::string_view reason) {
+  using net::ProxyRefusal;
+  counters.proxy_refused[static_cast<std::size_t>(why)].add();
+  const std::optional<std::uint64_t> unsaid = proxy_refusals_.pass(reactor.now());
+  if (!unsaid) return;
+  std::string line = "closed the connection of " + peer + ": ";
+  switch (why) {
+    case ProxyRefusal::Untrusted: line += "a PROXY header is required here, and it is not in trusted_proxies"; break;
+    case ProxyRefusal::Timeout: line += "its PROXY header did not come within timeouts.header"; break;
+    case ProxyRefusal::Incomplete: line += "it ended in the middle of its PROXY header"; break;
+    default: line += "its PROXY header is malformed: " + std::string(reason); break;
+  }
+  if (*unsaid > 0) line += " (and " + std::to_string(*unsaid) + " more like it since the last such line)";
+  observe::log_warn(line);
 }
 
 void Worker::retire(Session& session) {

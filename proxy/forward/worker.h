@@ -19,10 +19,12 @@
 #include "mirror/mirror.h"
 #include "net/address.h"
 #include "net/listener.h"
+#include "net/proxy_receive.h"
 #include "net/reactor.h"
 #include "observe/access_record.h"
 #include "observe/counters.h"
 #include "observe/failure_samples.h"
+#include "observe/log_limit.h"
 #include "route/snapshot.h"
 #include "route/split.h"
 #include "upstream/pool.h"
@@ -75,6 +77,7 @@ struct ListenerSetup {
   SessionPolicy policy;
   std::uint32_t connections = 0;  ///< all workers together
   int descriptor = -1;
+  net::Sharing sharing = net::Sharing::Each;
 };
 
 struct WorkerSetup {
@@ -123,6 +126,8 @@ class alignas(64) Worker {
   std::unique_ptr<Exchange> take_exchange();
   void give_exchange(std::unique_ptr<Exchange> exchange);
   void retire(Session& session);
+  /// A connection was closed because of its PROXY header, or the want of one: counted, and now and then logged.
+  void on_proxy_refusal(net::ProxyRefusal why, const std::string& peer, std::string_view reason);
 
   net::Reactor reactor;
   Random random;
@@ -142,6 +147,7 @@ class alignas(64) Worker {
   std::vector<std::unique_ptr<ListenerRuntime>> listeners_;
   std::vector<std::unique_ptr<Exchange>> spare_exchanges_;
   List<Session> sessions_;
+  observe::LogLimit proxy_refusals_;
   bool draining_ = false;
   bool closing_idle_ = false;
   bool ending_ = false;

@@ -84,7 +84,7 @@ std::string_view Mirror::host_for(std::string_view authority, const upstream::Cl
     case route::MirrorHost::Kind::Preserve: break;
   }
   if (cluster.host) return *cluster.host;
-  return authority.empty() ? std::string_view(cluster.endpoints.front().text) : authority;  // HTTP/1.0 without Host
+  return authority.empty() ? cluster.endpoints.front().authority() : authority;  // HTTP/1.0 without Host
 }
 
 void Mirror::on_end(Copy&, std::optional<MirrorDrop> dropped) {

@@ -1,5 +1,6 @@
 #include "net/listener.h"
 
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -11,8 +12,9 @@
 namespace tidegate::net {
 
 namespace {
-constexpr int kAcceptsPerEvent = 64;  // then the other descriptors get their turn
-constexpr int kBacklog = 4096;        // the kernel bounds it by net.core.somaxconn
+constexpr int kAcceptsPerEvent = 64;       // then the other descriptors get their turn
+constexpr int kSharedAcceptsPerEvent = 1;  // the other workers get theirs
+constexpr int kBacklog = 4096;             // the kernel bounds it by net.core.somaxconn
 constexpr Duration kRetryAfter = std::chrono::milliseconds(100);
 }  // namespace
 
@@ -22,9 +24,7 @@ Listener::Listener(Reactor& reactor, Accepted accepted, std::uint32_t most_conne
       most_connections_(most_connections),
       retry_timer_(&Listener::retry, this) {}
 
-Listener::~Listener() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-}
+Listener::~Listener() { close(); }
 
 namespace {
 
@@ -51,9 +51,29 @@ int Listener::open(const Address& address) { return bind_socket(address, true); 
 
 void Listener::check_free(const Address& address) { ::close(bind_socket(address, false)); }
 
-void Listener::start(int descriptor) {
+int Listener::duplicate(int descriptor) {
+  const int copy = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) throw std::system_error(errno, std::generic_category(), "cannot share a listening socket");
+  return copy;
+}
+
+void Listener::start(int descriptor, Sharing sharing) {
   descriptor_ = descriptor;
-  reactor_.add(descriptor, EPOLLIN, *this);
+  sharing_ = sharing;
+  watch();
+}
+
+void Listener::watch() {
+  std::uint32_t events = EPOLLIN;
+  if (sharing_ == Sharing::One) events |= EPOLLEXCLUSIVE;
+  reactor_.add(descriptor_, events, *this);
+}
+
+/// Out of the epoll first: it would go on telling of a socket that other workers still have open.
+void Listener::close() {
+  if (descriptor_ < 0) return;
+  reactor_.remove(descriptor_);
+  ::close(std::exchange(descriptor_, -1));
 }
 
 void Listener::stop() {
@@ -61,7 +81,7 @@ void Listener::stop() {
   while (accept_some()) {
   }
   retry_timer_.disarm();
-  ::close(std::exchange(descriptor_, -1));
+  close();
 }
 
 void Listener::on_session_end() {
@@ -71,11 +91,9 @@ void Listener::on_session_end() {
 
 /// @return true when there may be more to accept.
 bool Listener::accept_some() {
-  for (int i = 0; i < kAcceptsPerEvent && descriptor_ >= 0; ++i) {
-    if (connections_ >= most_connections_) {
-      pause(false);
-      return false;
-    }
+  const int most = sharing_ == Sharing::One ? kSharedAcceptsPerEvent : kAcceptsPerEvent;
+  for (int i = 0; i < most && descriptor_ >= 0; ++i) {
+    if (is_full()) return false;
     Address peer;
     peer.length = sizeof peer.storage;
     const int connection = ::accept4(descriptor_, peer.get(), &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -88,11 +106,18 @@ bool Listener::accept_some() {
     if (errno != EAGAIN) pause(true);  // EMFILE, ENFILE, ENOBUFS, ENOMEM: the queue stays readable, so don't spin on it
     return false;
   }
-  return descriptor_ >= 0;
+  return descriptor_ >= 0 && !is_full();
+}
+
+/// Pauses as soon as there is no room, not when the next client knocks: who is woken for it must be one who can accept it.
+bool Listener::is_full() {
+  if (connections_ < most_connections_) return false;
+  pause(false);
+  return true;
 }
 
 void Listener::pause(bool with_timer) {
-  if (!paused_) reactor_.modify(descriptor_, 0, *this);
+  if (!paused_) reactor_.remove(descriptor_);  // an exclusive entry cannot be modified
   paused_ = true;
   if (with_timer) reactor_.arm(retry_timer_, kRetryAfter);
 }
@@ -100,7 +125,7 @@ void Listener::pause(bool with_timer) {
 void Listener::resume() {
   if (descriptor_ < 0) return;
   paused_ = false;
-  reactor_.modify(descriptor_, EPOLLIN, *this);
+  watch();
 }
 
 void Listener::retry(void* self) { static_cast<Listener*>(self)->resume(); }

@@ -1,5 +1,7 @@
 // A listening socket of one worker. Every worker has its own for the same address (SO_REUSEPORT), so the kernel spreads
-// connections and no worker hands a socket to another.
+// connections and no worker hands a socket to another. A unix-domain socket is one for all workers (net/unix_socket.h):
+// each has a descriptor of it, the kernel wakes one of them for a connection (EPOLLEXCLUSIVE), and one that is full or
+// paused takes its descriptor out of its epoll, so that it is never the one that is woken.
 //
 // When descriptors run out, or the listener's share of `connections` is reached, accepting pauses and the backlog holds
 // the clients; it goes on by a timer or when a session ends. Closing accepts what the backlog still holds first, because
@@ -14,6 +16,9 @@
 #include "net/reactor.h"
 
 namespace tidegate::net {
+
+/// Whether a listener's socket is its worker's own or one for all of them.
+enum class Sharing : std::uint8_t { Each, One };
 
 class Listener final : private EventHandler {
  public:
@@ -33,7 +38,10 @@ class Listener final : private EventHandler {
   /// @throws std::system_error when somebody listens on the address already.
   static void check_free(const Address& address);
 
-  void start(int descriptor);
+  /// A further descriptor of a socket that all workers share. @throws std::system_error
+  static int duplicate(int descriptor);
+
+  void start(int descriptor, Sharing sharing = Sharing::Each);
   void stop();  ///< accepts what is queued, then closes
   /// A connection that was accepted here has ended.
   void on_session_end();
@@ -41,7 +49,10 @@ class Listener final : private EventHandler {
 
  private:
   void on_events(std::uint32_t) override { accept_some(); }
+  void watch();
+  void close();
   bool accept_some();
+  bool is_full();
   void pause(bool with_timer);
   void resume();
   static void retry(void* self);
@@ -51,6 +62,7 @@ class Listener final : private EventHandler {
   const std::uint32_t most_connections_;
   std::uint32_t connections_ = 0;
   int descriptor_ = -1;
+  Sharing sharing_ = Sharing::Each;
   bool paused_ = false;
   Timer retry_timer_;
 };

@@ -243,7 +243,7 @@ bool Stream::attempt(ConnectOp& op) noexcept {
   }
   descriptor_ = descriptor;
   const int on = 1;
-  ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (!is_unix(op.address)) ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   readable_ = writable_ = false;
   const int rc = ::connect(descriptor, op.address.get(), op.address.length);
   const int error = rc == 0 ? 0 : errno;
@@ -317,6 +317,12 @@ bool Stream::at_end() noexcept {
 bool Stream::is_silent() noexcept {
   char byte;
   return ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+std::size_t Stream::peek(char* to, std::size_t most) noexcept {
+  const ssize_t n = ::recv(descriptor_, to, most, MSG_PEEK | MSG_DONTWAIT);
+  if (n < 0 && errno == EAGAIN) readable_ = false;
+  return n > 0 ? static_cast<std::size_t>(n) : 0;
 }
 
 void Stream::shutdown_send() noexcept {

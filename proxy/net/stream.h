@@ -71,6 +71,8 @@ class Stream final : public ByteStream, private EventHandler {
   bool is_quiet() const noexcept { return descriptor_ >= 0 && !readable_ && !ended_ && !canceled_; }
   /// Asks the kernel: nothing to read and the peer has not ended. One system call.
   bool is_silent() noexcept;
+  /// Copies what is next in the socket and leaves it there. 0: nothing yet, or the end, which a read tells.
+  std::size_t peek(char* to, std::size_t most) noexcept;
 
   void shutdown_send() noexcept;
   void close() noexcept;

@@ -18,6 +18,7 @@
 #include "base/failure.h"
 #include "base/side.h"
 #include "http/head.h"
+#include "net/proxy_protocol.h"
 
 namespace tidegate::observe {
 
@@ -168,6 +169,7 @@ struct alignas(64) WorkerCounters {
   SideCounters unrouted;                  ///< refused heads and requests that no route matched
   Gauge sessions;                         ///< client connections
   Counter accepted;
+  std::array<Counter, net::kProxyRefusalCount> proxy_refused;  ///< by net::ProxyRefusal
   Counter access_log_dropped;
 };
 

@@ -128,6 +128,13 @@ void Metrics::add_downstream(Exposition& page, std::uint64_t access_log_lost) co
       .add({}, sum([](const WorkerCounters& w) { return w.sessions.read(); }));
   page.counter("tidegate_downstream_connections_total", "Client connections that were accepted.")
       .add({}, sum([](const WorkerCounters& w) { return w.accepted.read(); }));
+  auto refused = page.counter("tidegate_proxy_protocol_refused_total",
+                              "Client connections that were closed because of their PROXY header, or the want of one.");
+  for (const auto why : {net::ProxyRefusal::Untrusted, net::ProxyRefusal::Malformed, net::ProxyRefusal::Timeout,
+                         net::ProxyRefusal::Incomplete}) {
+    refused.add({{"reason", net::name(why)}},
+                sum([why](const WorkerCounters& w) { return w.proxy_refused[static_cast<std::size_t>(why)].read(); }));
+  }
   page.counter("tidegate_access_log_dropped_total", "Lines of the access log that were not written.")
       .add({}, access_log_lost + sum([](const WorkerCounters& w) { return w.access_log_dropped.read(); }));
 }

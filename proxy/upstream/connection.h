@@ -10,19 +10,22 @@
 #include "net/reactor.h"
 #include "net/stream.h"
 #include "upstream/channel.h"
+#include "upstream/client.h"
 
 namespace tidegate::upstream {
 
-class Pool;
-
 class Connection final : public Channel, public net::Retirable, public Link<> {
  public:
-  Connection(net::Reactor& reactor, Pool& pool, std::size_t target)
+  /// @param client whose connection it is; nullptr: nobody's in particular.
+  Connection(net::Reactor& reactor, Pool& pool, std::size_t target, Client* client)
       : Channel(socket, nullptr, reactor.blocks()),
         socket(reactor),
         pool_(pool),
         target_(target),
-        idle_timer_(&Connection::leave_pool, this) {}
+        client_(client),
+        idle_timer_(&Connection::leave_pool, this) {
+    of_client_.connection = this;
+  }
 
   net::Stream socket;
 
@@ -32,12 +35,15 @@ class Connection final : public Channel, public net::Retirable, public Link<> {
   void release(bool reusable) override;
 
  private:
+  friend class Client;
   friend class Pool;
   /// Idle for too long, or it spoke or ended unasked.
   static void leave_pool(void* self);
 
   Pool& pool_;
   const std::size_t target_;
+  Client* const client_;
+  Client::Place of_client_;
   std::uint32_t exchanges_ = 0;
   net::Timer idle_timer_;
 };

@@ -9,13 +9,19 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "net/proxy_protocol.h"
 
 namespace tidegate::upstream {
 
 struct EndpointAddress {
-  std::string host;  ///< IPv4, IPv6 (without brackets) or a name
+  std::string host;  ///< IPv4, IPv6 (without brackets), a name, or a unix-domain socket: "unix:/run/app.sock"
   std::uint16_t port = 0;
   std::string text;  ///< as written, for logs and metrics: "old-lb.example.com:443"
+
+  /// The Host for a request that has none (HTTP/1.0): a path is no authority (RFC 9110 §7.2).
+  std::string_view authority() const noexcept {
+    return host.starts_with(net::kUnixPrefix) ? std::string_view("localhost") : std::string_view(text);
+  }
 };
 
 struct PoolPolicy {
@@ -41,9 +47,13 @@ struct ClusterPolicy {
   std::optional<std::string> host;              ///< a literal Host to send; empty = preserve the client's
   PoolPolicy pool;
   ClusterTimeouts timeouts;
+  std::optional<net::ProxyVersion> proxy_protocol;  ///< sent first on each connection; empty = off
 
   /// Of the requests that go there.
   std::string_view scheme() const noexcept { return "http"; }
+  /// A connection that was announced for a client is no other's, so it does not carry many: nothing but HTTP/1.1 is to be
+  /// offered on it (config/validate.cpp refuses http2, ALPN leaves h2 out).
+  bool may_carry_many() const noexcept { return protocol != Protocol::Http1 && !proxy_protocol; }
 };
 
 }  // namespace tidegate::upstream

@@ -30,6 +30,9 @@ void Connection::leave_pool(void* self) {
   connection->pool_.remove_idle(*connection);
 }
 
+void Client::end() {
+  while (Place* place = idle_.front()) place->connection->pool_.remove_idle(*place->connection);
+}
 void Connection::release(bool reusable) { pool_.release(*this, reusable); }
 
 // --- Pool
@@ -39,13 +42,15 @@ Pool::Pool(net::Reactor& reactor, const ClusterPolicy& policy, PoolShare share, 
       policy_(policy),
       share_(share),
       events_(events),
-      expects_many_(policy.protocol == Protocol::Http2) {}
+      expects_many_(policy.protocol == Protocol::Http2 && policy.may_carry_many()) {}
 
 Pool::~Pool() { close_idle(); }
 
-const std::string& Pool::endpoint_text(const Channel& channel) const noexcept {
-  return policy_.endpoints[targets_[channel.target()]->endpoint].text;
+const EndpointAddress& Pool::endpoint(const Channel& channel) const noexcept {
+  return policy_.endpoints[targets_[channel.target()]->endpoint];
 }
+
+const std::string& Pool::endpoint_text(const Channel& channel) const noexcept { return endpoint(channel).text; }
 
 void Pool::set_addresses(std::size_t endpoint, const std::vector<net::Address>& addresses) {
   for (auto& target : targets_) {
@@ -87,8 +92,32 @@ Lease Pool::lend(Connection& connection) {
   return Lease(connection);
 }
 
-Lease Pool::take_idle(Reuse reuse) {
+/// Out of the idle ones.
+Lease Pool::take(Connection& connection) {
+  connection.unlink();
+  connection.of_client_.unlink();
+  connection.idle_timer_.disarm();
+  connection.socket.on_unexpected(nullptr, nullptr);
+  --idle_;
+  events_.on_connections(0, -1);
+  return lend(connection);
+}
+
+/// A client has few, of every cluster together.
+Lease Pool::take_idle_of(Client& client, Reuse reuse) {
+  Connection* found = nullptr;
+  client.idle_.for_each([&](Client::Place& place) {
+    if (&place.connection->pool_ == this && found == nullptr) found = place.connection;
+  });
+  if (found == nullptr) return {};
+  if (reuse != Reuse::Certain || found->socket.is_silent()) return take(*found);
+  remove_idle(*found);
+  return take_idle_of(client, reuse);
+}
+
+Lease Pool::take_idle(Reuse reuse, Client* client) {
   if ((idle_ == 0 || reuse == Reuse::Never) && shared_ == 0) return {};
+  if (client != nullptr && policy_.proxy_protocol) return reuse != Reuse::Never ? take_idle_of(*client, reuse) : Lease();
   for (std::size_t tried = 0; tried < targets_.size(); ++tried) {
     Target* target = next_target();
     if (target == nullptr) return {};
@@ -101,16 +130,8 @@ Lease Pool::take_idle(Reuse reuse) {
 
 Lease Pool::take_exclusive(Target& target, Reuse reuse) {
   while (Connection* connection = target.idle.front()) {
-    if (reuse == Reuse::Certain && !connection->socket.is_silent()) {
-      remove_idle(*connection);
-      continue;
-    }
-    connection->unlink();
-    connection->idle_timer_.disarm();
-    connection->socket.on_unexpected(nullptr, nullptr);
-    --idle_;
-    events_.on_connections(0, -1);
-    return lend(*connection);
+    if (reuse != Reuse::Certain || connection->socket.is_silent()) return take(*connection);
+    remove_idle(*connection);
   }
   return {};
 }
@@ -137,7 +158,9 @@ Lease Pool::share(std::unique_ptr<Connection> established) {
   return take_stream(target);
 }
 
-bool Pool::carries_many(const Connection&) const noexcept { return policy_.protocol == Protocol::Http2; }
+bool Pool::carries_many(const Connection&) const noexcept {
+  return policy_.protocol == Protocol::Http2 && policy_.may_carry_many();
+}
 
 void Pool::on_stream_end(SharedConnection& connection) {
   if (connection.streams() == 0) events_.on_connections(-1, 1);
@@ -155,12 +178,12 @@ void Pool::on_shared_end(SharedConnection& connection) {
   wake_next();
 }
 
-Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse) {
+Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* client) {
   acquisition.canceled_ = false;
   acquisition.failure_ = Failure::None;
   Acquired out;
   for (;;) {
-    out.lease = take_idle(reuse);
+    out.lease = take_idle(reuse, client);
     if (out.lease) {
       acquisition.dispatch();
       co_return std::move(out);
@@ -203,7 +226,7 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse) {
   }
   std::size_t at = 0;
   while (targets_[at].get() != target) ++at;
-  auto connection = std::make_unique<Connection>(reactor_, *this, at);
+  auto connection = std::make_unique<Connection>(reactor_, *this, at, policy_.proxy_protocol ? client : nullptr);
   ++total_;
   events_.on_connect();
   out.endpoint = endpoint_text(*connection);
@@ -234,7 +257,14 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse) {
 
 /// Everything that comes before the first request, within `timeouts.connect` each.
 Task<net::IoStatus> Pool::establish(Connection& connection, const Target& target) {
-  co_return co_await connection.socket.connect(target.address, policy_.timeouts.connect);
+  const net::IoStatus connected = co_await connection.socket.connect(target.address, policy_.timeouts.connect);
+  if (connected != net::IoStatus::Ok || !policy_.proxy_protocol) co_return connected;
+  const Client* const client = connection.client_;
+  const std::string header =
+      net::encode_proxy_header(*policy_.proxy_protocol, client != nullptr ? &client->ends() : nullptr);
+  const iovec part{const_cast<char*>(header.data()), header.size()};
+  const net::IoResult sent = co_await connection.socket.send({&part, 1}, policy_.timeouts.connect);
+  co_return sent.status;
 }
 
 void Pool::release(Connection& connection, bool reusable) {
@@ -248,6 +278,7 @@ void Pool::release(Connection& connection, bool reusable) {
   }
   connection.received.release();
   target.idle.push_front(connection);
+  if (connection.client_ != nullptr) connection.client_->idle_.push_front(connection.of_client_);
   ++idle_;
   events_.on_connections(0, 1);
   connection.socket.on_hangup(nullptr, nullptr);
@@ -258,6 +289,7 @@ void Pool::release(Connection& connection, bool reusable) {
 
 void Pool::close(Connection& connection) {
   connection.unlink();
+  connection.of_client_.unlink();
   connection.socket.close();
   connection.received.release();
   connection.idle_timer_.disarm();

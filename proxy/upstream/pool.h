@@ -119,18 +119,22 @@ class Pool {
   void set_addresses(std::size_t endpoint, const std::vector<net::Address>& addresses);
 
   /// An idle connection, or none.
-  Lease take_idle(Reuse reuse);
+  /// @param client with policy().proxy_protocol: only connections of this client, of nullptr those that are Tidegate's own.
+  /// A pool serves either clients or Tidegate itself (copies), not both.
+  Lease take_idle(Reuse reuse, Client* client = nullptr);
   /// A connection, new or once one is free. Failure: Connect, Overflow or Canceled.
-  Task<Acquired> acquire(Acquisition& acquisition, Reuse reuse);
+  Task<Acquired> acquire(Acquisition& acquisition, Reuse reuse, Client* client = nullptr);
 
   const ClusterPolicy& policy() const noexcept { return policy_; }
   /// The endpoint as it was written, for logs.
   const std::string& endpoint_text(const Channel& channel) const noexcept;
+  const EndpointAddress& endpoint(const Channel& channel) const noexcept;
   std::uint32_t connections() const noexcept { return total_; }
   /// Closes the idle connections; leases are closed when they end.
   void close_idle();
 
  private:
+  friend class Client;
   friend class Connection;
   friend class SharedConnection;
   struct Target {
@@ -143,6 +147,8 @@ class Pool {
 
   Target* next_target();
   Task<net::IoStatus> establish(Connection& connection, const Target& target);
+  Lease take_idle_of(Client& client, Reuse reuse);
+  Lease take(Connection& connection);
   Lease lend(Connection& connection);
   void release(Connection& connection, bool reusable);
   void close(Connection& connection);

@@ -9,9 +9,11 @@ from .load import Load
 from .nginx import Nginx
 from .origin import Origin, OriginConnection, Request, ok, serve
 from .prometheus import Prometheus
+from .proxies import Haproxy, NginxServer
 from .tidegate import Tidegate, find_binary, make_config, memory_slack
 from .tools import WrkLoad, curl, wrk
 from .waiting import TooLate, eventually, stays
 
 __all__ = ["Client", "Response", "Lab", "Load", "Nginx", "Origin", "OriginConnection", "Request", "ok", "serve", "Prometheus",
+           "Haproxy", "NginxServer",
            "Tidegate", "find_binary", "make_config", "memory_slack", "WrkLoad", "curl", "wrk", "TooLate", "eventually", "stays"]

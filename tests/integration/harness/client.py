@@ -29,15 +29,25 @@ class Response(Fields):
         return self.body.decode("latin1")
 
 
+def socket_address(address):
+    """"127.0.0.1:80", "unix:/run/a.sock" or "unix:@name", as the socket module takes it."""
+    if address.startswith("unix:"):
+        name = address[len("unix:"):]
+        return "\0" + name[1:] if name.startswith("@") else name
+    host, port = address.rsplit(":", 1)
+    return host, int(port)
+
+
 class Client:
     def __init__(self, address, timeout=15.0, receive_buffer=None):
-        host, port = address.rsplit(":", 1)
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        is_unix = address.startswith("unix:")
+        self.socket = socket.socket(socket.AF_UNIX if is_unix else socket.AF_INET, socket.SOCK_STREAM)
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(timeout)
-        self.socket.connect((host, int(port)))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.connect(socket_address(address))
+        if not is_unix:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.ended = None       # "fin" or "rst" once seen
         self._source = Source(self._more)
 

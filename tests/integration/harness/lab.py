@@ -3,6 +3,7 @@ from .client import Client
 from .nginx import Nginx
 from .origin import Origin
 from .prometheus import Prometheus
+from .proxies import Haproxy, NginxServer
 from .tidegate import Tidegate, make_config
 
 
@@ -27,6 +28,20 @@ class Lab:
 
     def origin(self, script, **options):
         return self.keep(Origin(script, **options))
+
+    def haproxy(self, body, **options):
+        return self.keep(Haproxy(self._next("haproxy"), body, **options))
+
+    def nginx_server(self, body, **options):
+        return self.keep(NginxServer(self._next("nginx"), body, **options))
+
+    def proxy_sender(self, target, how, **options):
+        """A HAProxy that announces its clients to `target`. @param how send-proxy or send-proxy-v2."""
+        return self.keep(Haproxy.sender(self._next("haproxy"), target, how, **options))
+
+    def proxy_receiver(self, kind, **options):
+        """A server that answers what the PROXY header of a connection said. @param kind Haproxy or NginxServer."""
+        return self.keep(kind.receiver(self._next("receiver"), **options))
 
     def prometheus(self, target, address=None):
         return self.keep(Prometheus(target, self._next("prometheus"), address))

@@ -5,6 +5,7 @@ import struct
 import threading
 import traceback
 
+from .client import socket_address
 from .http1 import Cut, Fields, Malformed, Source, read_chunks, read_head
 
 
@@ -142,7 +143,8 @@ class OriginConnection:
 class Origin:
     """`script(connection)` is run for every connection, which is closed when it returns."""
 
-    def __init__(self, script, backlog=512, record=True, receive_buffer=None, port=0):
+    def __init__(self, script, backlog=512, record=True, receive_buffer=None, port=0, path=None):
+        """@param path of a unix-domain socket, or "@name", instead of a port."""
         self.script = script
         self.record = record
         self.lock = threading.Lock()
@@ -150,13 +152,13 @@ class Origin:
         self.connections = []
         self.errors = []
         self._open = True
-        self.listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self.listener = socket.socket(socket.AF_UNIX if path else socket.AF_INET, socket.SOCK_STREAM)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if receive_buffer is not None:
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.listener.bind(("127.0.0.1", port))
+        self.listener.bind(socket_address(f"unix:{path}") if path else ("127.0.0.1", port))
         self.listener.listen(backlog)
-        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.address = f"unix:{path}" if path else "127.0.0.1:%d" % self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
@@ -168,7 +170,8 @@ class Origin:
             if not self._open:
                 sock.close()
                 return
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if sock.family == socket.AF_INET:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self.lock:
                 connection = OriginConnection(self, sock, len(self.connections))
                 self.connections.append(connection)

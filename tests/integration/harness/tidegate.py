@@ -12,7 +12,7 @@ import urllib.request
 
 from .waiting import TooLate, eventually
 
-LISTENING = re.compile(r"\blistening (?:on )?(\S+:\d+)(?: \(([^)]*)\))?")
+LISTENING = re.compile(r"\blistening (?:on )?(unix:\S+|\S+:\d+)(?: \(([^)]*)\))?")
 ADMIN = re.compile(r"\badmin on (\S+:\d+)")
 METRICS = re.compile(r"\bmetrics on (\S+:\d+)")
 READY = re.compile(r"\bready\s*$")

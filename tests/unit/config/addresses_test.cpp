@@ -45,6 +45,31 @@ TEST(Endpoint, IsRefusedWithAReason) {
             "\"2001:db8::5\" is IPv6 without brackets; write [2001:db8::5]:PORT");
 }
 
+TEST(UnixAddress, IsAPlainAbsolutePathOrAnAbstractName) {
+  EXPECT_EQ(to_string(*parse_listener_address("unix:/run/a.sock").value), "unix:/run/a.sock");
+  EXPECT_EQ(to_string(*parse_listener_address("unix:/run//./b/../a.sock").value), "unix:/run/a.sock");
+  EXPECT_EQ(to_string(*parse_listener_address("unix:@a b/c").value), "unix:@a b/c");
+  EXPECT_EQ(to_string(*parse_listener_address("127.0.0.1:80").value), "127.0.0.1:80");
+  EXPECT_EQ(parse_endpoint("unix:/run/../a").value->host, "unix:/a");
+  EXPECT_EQ(parse_endpoint("unix:/run/../a").value->text, "unix:/run/../a");
+  const std::string most(107, 'a');
+  EXPECT_TRUE(parse_endpoint("unix:@" + most.substr(1)));
+  EXPECT_FALSE(parse_endpoint("unix:@" + most));
+  for (const std::string text : {"unix:", "unix:/", "unix://", "unix:/..", "unix:@", "unix:a.sock", "unix:./a", "unix:/a/", "unix:/a\n", "unix:/a/.",
+                                 "UNIX:/a", "unix"}) {
+    EXPECT_FALSE(parse_listener_address(text)) << text;
+    EXPECT_FALSE(parse_endpoint(text)) << text;
+  }
+  EXPECT_FALSE(parse_socket_address("unix:/run/a.sock"));
+}
+
+TEST(AddressRange, MayBeEveryUnixSocket) {
+  EXPECT_EQ(to_string(*parse_range("unix").value), "unix");
+  EXPECT_EQ(to_string(*parse_range("10.0.0.0/8").value), "10.0.0.0/8");
+  EXPECT_FALSE(parse_range("unix:"));
+  EXPECT_FALSE(parse_range("unix/0"));
+}
+
 TEST(AddressRange, IsAnAddressAndAPrefix) {
   const auto range = parse_range("10.0.0.0/8");
   ASSERT_TRUE(range);

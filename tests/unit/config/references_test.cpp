@@ -35,6 +35,9 @@ TEST(Twice, AddressesOfListenersAdminAndMetrics) {
                        "listeners[1].address: 127.0.0.1:80 is already the address of listeners[0].address"));
   EXPECT_TRUE(contains(bad(with("metrics: {address: '127.0.0.1:9900'}\n")),
                        "metrics.address: 127.0.0.1:9900 is already the address of admin.address"));
+  EXPECT_TRUE(contains(bad("listeners: [{address: 'unix:/run/a'}, {address: 'unix:/run/./a'}]\n" + std::string(kClusters) +
+                           std::string(kRoutes)),
+                       "listeners[1].address: unix:/run/a is already the address of listeners[0].address"));
   EXPECT_TRUE(load(with("admin: {address: '127.0.0.1:0'}\nmetrics: {address: '127.0.0.1:0'}\n")).config.has_value())
       << "port 0 is another one each time";
 }

@@ -199,15 +199,88 @@ TEST(Gate, ASlownessThatIsATimeoutBeforeIsWarnedAbout) {
   EXPECT_EQ(warned(with_route("gate: {slow: {over: 29s}}")), "");
 }
 
+TEST(ProxyProtocol, IsOffUnlessTheFileSaysOtherwise) {
+  const Config config = good(with(""));
+  EXPECT_FALSE(config.listeners[0].session.proxy_protocol);
+  EXPECT_FALSE(config.clusters[0].proxy_protocol.has_value());
+  EXPECT_FALSE(good(with_listener("proxy_protocol: off")).listeners[0].session.proxy_protocol);
+  const std::string trusted = "trusted_proxies: [127.0.0.1]\n";
+  EXPECT_TRUE(good(with_listener("proxy_protocol: accept") + trusted).listeners[0].session.proxy_protocol);
+  const auto sent = [](const char* word) {
+    return good(with_new_cluster("endpoints: ['a:1'], proxy_protocol: " + std::string(word))).clusters[1].proxy_protocol;
+  };
+  EXPECT_EQ(sent("off"), std::nullopt);
+  EXPECT_EQ(sent("v1"), net::ProxyVersion::V1);
+  EXPECT_EQ(sent("v2"), net::ProxyVersion::V2);
+  EXPECT_TRUE(contains(bad(with_listener("proxy_protocol: v1") + trusted), "is not one of off, accept"));
+  EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['a:1'], proxy_protocol: accept")), "is not one of off, v1, v2"));
+}
+
+TEST(ProxyProtocol, SentOnConnectionsThatCarryManyClientsIsAnError) {
+  EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['a:1'], proxy_protocol: v1, protocol: http2")),
+                       "clusters.new.proxy_protocol: a PROXY header names one client"));
+  const Config config = good(with_new_cluster("endpoints: ['a:1'], proxy_protocol: v1, protocol: auto"));
+  EXPECT_FALSE(config.clusters[1].may_carry_many());
+}
+
+TEST(ProxyProtocol, AcceptedFromNobodyIsAnErrorThatSaysWhoIsMissing) {
+  EXPECT_EQ(bad(with_listener("proxy_protocol: accept")),
+            "t.yaml:1:54: listeners[0].proxy_protocol: accept needs trusted_proxies with the addresses of the senders: a PROXY "
+            "header is only believed from them, and every other connection is closed\n");
+  EXPECT_TRUE(contains(bad(with_listener("proxy_protocol: accept") + "trusted_proxies: [unix]\n"), "the addresses of the senders"));
+  const std::string on_unix = "listeners: [{address: 'unix:/run/a.sock', proxy_protocol: accept}]\n" + std::string(kClusters) +
+                              std::string(kRoutes);
+  EXPECT_TRUE(contains(bad(on_unix + "trusted_proxies: [10.0.0.0/8]\n"), "accept needs trusted_proxies with \"unix\" in it"));
+  EXPECT_TRUE(load(on_unix + "trusted_proxies: [10.0.0.0/8, unix]\n").config.has_value());
+  const std::string twice = bad(with_listener("proxy_protocol: accept") + "trusted_proxies: [10.0.0.0/99]\n");
+  EXPECT_FALSE(contains(twice, "accept needs")) << "one problem, not two";
+}
+
+TEST(UnixSockets, AreListenedOnAndConnectedTo) {
+  const Config config = good("listeners: [{address: 'unix:/run//x/../a.sock', mode: '0660'}, {address: 'unix:@tidegate'}]\n"
+                             "clusters: {old: {endpoints: ['unix:/run/old.sock', 'unix:@old']}, new: {endpoints: ['a:1']}}\n" +
+                             std::string(kRoutes) + "trusted_proxies: [unix]\n");
+  EXPECT_EQ(config.listeners[0].address.host, "unix:/run/a.sock");
+  EXPECT_EQ(config.listeners[0].mode, 0660u);
+  EXPECT_EQ(config.listeners[1].address.host, "unix:@tidegate");
+  EXPECT_EQ(config.listeners[1].mode, std::nullopt);
+  EXPECT_EQ(config.clusters[0].endpoints[0].host, "unix:/run/old.sock");
+  EXPECT_EQ(config.clusters[0].endpoints[1].text, "unix:@old");
+  EXPECT_EQ(config.clusters[0].endpoints[0].authority(), "localhost");
+  EXPECT_EQ(config.clusters[1].endpoints[0].authority(), "a:1");
+  EXPECT_EQ(config.trusted_proxies[0].address, kUnixSockets);
+}
+
+TEST(UnixSockets, AreNotForTheAdminAddressNorForAHost) {
+  for (const char* keys : {"admin: {address: 'unix:/run/a.sock'}", "metrics: {address: 'unix:/run/a.sock'}"}) {
+    EXPECT_TRUE(contains(bad(with(std::string(keys) + "\n")), "only listeners and endpoints may be unix-domain sockets")) << keys;
+  }
+  EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['a:1'], host: 'unix:/run/a'")), "is neither preserve nor a host"));
+}
+
+TEST(UnixSockets, HaveAModeThatChmodWouldTake) {
+  const auto mode = [](const std::string& text) {
+    return "listeners: [{address: 'unix:/run/a.sock', mode: " + text + "}]\n" + std::string(kClusters) + std::string(kRoutes);
+  };
+  EXPECT_EQ(good(mode("'660'")).listeners[0].mode, 0660u);
+  EXPECT_EQ(good(mode("0600")).listeners[0].mode, 0600u);
+  EXPECT_EQ(good(mode("'0000'")).listeners[0].mode, 0u);
+  for (const char* text : {"''", "'66'", "'0680'", "'1660'", "'00660'", "rw", "'u=rw'", "-660", "0x1b0"}) {
+    EXPECT_TRUE(contains(bad(mode(text)), "mode")) << text;
+  }
+  EXPECT_TRUE(contains(bad(with_listener("mode: '0660'")), "only a unix-domain socket with a path has a file mode"));
+  EXPECT_TRUE(contains(bad("listeners: [{address: 'unix:@a', mode: '0660'}]\n" + std::string(kClusters) + std::string(kRoutes)),
+                       "only a unix-domain socket with a path has a file mode"));
+}
+
 TEST(Later, KeysOfTheProductSayThatTheyAreNotSupportedYet) {
   for (const char* keys : {"tracing: {}"}) {
     EXPECT_TRUE(contains(bad(with(std::string(keys) + "\n")), "not supported by this version yet")) << keys;
   }
-  for (const char* keys : {"tls: {}", "proxy_protocol: accept", 
-      "timeouts: {tls_handshake: 5s}"}) {
+  for (const char* keys : {"tls: {}", "timeouts: {tls_handshake: 5s}"}) {
     EXPECT_TRUE(contains(bad(with_listener(keys)), "not supported by this version yet")) << keys;
   }
-  for (const char* keys : {"tls: {}", "health: {}", "outlier: {}", "proxy_protocol: v1"}) {
+  for (const char* keys : {"tls: {}", "health: {}", "outlier: {}"}) {
     EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['a:1'], " + std::string(keys))),
                          "not supported by this version yet"))
         << keys;

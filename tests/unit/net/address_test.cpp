@@ -24,6 +24,8 @@ TEST(Address, RefusesWhatIsNoLiteral) {
                            "1.2.3.4:80", "::g", " 127.0.0.1", "2130706433"}) {
     EXPECT_FALSE(make_address(host, 80)) << host;
   }
+  EXPECT_FALSE(make_address(std::string("1.2.3.4\0", 8), 80));
+  EXPECT_FALSE(make_address(std::string("::1\0x", 5), 80));
 }
 
 TEST(Address, KeepsEveryPort) {
@@ -33,6 +35,46 @@ TEST(Address, KeepsEveryPort) {
 }
 
 TEST(Address, AnUnknownFamilyHasNoText) { EXPECT_EQ(host_text(Address{}), ""); }
+
+TEST(Address, MayBeAUnixSocketWithAPathOrAnAbstractName) {
+  for (const std::string name : {"unix:/run/app.sock", "unix:@app", "unix:/a", "unix:/with space"}) {
+    const auto address = make_address(name, 80);
+    ASSERT_TRUE(address) << name;
+    EXPECT_TRUE(is_unix(*address));
+    EXPECT_EQ(text(*address), name);
+    EXPECT_EQ(host_text(*address), "unix:");
+    EXPECT_EQ(port_of(*address), 0);
+  }
+  EXPECT_EQ(unix_name(*make_address("unix:/run/a", 0)), "/run/a");
+  EXPECT_EQ(unix_name(*make_address("unix:@a", 0)), std::string_view("\0a", 2));
+  EXPECT_EQ(make_address("unix:/a", 0)->length, make_address("unix:@ab", 0)->length) << "an abstract name has no NUL at its end";
+  EXPECT_FALSE(is_unix(*make_address("127.0.0.1", 0)));
+}
+
+TEST(Address, RefusesUnixSocketsThatCannotBe) {
+  for (const std::string name : {"unix:", "unix:/", "unix:@", "unix:app.sock", "unix:./app.sock", "UNIX:/a"}) {
+    EXPECT_FALSE(make_address(name, 0)) << name;
+  }
+  EXPECT_TRUE(make_address("unix:/" + std::string(kUnixNameBytes - 1, 'a'), 0));
+  EXPECT_FALSE(make_address("unix:/" + std::string(kUnixNameBytes, 'a'), 0));
+  EXPECT_FALSE(make_address(std::string("unix:/a\0b", 9), 0));
+}
+
+TEST(Address, OfAUnixClientIsAlwaysPrintable) {
+  EXPECT_EQ(text(make_unix_address("")), "unix:");
+  EXPECT_EQ(text(make_unix_address(std::string_view("\0\n\0\x7f\xc3", 5))), "unix:@????");
+  EXPECT_EQ(text(make_unix_address("/a\nb")), "unix:/a?b");
+}
+
+TEST(AddressRange, OfUnixSocketsContainsThemAndNothingElse) {
+  const AddressRange range = AddressRange::unix_sockets();
+  EXPECT_TRUE(range.contains(make_unix_address("")));
+  EXPECT_TRUE(range.contains(*make_address("unix:/run/a", 0)));
+  EXPECT_FALSE(range.contains(*make_address("127.0.0.1", 0)));
+  EXPECT_FALSE(range.contains(*make_address("::", 0)));
+  EXPECT_FALSE(AddressRange::make("::", 0)->contains(make_unix_address("")));
+  EXPECT_FALSE(AddressRange::make("unix:/a", 0));
+}
 
 TEST(AddressRange, ContainsWhatItsPrefixSays) {
   struct { const char* range; unsigned bits; const char* address; bool expected; } const kTable[] = {
