@@ -58,7 +58,11 @@ void Session::abort() {
 }
 
 /// Everything that comes before the first request. @return false when the connection is not to be served.
-Task<bool> Session::establish() { co_return true; }
+Task<bool> Session::establish() {
+  if (policy_.tls == nullptr) co_return true;
+  const bool secured = co_await secure();
+  co_return secured;
+}
 
 Task<> Session::serve() {
   const bool established = co_await establish();

@@ -50,11 +50,15 @@ class Session final : public Downstream, public net::Retirable, public Link<> {
   }
   bool peer_trusted() const noexcept { return peer_trusted_; }
   /// "http" or "https".
-  std::string_view scheme() const noexcept { return "http"; }
+  std::string_view scheme() const noexcept { return stream_.is_secure() ? "https" : "http"; }
+  /// For x-forwarded-client-cert; empty: the client showed no certificate.
+  std::string_view client_certificate() const noexcept { return client_certificate_; }
 
  private:
   enum class Received : std::uint8_t { Head, Refused, Ended };
   Task<bool> establish();
+  Task<bool> secure();
+  Task<> tell_to_use_tls();
   Task<> serve();
   Task<bool> begins_with_preface();
   Task<> serve_one_by_one();
@@ -73,6 +77,7 @@ class Session final : public Downstream, public net::Retirable, public Link<> {
   const net::Address peer_address_;
   std::string peer_;
   std::string peer_with_port_;
+  std::string client_certificate_;
   bool peer_trusted_ = false;
   bool waiting_ = false;  // for the first byte of a request
   Task<> root_;

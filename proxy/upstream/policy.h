@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "net/tls_policy.h"
 
 namespace tidegate::upstream {
 
@@ -26,7 +27,7 @@ struct PoolPolicy {
 };
 
 struct ClusterTimeouts {
-  Duration connect = std::chrono::seconds(1);
+  Duration connect = std::chrono::seconds(1);   ///< with the TLS handshake
   Duration response_header = std::chrono::seconds(30);
   Duration idle = std::chrono::seconds(60);     ///< no progress of a body in either direction
 };
@@ -41,9 +42,10 @@ struct ClusterPolicy {
   std::optional<std::string> host;              ///< a literal Host to send; empty = preserve the client's
   PoolPolicy pool;
   ClusterTimeouts timeouts;
+  std::optional<net::TlsClientPolicy> tls;      ///< empty = plain
 
   /// Of the requests that go there.
-  std::string_view scheme() const noexcept { return "http"; }
+  std::string_view scheme() const noexcept { return tls ? "https" : "http"; }
 };
 
 }  // namespace tidegate::upstream

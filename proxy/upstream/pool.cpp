@@ -1,7 +1,10 @@
 #include "upstream/pool.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
+
+#include "net/tls_layer.h"
 
 namespace tidegate::upstream {
 
@@ -232,9 +235,30 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse) {
   co_return std::move(out);
 }
 
-/// Everything that comes before the first request, within `timeouts.connect` each.
-Task<net::IoStatus> Pool::establish(Connection& connection, const Target& target) {
-  co_return co_await connection.socket.connect(target.address, policy_.timeouts.connect);
+/// Everything that comes before the first request, within `timeouts.connect` all together.
+Task<net::IoStatus> Pool::establish(Connection& connection, Target& target) {
+  const TimePoint deadline = reactor_.now() + policy_.timeouts.connect;
+  const net::IoStatus connected = co_await connection.socket.connect(target.address, policy_.timeouts.connect);
+  if (connected != net::IoStatus::Ok || tls_ == nullptr) co_return connected;
+  const net::IoStatus secured = co_await secure(connection, target, deadline);
+  co_return secured;
+}
+
+/// Nothing of the endpoint's is read before the handshake is done.
+Task<net::IoStatus> Pool::secure(Connection& connection, Target& target, TimePoint deadline) {
+  const std::string& host = policy_.endpoints[target.endpoint].host;
+  std::unique_ptr<net::TlsLayer> layer = net::TlsLayer::connect(reactor_.blocks(), tls_, host, &target.session);
+  if (layer == nullptr) co_return net::IoStatus::Reset;
+  connection.socket.secure_with(std::move(layer));
+  const Duration left = std::max<Duration>(deadline - reactor_.now(), net::TimerWheel::kTick);
+  const net::IoStatus status = co_await connection.socket.handshake(left);
+  events_.on_tls(endpoint_text(connection), *connection.socket.tls());
+  co_return status;
+}
+
+void Pool::set_tls(std::shared_ptr<const net::TlsClientContext> context) {
+  tls_ = std::move(context);
+  close_idle();
 }
 
 void Pool::release(Connection& connection, bool reusable) {
@@ -258,6 +282,8 @@ void Pool::release(Connection& connection, bool reusable) {
 
 void Pool::close(Connection& connection) {
   connection.unlink();
+  const net::TlsLayer* const tls = connection.socket.tls();
+  if (tls != nullptr && !tls->failure().empty()) events_.on_tls_alert(endpoint_text(connection), *tls);
   connection.socket.close();
   connection.received.release();
   connection.idle_timer_.disarm();
