@@ -11,6 +11,7 @@
 #include "check/policy.h"
 #include "forward/policy.h"
 #include "gate/parameters.h"
+#include "net/tls_policy.h"
 #include "notify/policy.h"
 #include "rollout/plan.h"
 #include "route/policy.h"
@@ -33,6 +34,8 @@ struct Listener {
   std::string name;          ///< default "listener-N"
   SocketAddress address;
   std::uint32_t connections = 20'000;  ///< accepted at a time, all workers together
+  std::uint32_t tls_handshakes = 0;    ///< a second, all workers together; 0 = no limit
+  std::optional<net::TlsServerPolicy> tls;  ///< empty = plain
   forward::SessionPolicy session;
 };
 

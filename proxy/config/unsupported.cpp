@@ -13,10 +13,7 @@ struct Key {
 
 constexpr std::array kKeys{
     Key{"", "tracing"},
-    Key{"listeners[]", "tls"},
     Key{"listeners[]", "proxy_protocol"},
-    Key{"listeners[].timeouts", "tls_handshake"},
-    Key{"clusters.NAME", "tls"},
     Key{"clusters.NAME", "health"},
     Key{"clusters.NAME", "outlier"},
     Key{"clusters.NAME", "proxy_protocol"},

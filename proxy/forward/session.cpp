@@ -4,6 +4,7 @@
 
 #include "forward/exchange.h"
 #include "forward/worker.h"
+#include "net/tls_layer.h"
 
 namespace tidegate::forward {
 
@@ -67,8 +68,8 @@ Task<bool> Session::establish() {
 Task<> Session::serve() {
   const bool established = co_await establish();
   if (!established) co_return;
-  bool many = false;
-  if (policy_.h2c) many = co_await begins_with_preface();
+  bool many = stream_.is_secure() && stream_.tls()->protocol() == "h2";
+  if (policy_.h2c && !stream_.is_secure()) many = co_await begins_with_preface();
   if (!many) co_return co_await serve_one_by_one();
   multiplex_ = std::make_unique<Multiplex>(worker_, *this, stream_);
   co_await multiplex_->serve(received_);

@@ -59,9 +59,12 @@ Task<bool> Session::secure() {
 /// As NGINX and Envoy do: who types http:// with the wrong port sees why. No request is counted.
 Task<> Session::tell_to_use_tls() {
   stream_.leave_tls();
-  Buffer reply(worker_.reactor.blocks(), BlockSize::Small);
-  encode_local_reply(reply, 400, "this port expects TLS: use https://", true, false);
-  const iovec part{reply.data(), reply.size()};
+  Buffer message(worker_.reactor.blocks(), BlockSize::Small);
+  constexpr std::string_view kText = "this port expects TLS: use https://";
+  encode_local_reply(message, 400, kText, true);
+  message.append(kText);
+  message.append("\n");
+  const iovec part{message.data(), message.size()};
   const net::IoResult sent = co_await stream_.send({&part, 1}, policy_.tls_handshake_timeout);
   if (sent.status == net::IoStatus::Ok) co_await linger();
 }

@@ -332,6 +332,11 @@ std::shared_ptr<const TlsClientContext> TlsClientContext::load(const TlsClientPo
 
 TlsClientContext::~TlsClientContext() { SSL_CTX_free(context_); }
 
+bool TlsClientContext::is_like(const TlsClientContext& other) const noexcept {
+  const auto fingerprint = [](const auto& of) { return of ? std::string_view(of->fingerprint()) : std::string_view(); };
+  return fingerprint(authorities_) == fingerprint(other.authorities_) && fingerprint(certificate_) == fingerprint(other.certificate_);
+}
+
 ssl_st* TlsClientContext::open(const std::string& host) const noexcept {
   SSL* const ssl = SSL_new(context_);
   if (ssl == nullptr) return nullptr;

@@ -124,7 +124,9 @@ class TlsClientContext {
   /// The name that an endpoint has to prove.
   const std::string& wanted_name(const std::string& host) const noexcept { return policy_.sni.empty() ? host : policy_.sni; }
   std::uint64_t id() const noexcept { return id_; }  ///< no other context of the process has it
-  /// The client's own certificate, for the metrics; nullptr when there is none.
+  /// Made from the same files with the same content: nothing is gained by replacing one with the other.
+  bool is_like(const TlsClientContext& other) const noexcept;
+  /// The client's own certificate; nullptr when there is none.
   const TlsCertificate* certificate() const noexcept { return certificate_.get(); }
 
  private:

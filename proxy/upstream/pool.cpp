@@ -140,7 +140,11 @@ Lease Pool::share(std::unique_ptr<Connection> established) {
   return take_stream(target);
 }
 
-bool Pool::carries_many(const Connection&) const noexcept { return policy_.protocol == Protocol::Http2; }
+/// With TLS it is what both sides agreed on; who wants HTTP/2 alone offers nothing else.
+bool Pool::carries_many(const Connection& connection) const noexcept {
+  const net::TlsLayer* const tls = connection.socket.tls();
+  return policy_.protocol == Protocol::Http2 || (tls != nullptr && tls->protocol() == "h2");
+}
 
 void Pool::on_stream_end(SharedConnection& connection) {
   if (connection.streams() == 0) events_.on_connections(-1, 1);
