@@ -12,7 +12,7 @@
 namespace tidegate::net {
 
 /// Protocols that can be served to clients, by their ALPN names. Of a listener's `alpn` these are offered.
-inline constexpr std::array<std::string_view, 1> kServedProtocols{"http/1.1"};
+inline constexpr std::array<std::string_view, 2> kServedProtocols{"h2", "http/1.1"};
 
 enum class TlsVersion : std::uint8_t { V12, V13 };
 
