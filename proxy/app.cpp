@@ -14,6 +14,7 @@
 
 #include "admin/server.h"
 #include "check/runner.h"
+#include "control/certificates.h"
 #include "control/engine.h"
 #include "facts.h"
 #include "forward/worker.h"
@@ -122,6 +123,7 @@ struct App::Parts {
   route::Snapshot snapshot;
   std::unique_ptr<store::SqliteStore> store;
   std::unique_ptr<store::Writer> writer;
+  std::unique_ptr<control::Certificates> certificates;
   std::unique_ptr<observe::AccessLog> access_log;
   std::unique_ptr<observe::Metrics> metrics;
   std::vector<double> latency_bounds;
@@ -142,6 +144,7 @@ struct App::Parts {
   std::atomic<bool> ready{false};
 
   void open_store();
+  void read_certificates();
   void make_counters();
   void make_workers();
   void make_metrics();
@@ -163,6 +166,23 @@ void App::Parts::open_store() {
   store = std::move(opened.value());
 }
 
+void App::Parts::read_certificates() {
+  control::Certificates::Events told;
+  told.on_listener = [this](std::size_t listener, const std::shared_ptr<const net::TlsServerContext>& context) {
+    for (const auto& worker : workers) {
+      worker->post([=](forward::Worker& w) { w.set_listener_tls(listener, context); });
+    }
+  };
+  told.on_cluster = [this](std::size_t cluster, const std::shared_ptr<const net::TlsClientContext>& context) {
+    for (const auto& worker : workers) {
+      worker->post([=](forward::Worker& w) { w.set_cluster_tls(cluster, context); });
+    }
+  };
+  told.on_news = [](const std::string& line) { observe::log_info(line); };
+  told.on_problem = [](const std::string& line) { observe::log_error(line); };
+  certificates = std::make_unique<control::Certificates>(config, std::move(told));
+}
+
 void App::Parts::make_counters() {
   std::vector<double> overs;
   for (const config::Route& route : config.routes) {
@@ -171,7 +191,8 @@ void App::Parts::make_counters() {
   latency_bounds = observe::latency_bounds(overs);
   for (std::size_t i = 0; i < config.workers; ++i) {
     counters.push_back(
-        std::make_unique<observe::WorkerCounters>(config.routes.size(), config.clusters.size(), latency_bounds));
+        std::make_unique<observe::WorkerCounters>(config.routes.size(), config.clusters.size(), latency_bounds,
+                                                  config.listeners.size()));
   }
   if (config.log.access.path == "off") return;
   observe::AccessLog::Setup setup;
@@ -217,8 +238,10 @@ void App::Parts::make_workers() {
     }
     for (std::size_t l = 0; l < config.listeners.size(); ++l) {
       setup.listeners.push_back({config.listeners[l].session, config.listeners[l].connections, opened[l].descriptors[i],
-                                 opened[l].sharing});
+                                 opened[l].sharing,
+                                 certificates->listener(l), config.listeners[l].tls_handshakes});
     }
+    for (std::size_t c = 0; c < config.clusters.size(); ++c) setup.cluster_tls.push_back(certificates->cluster(c));
     workers.push_back(std::make_unique<forward::Worker>(std::move(setup)));
   }
 }
@@ -248,7 +271,11 @@ void App::Parts::make_metrics() {
   for (const config::Route& route : config.routes) {
     setup.routes.push_back({route.policy.name, route.policy.clusters, route.policy.mirror.has_value()});
   }
-  for (const upstream::ClusterPolicy& cluster : config.clusters) setup.clusters.push_back(cluster.name);
+  for (const upstream::ClusterPolicy& cluster : config.clusters) {
+    setup.clusters.push_back(cluster.name);
+    setup.cluster_tls.push_back(cluster.tls.has_value());
+  }
+  for (const config::Listener& listener : config.listeners) setup.listeners.push_back({listener.name, listener.tls.has_value()});
   for (const auto& of_worker : counters) setup.workers.push_back(of_worker.get());
   setup.version = TIDEGATE_VERSION;
   setup.started_ms = wall_clock_ms();
@@ -271,6 +298,7 @@ admin::Services App::Parts::services() {
   const auto text = [this](const control::Status& status) {
     observe::LiveFacts facts = live_facts(status, access_log ? access_log->lost() : 0);
     if (notifier) add_targets(facts, notifier->stats());
+    add_certificates(facts, certificates->facts());
     return metrics->text(facts);
   };
   return {*engine,
@@ -366,6 +394,7 @@ App::~App() {
   if (p.admin_server) p.admin_server->stop();
   if (p.metrics_server) p.metrics_server->stop();
   if (p.resolver) p.resolver->stop();
+  if (p.certificates) p.certificates->stop();
   for (const auto& worker : p.workers) worker->stop();
   for (const auto& worker : p.workers) worker->join();
   if (p.checks) p.checks->stop();  // before the engine: an answer is posted to it
@@ -382,6 +411,7 @@ void App::start() {
   auto saved = p.store->load();
   if (saved.has_error()) throw std::runtime_error(saved.error().message);
   p.writer = std::make_unique<store::Writer>(*p.store);
+  p.read_certificates();
   p.make_counters();
   p.make_workers();
   p.make_metrics();
@@ -391,6 +421,7 @@ void App::start() {
   p.make_admin();
   p.engine->start();
   p.resolver->start();
+  p.certificates->start();
   for (const auto& worker : p.workers) worker->start();
   p.ready = true;
 }
@@ -419,6 +450,8 @@ void App::drain_and_stop(const std::function<bool()>& hurry) {
   for (const auto& worker : p.workers) worker->stop();
   for (const auto& worker : p.workers) worker->join();
 }
+
+void App::reread_certificates() { parts_->certificates->reread(); }
 
 void App::reopen_logs() {
   if (parts_->access_log) parts_->access_log->reopen();

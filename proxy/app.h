@@ -37,6 +37,8 @@ class App {
   void start();
   /// What it runs with, for the log: version, workers, state, and each route's weight and latch. After start().
   std::vector<std::string> summary() const;
+  /// Looks at the files of certificates and keys now, not only when they change.
+  void reread_certificates();
   /// The access log was moved away: open its path again.
   void reopen_logs();
   /// Announces the end in every response, stops accepting, lets exchanges finish within drain.timeout, ends. `hurry` is asked now and then: true = at once.

@@ -47,6 +47,12 @@ void add_targets(observe::LiveFacts& facts, const std::vector<notify::TargetStat
   }
 }
 
+void add_certificates(observe::LiveFacts& facts, const control::CertificateFacts& from) {
+  for (const control::CertificateFacts::One& one : from.certificates) facts.certificates.push_back({one.used_by, one.file, one.not_after});
+  facts.certificate_reloads = from.reloads;
+  facts.certificate_failures = from.failures;
+}
+
 namespace {
 
 std::optional<notify::Event> event_of(store::Action action) noexcept {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "admin/services.h"
+#include "control/certificates.h"
 #include "control/status.h"
 #include "notify/message.h"
 #include "notify/target.h"
@@ -17,6 +18,7 @@ namespace tidegate {
 
 observe::LiveFacts live_facts(const control::Status& status, std::uint64_t access_log_lost);
 void add_targets(observe::LiveFacts& facts, const std::vector<notify::TargetStats>& targets);
+void add_certificates(observe::LiveFacts& facts, const control::CertificateFacts& from);
 
 /// What people are told of a decision; empty: nothing, as of a weight that was set by hand.
 std::optional<notify::Message> notification(const store::Decision& made);

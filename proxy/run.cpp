@@ -67,7 +67,9 @@ void wait_for_the_end(App& app, const sigset_t& signals, const std::atomic<bool>
       case SIGTERM:
       case SIGINT: return;
       case SIGHUP:
-        observe::log_warn("SIGHUP: this version does not reload its configuration; restart it. The access log is opened again");
+        observe::log_warn("SIGHUP: this version does not reload its configuration; restart it. Certificates are read and the access log is "
+                          "opened again");
+        app.reread_certificates();
         app.reopen_logs();
         break;
       case SIGUSR1: app.reopen_logs(); break;

@@ -43,6 +43,29 @@ std::string_view proxy_protocol(const std::optional<net::ProxyVersion>& version)
   return *version == net::ProxyVersion::V1 ? "v1" : "v2";
 }
 
+json::value path_or_null(const std::string& path) { return path.empty() ? json::value(nullptr) : json::value(path); }
+
+/// Paths only: what is in the files stays there.
+json::object listener_tls(const net::TlsServerPolicy& from) {
+  json::array certificates;
+  for (const net::CertificateFiles& one : from.certificates) {
+    certificates.push_back(json::object{{"cert", one.cert}, {"key", one.key}, {"ocsp", path_or_null(one.ocsp)}});
+  }
+  return {{"certificates", std::move(certificates)},
+          {"min_version", from.min_version == net::TlsVersion::V13 ? "1.3" : "1.2"},
+          {"alpn", texts(from.alpn)},
+          {"client_ca", path_or_null(from.client_ca)},
+          {"client_auth", from.client_auth == net::ClientAuth::Require ? "require" : "optional"}};
+}
+
+json::object cluster_tls(const net::TlsClientPolicy& from) {
+  return {{"sni", path_or_null(from.sni)},
+          {"ca", from.ca.empty() ? "system" : from.ca},
+          {"verify", from.verify},
+          {"cert", path_or_null(from.cert)},
+          {"key", path_or_null(from.key)}};
+}
+
 json::object listener(const config::Listener& from) {
   const forward::SessionPolicy& session = from.session;
   json::object out{{"name", from.name}, {"address", address_text(from.address)}};
@@ -54,10 +77,13 @@ json::object listener(const config::Listener& from) {
                                {"uri_bytes", session.head.uri_bytes},
                                {"body_bytes", session.body_bytes},
                                {"h2_streams", session.streams},
-                               {"connections", from.connections}};
+                               {"connections", from.connections},
+                               {"tls_handshakes", from.tls_handshakes}};
   out["timeouts"] = json::object{{"header", duration_text(session.header_timeout)},
                                  {"idle", duration_text(session.idle_timeout)},
-                                 {"body_idle", duration_text(session.body_idle_timeout)}};
+                                 {"body_idle", duration_text(session.body_idle_timeout)},
+                                 {"tls_handshake", duration_text(session.tls_handshake_timeout)}};
+  if (from.tls) out["tls"] = listener_tls(*from.tls);
   return out;
 }
 
@@ -73,6 +99,7 @@ json::object cluster(const upstream::ClusterPolicy& from) {
   out["timeouts"] = json::object{{"connect", duration_text(from.timeouts.connect)},
                                  {"response_header", duration_text(from.timeouts.response_header)},
                                  {"idle", duration_text(from.timeouts.idle)}};
+  if (from.tls) out["tls"] = cluster_tls(*from.tls);
   return out;
 }
 

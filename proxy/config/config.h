@@ -12,6 +12,7 @@
 #include "check/policy.h"
 #include "forward/policy.h"
 #include "gate/parameters.h"
+#include "net/tls_policy.h"
 #include "notify/policy.h"
 #include "rollout/plan.h"
 #include "route/policy.h"
@@ -37,6 +38,8 @@ struct Listener {
   SocketAddress address;
   std::optional<std::uint32_t> mode;   ///< of a unix-domain socket's file; empty = what the umask leaves
   std::uint32_t connections = 20'000;  ///< accepted at a time, all workers together
+  std::uint32_t tls_handshakes = 0;    ///< a second, all workers together; 0 = no limit
+  std::optional<net::TlsServerPolicy> tls;  ///< empty = plain
   forward::SessionPolicy session;
 };
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <utility>
 
+#include "config/check_files.h"
 #include "config/limits.h"
 #include "config/parse.h"
 #include "config/prepare.h"
@@ -37,9 +38,17 @@ void fill_dwell(Route& route) {
   }
 }
 
+/// What is offered to the endpoints follows from what is to be spoken with them.
+void fill_protocols(upstream::ClusterPolicy& cluster) {
+  if (!cluster.tls) return;
+  if (cluster.protocol == upstream::Protocol::Http2) cluster.tls->alpn = {"h2"};
+  if (cluster.protocol == upstream::Protocol::Auto) cluster.tls->alpn = {"h2", "http/1.1"};
+}
+
 void fill_defaults(Config& config, const std::string& file_name, const Environment& environment) {
   if (config.workers == 0) config.workers = automatic_workers();
   for (Route& route : config.routes) fill_dwell(route);
+  for (upstream::ClusterPolicy& cluster : config.clusters) fill_protocols(cluster);
   if (config.state.path.empty()) config.state.path = default_state_path(file_name, environment);
 }
 
@@ -53,9 +62,7 @@ std::optional<std::string> read_file(const std::string& path) {
   return text;
 }
 
-}  // namespace
-
-Loaded load_text(std::string_view yaml, const std::string& file_name, const Environment& environment) {
+Loaded load(std::string_view yaml, const std::string& file_name, const Environment& environment, bool with_files) {
   Problems problems(file_name);
   std::optional<Node> root = parse(yaml, problems);
   if (!root) return failed(std::move(problems));
@@ -63,14 +70,21 @@ Loaded load_text(std::string_view yaml, const std::string& file_name, const Envi
   Config config;
   read_root(Value(*root, problems), config);
   validate(config, *root, problems);
+  if (with_files) check_files(config, *root, problems);
   if (problems.has_error()) return failed(std::move(problems));
   fill_defaults(config, file_name, environment);
   return {std::move(config), std::move(problems).take_sorted()};
 }
 
+}  // namespace
+
+Loaded load_text(std::string_view yaml, const std::string& file_name, const Environment& environment) {
+  return load(yaml, file_name, environment, false);
+}
+
 Loaded load_file(const std::string& path) {
   const std::optional<std::string> text = read_file(path);
-  if (text) return load_text(*text, path, process_environment());
+  if (text) return load(*text, path, process_environment(), true);
   Problems problems(path);
   problems.error({}, "", std::string("cannot be read: ") + std::strerror(errno));
   return failed(std::move(problems));

@@ -1,6 +1,7 @@
 // A configuration file -> Config, or everything that is wrong with it. In order: text checks and YAML (parse.h), equal
 // keys and ${ENV} (prepare.h), one function a section (sections.h), what spans sections (validate.h). Reads the file,
-// the environment and the machine's CPU count, nothing else: no name is resolved, no port bound, no other file opened.
+// the environment, the machine's CPU count and, for load_file(), the certificates and keys that it names (check_files.h);
+// nothing else: no name is resolved, no port bound.
 #pragma once
 
 #include <optional>
@@ -22,7 +23,7 @@ struct Loaded {
 /// Any thread; keeps nothing. `${NAME}` comes from the environment of the process.
 Loaded load_file(const std::string& path);
 
-/// @param file_name  for messages, and for the default of state.path, which lies beside the file
+/// Opens no other file. @param file_name  for messages, and for the default of state.path, which lies beside the file
 Loaded load_text(std::string_view yaml, const std::string& file_name, const Environment& environment);
 
 }  // namespace tidegate::config

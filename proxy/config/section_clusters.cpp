@@ -82,6 +82,7 @@ constexpr Section<ClusterPolicy> kTimeouts{"clusters.NAME.timeouts", kTimeoutFie
 constexpr std::array kFields{
     Field<ClusterPolicy>{"endpoints", read_endpoints, true},
     Field<ClusterPolicy>{"protocol", read_protocol},
+    Field<ClusterPolicy>{"tls", read_cluster_tls},
     Field<ClusterPolicy>{"host", read_host},
     Field<ClusterPolicy>{"proxy_protocol", read_proxy_protocol},
     Field<ClusterPolicy>{"pool", [](In v, ClusterPolicy& out) { read_section(v, kPool, out); }},

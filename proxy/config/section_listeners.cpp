@@ -21,6 +21,8 @@ constexpr std::array kLimitFields{
                     [](In v, Listener& out) { read_integer(v, out.session.streams, {"1", "10000"}); }},
     Field<Listener>{"connections",
                     [](In v, Listener& out) { read_integer(v, out.connections, {"1", "1000000"}); }},
+    Field<Listener>{"tls_handshakes",
+                    [](In v, Listener& out) { read_integer(v, out.tls_handshakes, {"0", "1000000"}); }},
 };
 constexpr Section<Listener> kLimits{"listeners[].limits", kLimitFields};
 
@@ -40,6 +42,8 @@ constexpr std::array kTimeoutFields{
                     [](In v, Listener& out) { read_duration(v, out.session.idle_timeout, {"1ms", "7d"}); }},
     Field<Listener>{"body_idle",
                     [](In v, Listener& out) { read_duration(v, out.session.body_idle_timeout, {"1ms", "1d"}); }},
+    Field<Listener>{"tls_handshake",
+                    [](In v, Listener& out) { read_duration(v, out.session.tls_handshake_timeout, {"1ms", "5m"}); }},
 };
 constexpr Section<Listener> kTimeouts{"listeners[].timeouts", kTimeoutFields};
 
@@ -68,6 +72,7 @@ constexpr std::array kFields{
     Field<Listener>{"mode", read_mode},
     Field<Listener>{"proxy_protocol", read_proxy_protocol},
     Field<Listener>{"h2c", [](In v, Listener& out) { read_bool(v, out.session.h2c); }},
+    Field<Listener>{"tls", read_listener_tls},
     Field<Listener>{"limits", read_limits},
     Field<Listener>{"timeouts", [](In v, Listener& out) { read_section(v, kTimeouts, out); }},
 };
@@ -87,6 +92,7 @@ void append_listener_keys(KeyList& out) {
   kSection.append_keys(out);
   kLimits.append_keys(out);
   kTimeouts.append_keys(out);
+  append_tls_keys(out);
 }
 
 }  // namespace tidegate::config

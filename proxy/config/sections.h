@@ -21,6 +21,11 @@ void append_root_keys(KeyList& out);
 void read_listeners(const Value& value, std::vector<Listener>& out);
 void append_listener_keys(KeyList& out);
 
+/// listeners[].tls and clusters.NAME.tls; the keys of both.
+void read_listener_tls(const Value& value, Listener& out);
+void read_cluster_tls(const Value& value, upstream::ClusterPolicy& out);
+void append_tls_keys(KeyList& out);
+
 void read_clusters(const Value& value, std::vector<upstream::ClusterPolicy>& out);
 void append_cluster_keys(KeyList& out);
 

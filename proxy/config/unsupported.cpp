@@ -13,9 +13,6 @@ struct Key {
 
 constexpr std::array kKeys{
     Key{"", "tracing"},
-    Key{"listeners[]", "tls"},
-    Key{"listeners[].timeouts", "tls_handshake"},
-    Key{"clusters.NAME", "tls"},
     Key{"clusters.NAME", "health"},
     Key{"clusters.NAME", "outlier"},
     Key{"routes[]", "sticky"},

@@ -131,7 +131,8 @@ PumpEnd source_end(net::IoStatus status) noexcept {
 /// Nothing but the connections needs to see the rest of the body, and there is much of it. The bound on its length was
 /// held against the head.
 bool is_spliceable(const Pump& pump) noexcept {
-  return pump.decoder.plain_left() >= kSplicedFrom && !pump.chunked && pump.tee == nullptr && pump.sink_frames == nullptr;
+  return pump.decoder.plain_left() >= kSplicedFrom && !pump.chunked && pump.tee == nullptr && pump.sink_frames == nullptr &&
+         pump.source.splices() && pump.sink.splices();
 }
 
 /// Moves the rest of the body through a pipe, for as long as it comes in large pieces. @return how the pump ended, or

@@ -150,8 +150,11 @@ void Exchange::choose_side() {
 /// What the original and its copy carry alike.
 RequestContext Exchange::request_context() const {
   RequestContext context;
-  context.peer = client_->session().peer();
-  context.peer_trusted = client_->session().peer_trusted();
+  const Session& session = client_->session();
+  context.peer = session.peer();
+  context.peer_trusted = session.peer_trusted();
+  context.https = session.scheme() == "https";
+  context.client_certificate = session.client_certificate();
   context.request_id = request_id_;
   context.traceparent = new_traceparent_;
   const route::HeaderEdits& edits = route_->route->policy.request_headers;

@@ -9,6 +9,8 @@
 
 namespace tidegate::forward {
 
+struct ListenerTls;
+
 struct SessionPolicy {
   http::HeadLimits head;
   std::uint32_t streams = 100;                            ///< of one HTTP/2 connection at a time
@@ -18,6 +20,8 @@ struct SessionPolicy {
   Duration idle_timeout = std::chrono::seconds(60);       ///< between requests
   Duration body_idle_timeout = std::chrono::seconds(30);  ///< no progress of a body on the client's side
   bool proxy_protocol = false;                            ///< connections begin with a PROXY header, from trusted peers only
+  Duration tls_handshake_timeout = std::chrono::seconds(5);
+  ListenerTls* tls = nullptr;                             ///< the worker's own (listener_tls.h); nullptr = plain
 };
 
 }  // namespace tidegate::forward

@@ -13,6 +13,7 @@ using http::Field;
 using http::FieldId;
 using http::HeadWriter;
 
+constexpr std::string_view kClientCertificate = "x-forwarded-client-cert";  // as Envoy names it
 constexpr std::size_t kFixedBytes = 512;  // start line's and added fields' constant parts
 
 bool te_has_trailers(const http::FieldList& fields) noexcept {
@@ -57,6 +58,12 @@ bool is_replaced(FieldId id, const RequestContext& context) noexcept {
   }
 }
 
+/// What a proxy before us says of its client, when this connection has a certificate of its own.
+bool is_other_certificate(const Field& field, const http::RequestHead& head, const RequestContext& context) noexcept {
+  return !context.client_certificate.empty() && field.id == FieldId::XForwarded &&
+         http::equals_ignoring_case(head.fields.name(field), kClientCertificate);
+}
+
 std::size_t edits_size(const route::HeaderEdits& edits) noexcept {
   std::size_t bytes = 0;
   for (const auto& [name, value] : edits.set) bytes += name.size() + value.size() + 4;
@@ -91,7 +98,7 @@ void encode_request(Buffer& out, const http::RequestHead& head, const RequestCon
   if (context.host) host = *context.host;
   std::size_t most = kFixedBytes + head.method_token.size() + head.target.size() + host.size() + head.authority.size() +
                      http::encoded_size(head.fields) + 2 * head.fields.size() + context.peer.size() +
-                     context.request_id.size() + context.traceparent.size();
+                     context.request_id.size() + context.traceparent.size() + context.client_certificate.size();
   if (context.edits != nullptr) most += edits_size(*context.edits);
   HeadWriter writer(out, most);
   writer.put(head.method_token);
@@ -107,13 +114,15 @@ void encode_request(Buffer& out, const http::RequestHead& head, const RequestCon
       if (field.hop_by_hop || is_replaced(field.id, context)) continue;
       if (field.id == FieldId::Expect && !head.expects_continue) continue;
       if (context.edits != nullptr && is_removed(*context.edits, head.fields.name(field))) continue;
+      if (is_other_certificate(field, head, context)) continue;
       has_host = has_host || field.id == FieldId::XForwardedHost;
       has_proto = has_proto || field.id == FieldId::XForwardedProto;
       copy.put(field);
     }
   }
   put_forwarded_for(writer, head, context);
-  if (!has_proto) writer.put("x-forwarded-proto: http\r\n");
+  if (!has_proto) writer.put(context.https ? "x-forwarded-proto: https\r\n" : "x-forwarded-proto: http\r\n");
+  if (!context.client_certificate.empty()) writer.field(kClientCertificate, context.client_certificate);
   if (!has_host && !head.authority.empty()) writer.field("x-forwarded-host", head.authority);
   writer.field("x-request-id", context.request_id);
   if (!context.traceparent.empty()) writer.field("traceparent", context.traceparent);

@@ -21,6 +21,8 @@ struct RequestContext {
   std::string_view traceparent;       ///< made; empty when the client's own is passed on
   std::optional<std::string_view> host;  ///< Host to send; empty = the client's authority
   const route::HeaderEdits* edits = nullptr;
+  bool https = false;                 ///< how the client reached Tidegate
+  std::string_view client_certificate{};  ///< x-forwarded-client-cert; empty = the client showed none
   bool is_mirror_copy = false;        ///< adds x-tidegate-mirror: 1 and leaves Expect out
 };
 

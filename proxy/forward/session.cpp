@@ -6,6 +6,7 @@
 
 #include "forward/exchange.h"
 #include "forward/worker.h"
+#include "net/tls_layer.h"
 
 namespace tidegate::forward {
 
@@ -62,9 +63,13 @@ void Session::abort() {
 
 /// Everything that comes before the first request. @return false when the connection is not to be served.
 Task<bool> Session::establish() {
-  if (!policy_.proxy_protocol) co_return true;
-  const bool taken = co_await take_proxy_header();
-  co_return taken;
+  if (policy_.proxy_protocol) {
+    const bool taken = co_await take_proxy_header();
+    if (!taken) co_return false;
+  }
+  if (policy_.tls == nullptr) co_return true;
+  const bool secured = co_await secure();
+  co_return secured;
 }
 
 /// The header's source is the peer from here on: for X-Forwarded-For, the log, and for whether X-Forwarded-* are believed.
@@ -107,8 +112,8 @@ upstream::Client& Session::client() {
 Task<> Session::serve() {
   const bool established = co_await establish();
   if (!established) co_return;
-  bool many = false;
-  if (policy_.h2c) many = co_await begins_with_preface();
+  bool many = stream_.is_secure() && stream_.tls()->protocol() == "h2";
+  if (policy_.h2c && !stream_.is_secure()) many = co_await begins_with_preface();
   if (!many) co_return co_await serve_one_by_one();
   multiplex_ = std::make_unique<Multiplex>(worker_, *this, stream_);
   co_await multiplex_->serve(received_);

@@ -54,13 +54,17 @@ class Session final : public Downstream, public net::Retirable, public Link<> {
   /// For clusters that are told who the client is. Made when it is first asked for: few sessions need it.
   upstream::Client& client();
   /// "http" or "https".
-  std::string_view scheme() const noexcept { return "http"; }
+  std::string_view scheme() const noexcept { return stream_.is_secure() ? "https" : "http"; }
+  /// For x-forwarded-client-cert; empty: the client showed no certificate.
+  std::string_view client_certificate() const noexcept { return client_certificate_; }
 
  private:
   enum class Received : std::uint8_t { Head, Refused, Ended };
   Task<bool> establish();
   Task<bool> take_proxy_header();
   void refuse(net::ProxyRefusal why, std::string_view reason = {});
+  Task<bool> secure();
+  Task<> tell_to_use_tls();
   Task<> serve();
   Task<bool> begins_with_preface();
   Task<> serve_one_by_one();
@@ -80,6 +84,7 @@ class Session final : public Downstream, public net::Retirable, public Link<> {
   net::Address peer_address_;
   std::string peer_;
   std::string peer_with_port_;
+  std::string client_certificate_;
   bool peer_trusted_ = false;
   bool waiting_ = false;  // for the first byte of a request, or for what comes before it
   Task<> root_;

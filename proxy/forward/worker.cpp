@@ -7,6 +7,7 @@
 
 #include "forward/exchange.h"
 #include "forward/session.h"
+#include "net/tls_layer.h"
 #include "observe/log.h"
 
 namespace tidegate::forward {
@@ -14,6 +15,7 @@ namespace tidegate::forward {
 namespace {
 
 constexpr std::size_t kSpareExchanges = 256;
+constexpr Duration kQuiet = std::chrono::seconds(10);  // between two complaints of a worker about a cluster
 
 /// Bounds hold for all workers together: what does not divide goes to the first ones.
 template <class T>
@@ -40,6 +42,22 @@ std::unique_ptr<mirror::Mirror> make_mirror(Worker& worker, const WorkerSetup& s
 
 }  // namespace
 
+void ClusterRuntime::complain(std::string_view endpoint, std::string_view what) {
+  if (reactor_.now() < quiet_until_) return;
+  quiet_until_ = reactor_.now() + kQuiet;
+  observe::log_warn("cluster " + pool.policy().name + ": TLS with " + std::string(endpoint) + ": " + std::string(what));
+}
+
+void ClusterRuntime::on_tls(std::string_view endpoint, const net::TlsLayer& tls) {
+  counters.tls.count(tls.result());
+  if (tls.result() == net::TlsResult::Canceled) return;
+  if (tls.result() != net::TlsResult::Ok) return complain(endpoint, tls.failure());
+  if (tls.resumed()) counters.tls.resumed.add();
+}
+
+/// A TLS 1.3 server says what it thinks of the client's certificate after the client's handshake is done.
+void ClusterRuntime::on_tls_alert(std::string_view endpoint, const net::TlsLayer& tls) { complain(endpoint, tls.failure()); }
+
 Worker::Worker(WorkerSetup setup)
     : positions(static_cast<std::uint32_t>(random.next() % Weight::kWhole)),  // or every fresh process began with new
       snapshot(*setup.snapshot),
@@ -52,6 +70,7 @@ Worker::Worker(WorkerSetup setup)
     share.connections = least_one_share(policy.pool.connections, setup_.index, setup_.count);
     share.pending = least_one_share(policy.pool.pending, setup_.index, setup_.count);
     clusters.push_back(std::make_unique<ClusterRuntime>(reactor, policy, share, counters.clusters[i]));
+    if (i < setup_.cluster_tls.size()) set_cluster_tls(i, setup_.cluster_tls[i]);
   }
   for (const route::Route& route : snapshot.routes()) {
     RouteRuntime runtime;
@@ -68,6 +87,11 @@ Worker::Worker(WorkerSetup setup)
   for (const ListenerSetup& from : setup_.listeners) {
     auto listener = std::make_unique<ListenerRuntime>();
     listener->policy = from.policy;
+    if (from.tls) {
+      const double share = static_cast<double>(from.tls_handshakes) / static_cast<double>(setup_.count);
+      listener->tls = std::make_unique<ListenerTls>(reactor, share, counters.listeners.at(listeners_.size()), from.tls);
+      listener->policy.tls = listener->tls.get();
+    }
     ListenerRuntime* const self = listener.get();
     auto accepted = [this, self](int descriptor, const net::Address& peer) { accept(*self, descriptor, peer); };
     listener->listener = std::make_unique<net::Listener>(
@@ -144,6 +168,15 @@ void Worker::end_everything() {
 void Worker::set_addresses(std::size_t cluster, std::size_t endpoint, const std::vector<net::Address>& addresses) {
   clusters[cluster]->pool.set_addresses(endpoint, addresses);
   clusters[cluster]->mirror_pool.set_addresses(endpoint, addresses);
+}
+
+void Worker::set_listener_tls(std::size_t listener, std::shared_ptr<const net::TlsServerContext> context) {
+  listeners_[listener]->tls->context = std::move(context);
+}
+
+void Worker::set_cluster_tls(std::size_t cluster, const std::shared_ptr<const net::TlsClientContext>& context) {
+  clusters[cluster]->pool.set_tls(context);
+  clusters[cluster]->mirror_pool.set_tls(context);
 }
 
 bool Worker::is_trusted(const net::Address& peer) const noexcept {

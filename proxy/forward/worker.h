@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "forward/listener_tls.h"
 #include "forward/policy.h"
 #include "gate/counters.h"
 #include "gate/parameters.h"
@@ -39,7 +40,7 @@ class Session;
 struct alignas(64) ClusterRuntime final : private upstream::PoolEvents {
   ClusterRuntime(net::Reactor& reactor, const upstream::ClusterPolicy& policy, upstream::PoolShare share,
                  observe::ClusterCounters& to)
-      : counters(to), pool(reactor, policy, share, *this), mirror_pool(reactor, policy, share, *this) {}
+      : counters(to), pool(reactor, policy, share, *this), mirror_pool(reactor, policy, share, *this), reactor_(reactor) {}
 
   observe::ClusterCounters& counters;
   upstream::Pool pool;
@@ -51,6 +52,12 @@ struct alignas(64) ClusterRuntime final : private upstream::PoolEvents {
     counters.idle.add(idle_change);
   }
   void on_connect() override { counters.connects.add(); }
+  void on_tls(std::string_view endpoint, const net::TlsLayer& tls) override;
+  void on_tls_alert(std::string_view endpoint, const net::TlsLayer& tls) override;
+  void complain(std::string_view endpoint, std::string_view what);
+
+  net::Reactor& reactor_;
+  TimePoint quiet_until_{};  // of complaints: one cause makes many
 };
 
 /// A route as this worker sees it.
@@ -70,6 +77,7 @@ struct alignas(64) RouteRuntime {
 /// What a listener's sessions need to know.
 struct ListenerRuntime {
   SessionPolicy policy;
+  std::unique_ptr<ListenerTls> tls;  ///< nullptr = plain
   std::unique_ptr<net::Listener> listener;
 };
 
@@ -78,6 +86,8 @@ struct ListenerSetup {
   std::uint32_t connections = 0;  ///< all workers together
   int descriptor = -1;
   net::Sharing sharing = net::Sharing::Each;
+  std::shared_ptr<const net::TlsServerContext> tls{};  ///< nullptr = plain
+  std::uint32_t tls_handshakes = 0;                    ///< a second, all workers together; 0 = no limit
 };
 
 struct WorkerSetup {
@@ -93,6 +103,7 @@ struct WorkerSetup {
   observe::AccessLogSink* access_log = nullptr;  ///< nullptr = off
   std::vector<net::AddressRange> trusted;
   std::vector<ListenerSetup> listeners;
+  std::vector<std::shared_ptr<const net::TlsClientContext>> cluster_tls{};  ///< by cluster; nullptr or left out = plain
 };
 
 class alignas(64) Worker {
@@ -118,6 +129,9 @@ class alignas(64) Worker {
 
   // --- the worker's own thread
   void set_addresses(std::size_t cluster, std::size_t endpoint, const std::vector<net::Address>& addresses);
+  /// For the connections from now on.
+  void set_listener_tls(std::size_t listener, std::shared_ptr<const net::TlsServerContext> context);
+  void set_cluster_tls(std::size_t cluster, const std::shared_ptr<const net::TlsClientContext>& context);
   bool is_trusted(const net::Address& peer) const noexcept;
   /// Responses announce the end of their connection.
   bool draining() const noexcept { return draining_; }

@@ -120,7 +120,7 @@ Refusal RequestHeadDecoder::parse_request_line(std::string_view line) noexcept {
 namespace {
 
 /// Splits the target's forms (RFC 9112 §3.2). On success `head.target` and, for the absolute-form, `head.authority` are set.
-Refusal resolve_target(RequestHead& head) noexcept {
+Refusal resolve_target(RequestHead& head, std::string_view scheme) noexcept {
   const std::string_view target = head.target;
   if (head.method == Method::Connect) return {405, "CONNECT is not served"};
   if (head.method == Method::Trace) return {405, "TRACE is not served"};
@@ -128,7 +128,8 @@ Refusal resolve_target(RequestHead& head) noexcept {
   if (target == "*") return head.method == Method::Options ? Refusal{} : Refusal{400, "asterisk-form without OPTIONS"};
   const std::size_t scheme_end = target.find("://");
   if (scheme_end == std::string_view::npos) return {400, "request target without a leading slash"};
-  if (!equals_ignoring_case(target.substr(0, scheme_end), "http")) return {400, "scheme of the target is not the listener's"};
+  head.scheme = target.substr(0, scheme_end);
+  if (!equals_ignoring_case(head.scheme, scheme)) return {400, "scheme of the target is not the listener's"};
   const std::string_view rest = target.substr(scheme_end + 3);
   const std::size_t path = rest.find_first_of("/?");
   head.authority = rest.substr(0, path);
@@ -178,7 +179,7 @@ Refusal RequestHeadDecoder::finish(std::string_view bytes, RequestHead& head) no
   head.expects_continue = false;
   if (const Refusal refusal = resolve_framing(head)) return refusal;
   if (const Refusal refusal = resolve_host(head)) return refusal;
-  if (const Refusal refusal = resolve_target(head)) return refusal;
+  if (const Refusal refusal = resolve_target(head, scheme_)) return refusal;
   if (const Refusal refusal = resolve_expect(head)) return refusal;
   head.keep_alive = is_persistent(head.fields, head.minor_version);
   if (!mark_hop_by_hop(head.fields)) return {431, "too many connection options"};

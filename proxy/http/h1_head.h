@@ -69,6 +69,8 @@ class RequestHeadDecoder {
   explicit RequestHeadDecoder(const HeadLimits& limits) noexcept : limits_(limits) {}
 
   void reset() noexcept;
+  /// What an absolute-form has to begin with: the listener's own, "http" unless said. @param scheme static text.
+  void set_scheme(std::string_view scheme) noexcept { scheme_ = scheme; }
   /// @param bytes everything received since reset(), from the same place of the message on.
   /// On Done `head` is complete, with views into `bytes`, and consumed() tells its length.
   HeadState feed(std::string_view bytes, RequestHead& head) noexcept;
@@ -84,6 +86,7 @@ class RequestHeadDecoder {
   Refusal finish(std::string_view bytes, RequestHead& head) noexcept;
 
   HeadLimits limits_;
+  std::string_view scheme_ = "http";
   detail::HeadLines lines_;
   bool have_request_line_ = false;
   int empty_lines_ = 0;

@@ -116,6 +116,8 @@ class ByteStream {
   /// After reads that were bounded, so that their length does not tell: learns whether there is more.
   virtual void look_for_more() noexcept = 0;
   virtual bool is_sending() const noexcept = 0;
+  /// False: bytes never go through a pipe here, so that nobody need try.
+  virtual bool splices() const noexcept { return true; }
 
  protected:
   ~ByteStream() = default;

@@ -71,8 +71,8 @@ void Reactor::run() {
 void Reactor::turn() {
   std::array<epoll_event, kEventsPerTurn> events;
   const Duration wait = timers_.until_next(now_);
-  const int timeout = wait < Duration::zero()
-                          ? -1
+  const int timeout = !heavy_.empty()          ? 0
+                      : wait < Duration::zero() ? -1
                           : static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(wait).count()) + 1;
   const int count = wait_for_events(epoll_, events.data(), kEventsPerTurn, timeout);
   now_ = Clock::now();
@@ -93,6 +93,7 @@ void Reactor::turn() {
     inbox_.poll();
   }
   timers_.advance(now_);
+  for (int i = 0; i < kHeavyWorkATurn && !heavy_.empty(); ++i) heavy_.pop_front()->do_heavy_work();
   while (TurnEnd* what = turn_ends_.pop_front()) what->on_turn_end();
   if (!retired_.empty()) {
     std::vector<std::unique_ptr<Retirable>> ended;

@@ -47,6 +47,17 @@ class TurnEnd : public Link<TurnEndTag> {
   ~TurnEnd() = default;
 };
 
+/// Something that keeps the thread for long (a private-key operation). A few are done at the end of each turn, in order, the
+/// rest in the turns after it: what the other descriptors have to say comes in between.
+struct HeavyWorkTag {};
+class HeavyWork : public Link<HeavyWorkTag> {
+ public:
+  virtual void do_heavy_work() = 0;
+
+ protected:
+  ~HeavyWork() = default;
+};
+
 /// Something that the reactor destroys at the end of a turn.
 class Retirable {
  public:
@@ -55,6 +66,9 @@ class Retirable {
 
 class Reactor {
  public:
+  /// One RSA signature takes half a millisecond, and a turn more costs two microseconds.
+  static constexpr int kHeavyWorkATurn = 2;
+
   /// @throws std::system_error when epoll or the wake-up descriptor cannot be made (before serving only).
   Reactor();
   Reactor(const Reactor&) = delete;
@@ -81,6 +95,10 @@ class Reactor {
   void at_turn_end(TurnEnd& what) noexcept {
     if (!what.linked()) turn_ends_.push_back(what);
   }
+  /// Calls it once, when its turn has come; it may be destroyed before.
+  void queue(HeavyWork& work) noexcept {
+    if (!work.linked()) heavy_.push_back(work);
+  }
   void arm(Timer& timer, Duration after) noexcept { timers_.arm(timer, now_, after); }
 
   /// The time at the last wake-up: good to a few milliseconds, free of charge.
@@ -96,6 +114,7 @@ class Reactor {
   TimerWheel timers_;
   boost::asio::io_context inbox_{1};
   List<TurnEnd, TurnEndTag> turn_ends_;
+  List<HeavyWork, HeavyWorkTag> heavy_;
   std::vector<std::unique_ptr<Retirable>> retired_;
   TimePoint now_;
   PipePool pipes_{*this};

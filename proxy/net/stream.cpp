@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "net/system_calls.h"
+#include "net/tls_layer.h"
 
 namespace tidegate::net {
 
@@ -29,6 +30,8 @@ ssize_t send_parts(int descriptor, iovec* parts, std::size_t count) noexcept {
 Stream::Stream(Reactor& reactor) noexcept
     : ByteStream(reactor), read_timer_(&Stream::read_expired, this), send_timer_(&Stream::send_expired, this) {}
 
+Stream::~Stream() { close(); }
+
 bool Stream::adopt(int descriptor) noexcept {
   descriptor_ = descriptor;
   readable_ = false;  // epoll tells in the next turn if the first bytes came with the connection
@@ -43,6 +46,7 @@ bool Stream::attempt(ReadOp& op) noexcept {
     op.result.status = IoStatus::Canceled;
     return true;
   }
+  if (tls_ != nullptr) return tls_->attempt(op);
   if (!readable_) return false;
   if (op.pipe != nullptr) return splice(op);
   if (op.buffer != nullptr) {
@@ -84,6 +88,7 @@ void Stream::wait(ReadOp& op, std::coroutine_handle<> handle) noexcept {
   reader_ = &op;
   if (op.buffer != nullptr && op.buffer->empty()) op.buffer->release();
   if (op.pipe != nullptr) op.pipe->release();
+  if (tls_ != nullptr) tls_->flush();  // tickets, when the client is in no hurry
   if (op.timeout > Duration::zero()) reactor_.arm(read_timer_, op.timeout);
 }
 
@@ -96,6 +101,7 @@ void Stream::finish_read(IoStatus status) noexcept {
 
 void Stream::read_expired(void* self) {
   auto* stream = static_cast<Stream*>(self);
+  if (stream->handshaker_ != nullptr) return stream->finish_handshake(IoStatus::TimedOut);
   if (stream->reader_ != nullptr) stream->finish_read(IoStatus::TimedOut);
 }
 
@@ -111,6 +117,7 @@ bool Stream::attempt(SendOp& op) noexcept {
     op.result.status = IoStatus::Canceled;
     return true;
   }
+  if (tls_ != nullptr) return tls_->attempt(op);
   if (!writable_) return false;
   if (op.pipe != nullptr) return splice(op);
   for (;;) {
@@ -143,11 +150,14 @@ void Stream::wait(SendOp& op, std::coroutine_handle<> handle) noexcept {
   if (op.timeout > Duration::zero()) reactor_.arm(send_timer_, op.timeout);
 }
 
+/// What the socket has taken of the send in progress, to see whether it moves.
+std::uint64_t Stream::progress() const noexcept { return tls_ != nullptr ? tls_->flushed() : sender_->result.bytes; }
+
 void Stream::continue_send() noexcept {
-  const std::size_t before = sender_->result.bytes;
+  const std::uint64_t before = progress();
   if (attempt(*sender_)) {
     finish_send(sender_->result.status);
-  } else if (sender_->result.bytes != before && sender_->timeout > Duration::zero()) {
+  } else if (progress() != before && sender_->timeout > Duration::zero()) {
     reactor_.arm(send_timer_, sender_->timeout);
   }
 }
@@ -155,6 +165,7 @@ void Stream::continue_send() noexcept {
 void Stream::finish_send(IoStatus status) noexcept {
   SendOp* op = std::exchange(sender_, nullptr);
   send_timer_.disarm();
+  if (tls_ != nullptr && status != IoStatus::Ok) tls_->spoil();
   op->result.status = status;
   op->waiting.resume();
 }
@@ -271,11 +282,53 @@ void Stream::finish_connect(IoStatus status) noexcept {
   op->waiting.resume();
 }
 
+// --- TLS
+
+void Stream::secure_with(std::unique_ptr<TlsLayer> layer) noexcept {
+  tls_ = std::move(layer);
+  tls_->attach(*this);
+}
+
+void Stream::leave_tls() noexcept {
+  tls_.reset();
+  readable_ = true;  // some of what it read is gone; whether there is more the socket tells
+}
+
+bool Stream::attempt(HandshakeOp& op) noexcept {
+  if (canceled_ || descriptor_ < 0 || tls_ == nullptr) {
+    op.result = IoStatus::Canceled;
+    return true;
+  }
+  return tls_->shake_hands(op.rate, op.deadline - reactor_.now(), op.result);
+}
+
+void Stream::wait(HandshakeOp& op, std::coroutine_handle<> handle) noexcept {
+  op.waiting = handle;
+  handshaker_ = &op;
+  if (op.timeout > Duration::zero()) reactor_.arm(read_timer_, op.timeout);
+}
+
+void Stream::finish_handshake(IoStatus status) noexcept {
+  HandshakeOp* op = std::exchange(handshaker_, nullptr);
+  read_timer_.disarm();
+  if (status == IoStatus::TimedOut) tls_->give_up_handshake(TlsResult::Timeout);
+  if (status == IoStatus::Canceled) tls_->give_up_handshake(TlsResult::Canceled);
+  op->result = status;
+  op->waiting.resume();
+}
+
+void Stream::continue_handshake() noexcept {
+  if (handshaker_ != nullptr && attempt(*handshaker_)) finish_handshake(handshaker_->result);
+}
+
 // --- events
 
+/// A message without data on an idle connection (a ticket) is nothing unexpected.
 void Stream::before_events(std::uint32_t events) {
   if (unexpected_ == nullptr || (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0) return;
   readable_ = true;
+  const bool leaves = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+  if (tls_ != nullptr && !leaves && tls_->look() == TlsLayer::Look::Nothing) return;
   std::exchange(unexpected_, nullptr)(unexpected_context_);
 }
 
@@ -292,31 +345,56 @@ void Stream::on_events(std::uint32_t events) {
     finish_connect(error_ == 0 ? IoStatus::Ok : IoStatus::Reset);
     return;
   }
-  if (sender_ != nullptr && writable_) continue_send();
+  if (handshaker_ != nullptr) {
+    tls_->flush();
+    return continue_handshake();
+  }
+  if (sender_ != nullptr && writable_) {
+    continue_send();
+  } else if (tls_ != nullptr && writable_ && tls_->flush() && shutdown_waits_) {
+    shut_down();
+  }
   if (descriptor_ < 0) return;
   if (reader_ != nullptr) {
     if (attempt(*reader_)) finish_read(reader_->result.status);
     return;
   }
+  // A client that leaves may say so inside TLS alone.
+  if (tls_ != nullptr && hangup_ != nullptr && readable_ && !ended_ && !tls_->has_looked()) tls_->look();
   if (ended_ && hangup_ != nullptr) std::exchange(hangup_, nullptr)(hangup_context_);
 }
 
 void Stream::cancel() noexcept {
   canceled_ = true;
   if (connector_ != nullptr) finish_connect(IoStatus::Canceled);
+  if (handshaker_ != nullptr) finish_handshake(IoStatus::Canceled);
   if (sender_ != nullptr) finish_send(IoStatus::Canceled);
   if (reader_ != nullptr) finish_read(IoStatus::Canceled);
 }
 
 bool Stream::at_end() noexcept {
+  if (tls_ != nullptr) {
+    readable_ = true;
+    return tls_->look() == TlsLayer::Look::Ended;
+  }
   char byte;
   const ssize_t n = ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
 bool Stream::is_silent() noexcept {
+  if (tls_ != nullptr && (readable_ || tls_->holds_input())) return tls_->look() == TlsLayer::Look::Nothing;
   char byte;
-  return ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+  const bool nothing = ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+  if (nothing || tls_ == nullptr) return nothing;
+  readable_ = true;
+  return tls_->look() == TlsLayer::Look::Nothing;
+}
+
+bool Stream::is_quiet() noexcept {
+  if (descriptor_ < 0 || ended_ || canceled_) return false;
+  if (tls_ == nullptr) return !readable_;
+  return tls_->look() == TlsLayer::Look::Nothing && !readable_ && !tls_->holds_output();
 }
 
 std::size_t Stream::peek(char* to, std::size_t most) noexcept {
@@ -326,21 +404,34 @@ std::size_t Stream::peek(char* to, std::size_t most) noexcept {
 }
 
 void Stream::shutdown_send() noexcept {
-  if (descriptor_ >= 0) ::shutdown(descriptor_, SHUT_WR);
+  if (descriptor_ < 0) return;
+  if (tls_ != nullptr) {
+    tls_->send_close_notify();
+    shutdown_waits_ = tls_->holds_output();
+  }
+  if (!shutdown_waits_) shut_down();
+}
+
+void Stream::shut_down() noexcept {
+  shutdown_waits_ = false;
+  ::shutdown(descriptor_, SHUT_WR);
 }
 
 void Stream::close() noexcept {
   if (descriptor_ < 0) return;
+  if (tls_ != nullptr && !broken_) tls_->send_close_notify();
+  tls_.reset();
   ::close(std::exchange(descriptor_, -1));
   read_timer_.disarm();
   send_timer_.disarm();
-  ended_ = broken_ = false;
+  ended_ = broken_ = shutdown_waits_ = false;
   hangup_ = nullptr;
   unexpected_ = nullptr;
 }
 
 void Stream::abort() noexcept {
   if (descriptor_ < 0) return;
+  tls_.reset();  // without a word: close_notify would make it an orderly end
   const linger reset{1, 0};
   ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
   close();

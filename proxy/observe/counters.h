@@ -19,6 +19,7 @@
 #include "base/side.h"
 #include "http/head.h"
 #include "net/proxy_protocol.h"
+#include "net/tls_result.h"
 
 namespace tidegate::observe {
 
@@ -150,22 +151,32 @@ struct alignas(64) RouteCounters {
   Gauge in_flight;
 };
 
+/// Handshakes of a listener's clients, or with a cluster's endpoints.
+struct alignas(64) TlsCounters {
+  std::array<Counter, net::kTlsResultCount> results;
+  Counter resumed;  ///< of those that came to Ok
+  void count(net::TlsResult result) noexcept { results[static_cast<std::size_t>(result)].add(); }
+};
+
 struct alignas(64) ClusterCounters {
   std::array<Counter, kFailureCount> failures;  ///< tidegate_upstream_failures_total{cluster,reason}
   Gauge active;                                 ///< connections that carry an exchange
   Gauge idle;
   Counter connects;
+  TlsCounters tls;
   void fail(Failure why) noexcept { failures[static_cast<std::size_t>(why)].add(); }
 };
 
 struct alignas(64) WorkerCounters {
   /// @param bounds of every histogram; must outlive it.
-  WorkerCounters(std::size_t route_count, std::size_t cluster_count, std::span<const double> bounds = kLatencyBounds)
-      : clusters(cluster_count), unrouted(bounds) {
+  WorkerCounters(std::size_t route_count, std::size_t cluster_count, std::span<const double> bounds = kLatencyBounds,
+                 std::size_t listener_count = 0)
+      : clusters(cluster_count), listeners(listener_count), unrouted(bounds) {
     for (std::size_t i = 0; i < route_count; ++i) routes.emplace_back(bounds);
   }
   std::deque<RouteCounters> routes;       ///< by route::Route::index
   std::vector<ClusterCounters> clusters;
+  std::vector<TlsCounters> listeners;     ///< by their order in the file
   SideCounters unrouted;                  ///< refused heads and requests that no route matched
   Gauge sessions;                         ///< client connections
   Counter accepted;

@@ -63,10 +63,19 @@ struct LiveTarget {
   std::size_t pending = 0;
 };
 
+struct LiveCertificate {
+  std::string used_by;         ///< "listener/web", "upstream/old"
+  std::string file;
+  std::int64_t not_after = 0;  ///< seconds since the Unix epoch
+};
+
 struct LiveFacts {
   std::vector<LiveRoute> routes;           ///< in the order of Metrics::Setup::routes
   LiveStore store;
   std::vector<LiveTarget> targets;         ///< in the order of the file
+  std::vector<LiveCertificate> certificates;
+  std::uint64_t certificate_reloads = 0;   ///< changes of files that are in force
+  std::uint64_t certificate_failures = 0;  ///< changes that were not taken
   std::uint64_t epoch = 0;
   std::uint64_t access_log_lost = 0;       ///< AccessLog::lost()
 };

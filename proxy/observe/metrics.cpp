@@ -34,6 +34,8 @@ std::string Metrics::text(const LiveFacts& live) const {
   add_upstream(page);
   add_retries(page);
   add_downstream(page, live.access_log_lost);
+  add_handshakes(page);
+  add_certificates(page, live);
   add_store(page, live);
   add_identity(page);
   add_process(page);

@@ -48,9 +48,15 @@ class Metrics {
     PerSide<std::string> clusters;
     bool has_mirror = false;
   };
+  struct Listener {
+    std::string name;
+    bool tls = false;
+  };
   struct Setup {
     std::vector<Route> routes;                    ///< by route::Route::index
     std::vector<std::string> clusters;            ///< by index, as in WorkerCounters
+    std::vector<bool> cluster_tls{};              ///< by cluster; left out: none
+    std::vector<Listener> listeners{};            ///< by index, as in WorkerCounters
     std::vector<const WorkerCounters*> workers;
     std::string version;
     std::int64_t started_ms = 0;                  ///< since the Unix epoch
@@ -73,6 +79,10 @@ class Metrics {
   void add_mirror(Exposition& page) const;
   void add_upstream(Exposition& page) const;
   void add_downstream(Exposition& page, std::uint64_t access_log_lost) const;
+
+  // metrics_tls.cpp
+  void add_handshakes(Exposition& page) const;
+  void add_certificates(Exposition& page, const LiveFacts& live) const;
 
   // metrics_state.cpp: what control knows, and the process
   void add_weights(Exposition& page, const LiveFacts& live) const;

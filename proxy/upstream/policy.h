@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "net/proxy_protocol.h"
+#include "net/tls_policy.h"
 
 namespace tidegate::upstream {
 
@@ -32,7 +33,7 @@ struct PoolPolicy {
 };
 
 struct ClusterTimeouts {
-  Duration connect = std::chrono::seconds(1);
+  Duration connect = std::chrono::seconds(1);   ///< with the TLS handshake
   Duration response_header = std::chrono::seconds(30);
   Duration idle = std::chrono::seconds(60);     ///< no progress of a body in either direction
 };
@@ -48,9 +49,10 @@ struct ClusterPolicy {
   PoolPolicy pool;
   ClusterTimeouts timeouts;
   std::optional<net::ProxyVersion> proxy_protocol;  ///< sent first on each connection; empty = off
+  std::optional<net::TlsClientPolicy> tls;          ///< empty = plain
 
   /// Of the requests that go there.
-  std::string_view scheme() const noexcept { return "http"; }
+  std::string_view scheme() const noexcept { return tls ? "https" : "http"; }
   /// A connection that was announced for a client is no other's, so it does not carry many: nothing but HTTP/1.1 is to be
   /// offered on it (config/validate.cpp refuses http2, ALPN leaves h2 out).
   bool may_carry_many() const noexcept { return protocol != Protocol::Http1 && !proxy_protocol; }

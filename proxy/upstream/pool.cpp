@@ -1,7 +1,10 @@
 #include "upstream/pool.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
+
+#include "net/tls_layer.h"
 
 namespace tidegate::upstream {
 
@@ -158,8 +161,10 @@ Lease Pool::share(std::unique_ptr<Connection> established) {
   return take_stream(target);
 }
 
-bool Pool::carries_many(const Connection&) const noexcept {
-  return policy_.protocol == Protocol::Http2 && policy_.may_carry_many();
+/// With TLS it is what both sides agreed on; who wants HTTP/2 alone offers nothing else.
+bool Pool::carries_many(const Connection& connection) const noexcept {
+  const net::TlsLayer* const tls = connection.socket.tls();
+  return policy_.may_carry_many() && (policy_.protocol == Protocol::Http2 || (tls != nullptr && tls->protocol() == "h2"));
 }
 
 void Pool::on_stream_end(SharedConnection& connection) {
@@ -255,16 +260,44 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
   co_return std::move(out);
 }
 
-/// Everything that comes before the first request, within `timeouts.connect` each.
-Task<net::IoStatus> Pool::establish(Connection& connection, const Target& target) {
+/// Everything that comes before the first request, within `timeouts.connect` all together.
+Task<net::IoStatus> Pool::establish(Connection& connection, Target& target) {
+  const TimePoint deadline = reactor_.now() + policy_.timeouts.connect;
   const net::IoStatus connected = co_await connection.socket.connect(target.address, policy_.timeouts.connect);
-  if (connected != net::IoStatus::Ok || !policy_.proxy_protocol) co_return connected;
+  if (connected != net::IoStatus::Ok) co_return connected;
+  if (policy_.proxy_protocol) {
+    const net::IoStatus announced = co_await announce(connection);
+    if (announced != net::IoStatus::Ok) co_return announced;
+  }
+  if (tls_ == nullptr) co_return connected;
+  const net::IoStatus secured = co_await secure(connection, target, deadline);
+  co_return secured;
+}
+
+Task<net::IoStatus> Pool::announce(Connection& connection) {
   const Client* const client = connection.client_;
   const std::string header =
       net::encode_proxy_header(*policy_.proxy_protocol, client != nullptr ? &client->ends() : nullptr);
   const iovec part{const_cast<char*>(header.data()), header.size()};
   const net::IoResult sent = co_await connection.socket.send({&part, 1}, policy_.timeouts.connect);
   co_return sent.status;
+}
+
+/// Nothing of the endpoint's is read before the handshake is done.
+Task<net::IoStatus> Pool::secure(Connection& connection, Target& target, TimePoint deadline) {
+  const std::string& host = policy_.endpoints[target.endpoint].host;
+  std::unique_ptr<net::TlsLayer> layer = net::TlsLayer::connect(reactor_.blocks(), tls_, host, &target.session);
+  if (layer == nullptr) co_return net::IoStatus::Reset;
+  connection.socket.secure_with(std::move(layer));
+  const Duration left = std::max<Duration>(deadline - reactor_.now(), net::TimerWheel::kTick);
+  const net::IoStatus status = co_await connection.socket.handshake(left);
+  events_.on_tls(endpoint_text(connection), *connection.socket.tls());
+  co_return status;
+}
+
+void Pool::set_tls(std::shared_ptr<const net::TlsClientContext> context) {
+  tls_ = std::move(context);
+  close_idle();
 }
 
 void Pool::release(Connection& connection, bool reusable) {
@@ -290,6 +323,8 @@ void Pool::release(Connection& connection, bool reusable) {
 void Pool::close(Connection& connection) {
   connection.unlink();
   connection.of_client_.unlink();
+  const net::TlsLayer* const tls = connection.socket.tls();
+  if (tls != nullptr && !tls->failure().empty()) events_.on_tls_alert(endpoint_text(connection), *tls);
   connection.socket.close();
   connection.received.release();
   connection.idle_timer_.disarm();

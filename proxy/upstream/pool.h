@@ -16,6 +16,7 @@
 #include "base/intrusive_list.h"
 #include "base/task.h"
 #include "net/address.h"
+#include "net/tls_context.h"
 #include "upstream/channel.h"
 #include "upstream/connection.h"
 #include "upstream/policy.h"
@@ -103,6 +104,8 @@ struct PoolShare {
 struct PoolEvents {
   virtual void on_connections(int active_change, int idle_change) = 0;
   virtual void on_connect() = 0;
+  virtual void on_tls(std::string_view /*endpoint*/, const net::TlsLayer& /*handshake, its end*/) {}
+  virtual void on_tls_alert(std::string_view /*endpoint*/, const net::TlsLayer& /*refused later*/) {}
 
  protected:
   ~PoolEvents() = default;
@@ -117,6 +120,9 @@ class Pool {
 
   /// What the endpoint's name resolves to now. Leases keep their addresses; idle connections to others are closed.
   void set_addresses(std::size_t endpoint, const std::vector<net::Address>& addresses);
+
+  /// From now on connections are made with it; nullptr = plain. Idle ones that were made otherwise are closed.
+  void set_tls(std::shared_ptr<const net::TlsClientContext> context);
 
   /// An idle connection, or none.
   /// @param client with policy().proxy_protocol: only connections of this client, of nullptr those that are Tidegate's own.
@@ -140,15 +146,18 @@ class Pool {
   struct Target {
     std::size_t endpoint;
     net::Address address;
+    net::TlsSessionSlot session{};  ///< that the next connection resumes
     List<Connection> idle;
     List<SharedConnection> shared;
     bool current = true;  ///< still among the endpoint's addresses
   };
 
   Target* next_target();
-  Task<net::IoStatus> establish(Connection& connection, const Target& target);
+  Task<net::IoStatus> announce(Connection& connection);
   Lease take_idle_of(Client& client, Reuse reuse);
   Lease take(Connection& connection);
+  Task<net::IoStatus> establish(Connection& connection, Target& target);
+  Task<net::IoStatus> secure(Connection& connection, Target& target, TimePoint deadline);
   Lease lend(Connection& connection);
   void release(Connection& connection, bool reusable);
   void close(Connection& connection);
@@ -168,6 +177,7 @@ class Pool {
   const ClusterPolicy& policy_;
   const PoolShare share_;
   PoolEvents& events_;
+  std::shared_ptr<const net::TlsClientContext> tls_;
   std::vector<std::unique_ptr<Target>> targets_;  // grows with the addresses that DNS has named, at most kMostAddresses at a time
   std::size_t turn_ = 0;
   std::uint32_t total_ = 0;  // open or connecting

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from harness import ok, serve
+from harness import Authority, Identity, ok, serve
 from harness.nginx import free_port
 from harness.tidegate import ROOT, run_cli
 
@@ -44,10 +44,17 @@ def test_a_good_file_is_0_and_nothing_is_printed(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["minimal.yaml", "rollout.yaml", "full.yaml"])
-def test_the_samples_are_good(name):
-    result = run_cli("validate", "--strict", "--config", os.path.join(ROOT, "config", name))
+def test_the_samples_are_good(name, tmp_path):
+    authority = Authority(tmp_path / "tls")
+    os.link(authority.ca, tmp_path / "tls/clients.pem")
+    for stem in ("api", "client"):
+        made = authority.issue(stem=tmp_path / "tls" / stem)
+    authority.ocsp(Identity(tmp_path / "tls/api"))
+    assert made.cert == str(tmp_path / "tls/client.crt")
+    path, env = os.path.join(ROOT, "config", name), {"TLS_FOLDER": str(tmp_path / "tls")}
+    result = run_cli("validate", "--strict", "--config", path, env=env)
     assert result.returncode in (0, 3), result.stderr
-    assert run_cli("validate", "--config", os.path.join(ROOT, "config", name)).returncode == 0
+    assert run_cli("validate", "--config", path, env=env).returncode == 0
 
 
 def test_every_problem_is_told_at_once_with_line_column_path_and_a_suggestion(tmp_path):

@@ -3,6 +3,7 @@
 Everything listens on 127.0.0.1 with a port of its own, lives in the test's own directory and is ended by its own pid, so
 that tests run beside each other (pytest -n 2). Nothing here sleeps for a fixed time: waiting is `eventually()`.
 """
+from .certificates import Authority, Identity, openssl
 from .client import Client, Response
 from .lab import Lab
 from .load import Load
@@ -14,6 +15,6 @@ from .tidegate import Tidegate, find_binary, make_config, memory_slack
 from .tools import WrkLoad, curl, wrk
 from .waiting import TooLate, eventually, stays
 
-__all__ = ["Client", "Response", "Lab", "Load", "Nginx", "Origin", "OriginConnection", "Request", "ok", "serve", "Prometheus",
-           "Haproxy", "NginxServer",
+__all__ = ["Authority", "Identity", "openssl", "Client", "Response", "Lab", "Load", "Nginx", "Origin", "OriginConnection", "Request",
+           "ok", "serve", "Prometheus", "Haproxy", "NginxServer",
            "Tidegate", "find_binary", "make_config", "memory_slack", "WrkLoad", "curl", "wrk", "TooLate", "eventually", "stays"]

@@ -1,6 +1,7 @@
 """A client that sends exactly the bytes it is told to, and says exactly what came back."""
 import hashlib
 import socket
+import ssl
 import struct
 
 from .http1 import Cut, Fields, Source, read_chunks, read_head
@@ -39,7 +40,8 @@ def socket_address(address):
 
 
 class Client:
-    def __init__(self, address, timeout=15.0, receive_buffer=None):
+    def __init__(self, address, timeout=15.0, receive_buffer=None, tls=None, name="localhost", session=None):
+        """@param tls a context of ssl: the handshake is made at once, for `name`. @param session to be resumed."""
         is_unix = address.startswith("unix:")
         self.socket = socket.socket(socket.AF_UNIX if is_unix else socket.AF_INET, socket.SOCK_STREAM)
         if receive_buffer is not None:
@@ -48,6 +50,8 @@ class Client:
         self.socket.connect(socket_address(address))
         if not is_unix:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:     # an end without close_notify is seen as "rst"
+            self.socket = tls.wrap_socket(self.socket, server_hostname=name, session=session, suppress_ragged_eofs=False)
         self.ended = None       # "fin" or "rst" once seen
         self._source = Source(self._more)
 
@@ -62,7 +66,7 @@ class Client:
             return b""
         try:
             data = self.socket.recv(262144)
-        except (ConnectionResetError, BrokenPipeError):
+        except (ConnectionResetError, BrokenPipeError, ssl.SSLError):
             self.ended = "rst"
             return b""
         if not data:

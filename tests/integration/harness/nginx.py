@@ -30,7 +30,9 @@ http {{
   keepalive_requests 1000000; keepalive_timeout 300s;
   split_clients $request_id $unlucky {{ 5% 1; * 0; }}
   server {{
-    listen 127.0.0.1:{port} backlog=4096;
+    listen 127.0.0.1:{port} {ssl} backlog=4096;
+    {ssl_lines}
+    location = /tls {{ return 200 "$ssl_protocol $ssl_session_reused $ssl_server_name $ssl_client_s_dn $connection\n"; }}
     default_type text/plain;
     add_header x-side {side} always;
     if (-f {dir}/fail) {{ return 503 "failing"; }}
@@ -66,9 +68,12 @@ def free_port():
 
 
 class Nginx:
-    def __init__(self, side, directory, database=None, log=False):
-        """@param database the Nginx whose database it uses; its own by default. @param log for seen()."""
+    def __init__(self, side, directory, database=None, log=False, tls=None, tls_lines=""):
+        """@param database the Nginx whose database it uses; its own by default. @param log for seen().
+        @param tls an Identity: it speaks TLS only. @param tls_lines more directives; /tls shows what came of it."""
         self.side = side
+        self._tls = tls
+        self._tls_lines = f"ssl_certificate {tls.cert}; ssl_certificate_key {tls.key}; {tls_lines}" if tls else ""
         self.directory = str(directory)
         os.makedirs(os.path.join(self.directory, "size"), exist_ok=True)
         for size in SIZES:
@@ -100,6 +105,7 @@ class Nginx:
         path = os.path.join(self.directory, "nginx.conf")
         with open(path, "w") as file:
             file.write(CONFIG.format(dir=self.directory, port=self.port, side=self.side, statuses=statuses,
+                                     ssl="ssl" if self._tls else "", ssl_lines=self._tls_lines,
                                      database=self._database, log=self._log_to))
         self.process = subprocess.Popen(["nginx", "-p", self.directory, "-c", path], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
@@ -108,7 +114,10 @@ class Nginx:
             if self.process.poll() is not None:
                 return True
             try:
-                urllib.request.urlopen(f"http://{self.address}/", timeout=2).read()
+                if self._tls:
+                    socket.create_connection(("127.0.0.1", self.port), timeout=2).close()
+                else:
+                    urllib.request.urlopen(f"http://{self.address}/", timeout=2).read()
                 return True
             except urllib.error.HTTPError:
                 return True

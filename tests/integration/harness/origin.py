@@ -143,9 +143,12 @@ class OriginConnection:
 class Origin:
     """`script(connection)` is run for every connection, which is closed when it returns."""
 
-    def __init__(self, script, backlog=512, record=True, receive_buffer=None, port=0, path=None):
-        """@param path of a unix-domain socket, or "@name", instead of a port."""
+    def __init__(self, script, backlog=512, record=True, receive_buffer=None, port=0, path=None, tls=None):
+        """@param path of a unix-domain socket, or "@name", instead of a port.
+        @param tls a server's context of ssl; handshakes that fail are counted."""
         self.script = script
+        self.tls = tls
+        self.failed_handshakes = []
         self.record = record
         self.lock = threading.Lock()
         self.requests = []
@@ -178,6 +181,13 @@ class Origin:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection):
+        if self.tls is not None:
+            try:
+                connection.socket = self.tls.wrap_socket(connection.socket, server_side=True)
+            except OSError as error:
+                self.failed_handshakes.append(error)
+                connection.close()
+                return
         try:
             self.script(connection)
         except (ConnectionError, TimeoutError, Cut):

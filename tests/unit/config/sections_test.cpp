@@ -277,10 +277,7 @@ TEST(Later, KeysOfTheProductSayThatTheyAreNotSupportedYet) {
   for (const char* keys : {"tracing: {}"}) {
     EXPECT_TRUE(contains(bad(with(std::string(keys) + "\n")), "not supported by this version yet")) << keys;
   }
-  for (const char* keys : {"tls: {}", "timeouts: {tls_handshake: 5s}"}) {
-    EXPECT_TRUE(contains(bad(with_listener(keys)), "not supported by this version yet")) << keys;
-  }
-  for (const char* keys : {"tls: {}", "health: {}", "outlier: {}"}) {
+  for (const char* keys : {"health: {}", "outlier: {}"}) {
     EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['a:1'], " + std::string(keys))),
                          "not supported by this version yet"))
         << keys;

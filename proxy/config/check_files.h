@@ -1,0 +1,14 @@
+// The files that the configuration names and that must be good before anything is served: certificates and keys. Reported
+// where the file is named, like every other problem.
+#pragma once
+
+#include "config/config.h"
+#include "config/node.h"
+#include "config/problem.h"
+
+namespace tidegate::config {
+
+/// @param root the tree that `config` was made from
+void check_files(const Config& config, const Node& root, Problems& problems);
+
+}  // namespace tidegate::config

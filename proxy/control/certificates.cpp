@@ -1,0 +1,201 @@
+#include "control/certificates.h"
+
+#include <stdexcept>
+#include <utility>
+
+namespace tidegate::control {
+
+namespace {
+
+using net::TlsCertificate;
+using net::TlsProblem;
+
+/// The messages, in one line; empty when nothing speaks against the files.
+std::string errors_of(const std::vector<TlsProblem>& problems) {
+  std::string text;
+  for (const TlsProblem& problem : problems) {
+    if (!problem.is_warning) text += (text.empty() ? "" : "; ") + problem.message;
+  }
+  return text;
+}
+
+void add_problem(std::vector<TlsProblem>& to, TlsProblem::About about, std::string message) {
+  to.push_back({about, 0, std::move(message), false});
+}
+
+}  // namespace
+
+Certificates::Certificates(const config::Config& config, Events events) : config_(config), events_(std::move(events)) {
+  std::vector<TlsProblem> problems;
+  for (const config::Listener& from : config.listeners) {
+    Listener& to = listeners_.emplace_back();
+    if (!from.tls) continue;
+    net::TlsServerContext::Certificates certificates;
+    for (std::size_t i = 0; i < from.tls->certificates.size(); ++i) {
+      TlsCertificate::Loaded loaded = TlsCertificate::load(from.tls->certificates[i], i);
+      problems.insert(problems.end(), loaded.problems.begin(), loaded.problems.end());
+      certificates.push_back(std::move(loaded.certificate));
+    }
+    std::string problem;
+    if (!from.tls->client_ca.empty()) to.clients = net::TlsAuthorities::load(from.tls->client_ca, problem);
+    if (!problem.empty()) add_problem(problems, TlsProblem::About::ClientCa, problem);
+    if (!errors_of(problems).empty()) continue;
+    to.context = net::TlsServerContext::make(*from.tls, from.name, tickets_, std::move(certificates), to.clients, problem);
+    if (!problem.empty()) add_problem(problems, TlsProblem::About::Cert, "listener " + from.name + ": " + problem);
+    to.told.resize(from.tls->certificates.size() + 1);
+  }
+  for (const upstream::ClusterPolicy& from : config.clusters) {
+    Cluster& to = clusters_.emplace_back();
+    if (from.tls) to.context = net::TlsClientContext::load(*from.tls, problems);
+  }
+  const std::string errors = errors_of(problems);
+  if (!errors.empty()) throw std::runtime_error(errors);
+}
+
+std::vector<std::string> Certificates::files() const {
+  std::vector<std::string> all;
+  const auto add = [&all](const std::string& file) {
+    if (!file.empty()) all.push_back(file);
+  };
+  for (const config::Listener& from : config_.listeners) {
+    if (!from.tls) continue;
+    add(from.tls->client_ca);
+    for (const net::CertificateFiles& files : from.tls->certificates) add(files.cert), add(files.key), add(files.ocsp);
+  }
+  for (const upstream::ClusterPolicy& from : config_.clusters) {
+    if (from.tls) add(from.tls->ca), add(from.tls->cert), add(from.tls->key);
+  }
+  return all;
+}
+
+void Certificates::start() {
+  std::vector<std::string> all = files();
+  if (all.empty()) return;
+  watch_ = std::make_unique<net::FileWatch>(std::move(all), [this] { look(); });
+  watch_->start();
+}
+
+void Certificates::stop() {
+  if (watch_) watch_->stop();
+}
+
+void Certificates::reread() {
+  if (watch_) watch_->poke();
+}
+
+void Certificates::look() {
+  for (std::size_t i = 0; i < listeners_.size(); ++i) {
+    if (config_.listeners[i].tls) look_at_listener(i);
+  }
+  for (std::size_t i = 0; i < clusters_.size(); ++i) {
+    if (config_.clusters[i].tls) look_at_cluster(i);
+  }
+}
+
+/// @return true when there is nothing wrong. The same trouble is told once.
+bool Certificates::tell(std::string& told, const std::string& whose, const std::vector<TlsProblem>& problems) {
+  const std::string errors = errors_of(problems);
+  for (const TlsProblem& problem : problems) {
+    if (problem.is_warning && errors.empty() && events_.on_problem) events_.on_problem(whose + ": " + problem.message);
+  }
+  if (std::exchange(told, errors) == errors || errors.empty()) return errors.empty();
+  count(false);
+  if (events_.on_problem) events_.on_problem(whose + ": " + errors + "; what was read before stays in use");
+  return false;
+}
+
+void Certificates::count(bool taken) {
+  const std::lock_guard lock(mutex_);
+  ++(taken ? reloads_ : failures_);
+}
+
+void Certificates::look_at_listener(std::size_t i) {
+  const config::Listener& policy = config_.listeners[i];
+  Listener& listener = listeners_[i];
+  const std::string whose = "listener " + policy.name;
+  net::TlsServerContext::Certificates certificates = listener.context->certificates();
+  std::string news;
+  for (std::size_t c = 0; c < certificates.size(); ++c) {
+    TlsCertificate::Loaded loaded = TlsCertificate::load(policy.tls->certificates[c], c);
+    const TlsCertificate& old = *certificates[c];
+    const bool same = loaded.certificate && loaded.certificate->fingerprint() == old.fingerprint() &&
+                      loaded.certificate->staple() == old.staple();
+    if (loaded.certificate && !same && !loaded.certificate->is_valid_now() && old.is_valid_now()) {
+      for (TlsProblem& problem : loaded.problems) problem.is_warning = false;
+      loaded.certificate.reset();
+    }
+    if (same) loaded.problems.clear();  // its warnings were told
+    if (!tell(listener.told[c], whose, loaded.problems) || same) continue;
+    certificates[c] = std::move(loaded.certificate);
+    news += (news.empty() ? "" : ", ") + policy.tls->certificates[c].cert;
+  }
+  std::shared_ptr<const net::TlsAuthorities> clients = listener.clients;
+  std::vector<TlsProblem> problems;
+  std::string problem;
+  if (!policy.tls->client_ca.empty()) {
+    std::shared_ptr<const net::TlsAuthorities> read = net::TlsAuthorities::load(policy.tls->client_ca, problem);
+    if (!problem.empty()) add_problem(problems, TlsProblem::About::ClientCa, problem);
+    const bool good = tell(listener.told.back(), whose, problems);
+    if (good && read->fingerprint() != clients->fingerprint()) {
+      clients = std::move(read);
+      news += (news.empty() ? "" : ", ") + policy.tls->client_ca;
+    }
+  }
+  if (news.empty()) return;
+  auto context = net::TlsServerContext::make(*policy.tls, policy.name, tickets_, std::move(certificates), clients, problem);
+  if (context == nullptr) {  // every pair was tried when it was read: no memory
+    count(false);
+    if (events_.on_problem) events_.on_problem(whose + ": " + problem + "; what was read before stays in use");
+    return;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    listener.context = context;
+    listener.clients = std::move(clients);
+    ++reloads_;
+  }
+  if (events_.on_listener) events_.on_listener(i, std::move(context));
+  if (events_.on_news) events_.on_news(whose + ": " + news + " was read again and is in use from now on");
+}
+
+void Certificates::look_at_cluster(std::size_t i) {
+  const upstream::ClusterPolicy& policy = config_.clusters[i];
+  Cluster& cluster = clusters_[i];
+  const std::string whose = "cluster " + policy.name;
+  std::vector<TlsProblem> problems;
+  std::shared_ptr<const net::TlsClientContext> context = net::TlsClientContext::load(*policy.tls, problems);
+  const bool same = context && context->is_like(*cluster.context);
+  const TlsCertificate* const old = cluster.context->certificate();
+  if (context && !same && old != nullptr && old->is_valid_now() && !context->certificate()->is_valid_now()) {
+    for (TlsProblem& problem : problems) problem.is_warning = false;
+  }
+  if (same) problems.clear();
+  if (!tell(cluster.told, whose, problems) || same) return;
+  {
+    const std::lock_guard lock(mutex_);
+    cluster.context = context;
+    ++reloads_;
+  }
+  if (events_.on_cluster) events_.on_cluster(i, std::move(context));
+  if (events_.on_news) events_.on_news(whose + ": its TLS files were read again and are in use from now on");
+}
+
+CertificateFacts Certificates::facts() const {
+  const std::lock_guard lock(mutex_);
+  CertificateFacts out;
+  for (std::size_t i = 0; i < listeners_.size(); ++i) {
+    if (!listeners_[i].context) continue;
+    for (const auto& one : listeners_[i].context->certificates()) {
+      out.certificates.push_back({"listener/" + config_.listeners[i].name, one->files().cert, one->not_after()});
+    }
+  }
+  for (std::size_t i = 0; i < clusters_.size(); ++i) {
+    const TlsCertificate* const one = clusters_[i].context ? clusters_[i].context->certificate() : nullptr;
+    if (one != nullptr) out.certificates.push_back({"upstream/" + config_.clusters[i].name, one->files().cert, one->not_after()});
+  }
+  out.reloads = reloads_;
+  out.failures = failures_;
+  return out;
+}
+
+}  // namespace tidegate::control
