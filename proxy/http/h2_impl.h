@@ -31,7 +31,7 @@ struct H2Stream : Link<> {
   bool peer_ended = false;
   bool we_ended = false;
   bool reset_by_owner = false;     // or for its sake: not for an error of the peer
-  bool failed = false;             // a reset for an error of the peer is to be sent
+  H2Error failed = H2Error::NoError;  // for what error of the peer a reset is to be sent
   bool reset_by_peer = false;
   bool reset_sent = false;
   bool final_head = false;         // client: no longer 1xx
@@ -104,7 +104,7 @@ class H2Session::Impl {
   std::uint32_t open = 0;       // streams that were told of
   std::int32_t highest = 0;     // of the streams that the client began
   std::uint32_t pings = 0;      // that were not answered
-  bool goaway_by_owner = false;
+  std::uint32_t goaways = 0;    // for errors, by the owner, that were not sent yet
   bool goaway_told = false;
   List<H2Stream> streams;
 

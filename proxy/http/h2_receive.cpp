@@ -267,9 +267,11 @@ void Impl::closed(std::int32_t id, std::uint32_t code) {
   if (stream->told) {
     --open;
     const bool by_peer = stream->reset_by_peer || by_goaway;
-    const bool answered = !stream->failed && (role == H2Role::Server ? stream->we_ended : stream->peer_ended);
+    const bool answered = role == H2Role::Server ? stream->we_ended : stream->peer_ended;
     auto told = static_cast<H2Error>(code);
-    if (stream->reset_by_peer && told == H2Error::NoError && !answered) told = H2Error::Cancel;
+    // The library closes what both ends have ended, also when a reset for an error is on its way.
+    if (told == H2Error::NoError && stream->failed != H2Error::NoError) told = stream->failed;
+    if (told == H2Error::NoError && stream->reset_by_peer && !answered) told = H2Error::Cancel;
     events.on_closed(id, told, by_peer, role == H2Role::Client && by_peer && told == H2Error::RefusedStream);
   }
   nghttp2_session_set_stream_user_data(session, id, nullptr);

@@ -69,7 +69,11 @@ std::string_view why(std::uint32_t code) noexcept {
 
 void Impl::frame_sent(H2FrameType type, std::uint8_t flags, std::int32_t id, std::uint32_t code) {
   if (type == H2FrameType::GoAway) {
-    if (code == NGHTTP2_NO_ERROR || goaway_by_owner) return;
+    if (code == NGHTTP2_NO_ERROR) return;
+    if (goaways > 0 && !over) {
+      --goaways;
+      return;
+    }
     over = true;
     if (refusal.empty()) refusal = why(code);
     return;

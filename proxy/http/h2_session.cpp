@@ -44,7 +44,8 @@ H2Stream* H2Session::Impl::add_stream(std::int32_t id) {
 void H2Session::Impl::reset(std::int32_t id, H2Error code, bool for_owner) {
   if (H2Stream* const stream = for_owner ? usable(id) : find(id)) {
     stream->quiet = true;
-    (for_owner ? stream->reset_by_owner : stream->failed) = true;
+    stream->reset_by_owner = stream->reset_by_owner || for_owner;
+    if (!for_owner) stream->failed = code;
   } else if (for_owner) {
     return;
   }
@@ -198,7 +199,7 @@ void H2Session::ping() {
 void H2Session::announce_goaway() { nghttp2_submit_shutdown_notice(impl_->session); }
 
 void H2Session::goaway(H2Error code) {
-  impl_->goaway_by_owner = true;
+  if (code != H2Error::NoError) ++impl_->goaways;
   nghttp2_submit_goaway(impl_->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(impl_->session),
                         static_cast<std::uint32_t>(code), nullptr, 0);
 }

@@ -65,7 +65,8 @@ class Owner final : public http::H2Events {
   }
   void on_closed(std::int32_t stream, http::H2Error code, bool by_peer, bool unprocessed) override {
     const State& state = open(stream);
-    must(code != http::H2Error::NoError || state.ended || state.silent || state.answered, "an orderly end of what was not complete");
+    const bool complete = state.ended || state.silent || state.answered;
+    must(code != http::H2Error::NoError || complete, "an orderly end of what was not complete");
     must(!unprocessed || by_peer, "unprocessed");
     say("closed", stream, std::to_string(static_cast<std::uint32_t>(code)));
     states_.erase(stream);
@@ -167,7 +168,8 @@ inline void feed(Owner& owner, std::string_view bytes, const std::vector<std::si
   std::size_t from = 0;
   for (std::size_t i = 0; i <= places.size(); ++i) {
     const std::size_t to = i < places.size() ? places[i] : bytes.size();
-    const std::vector<char> piece(bytes.begin() + static_cast<std::ptrdiff_t>(from), bytes.begin() + static_cast<std::ptrdiff_t>(to));
+    const std::string_view part = bytes.substr(from, to - from);
+    const std::vector<char> piece(part.begin(), part.end());
     if (!owner.session.feed({piece.data(), piece.size()}, TimePoint{})) return;
     from = to;
   }

@@ -1,5 +1,5 @@
-// A server's HTTP/2 connection from arbitrary bytes behind the client's preface: events in order, each stream closed once, heads by the
-// grammar, and the same whatever the cuts.
+// A server's HTTP/2 connection from arbitrary bytes behind the client's preface: events in order, each stream closed once, heads
+// by the grammar, and the same whatever the cuts.
 #include "h2_input.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {

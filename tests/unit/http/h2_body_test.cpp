@@ -15,7 +15,8 @@ TEST(H2RequestBody, ComesInPiecesAndEnds) {
 }
 
 TEST(H2RequestBody, MayBePadded) {
-  EXPECT_EQ(to_server(headers(1, post()) + data(1, '\x03' + std::string("hello---"), kPadded) + data(1, '\0' + std::string("!"), kPadded | kEnd)),
+  EXPECT_EQ(to_server(headers(1, post()) + data(1, '\x03' + std::string("hello---"), kPadded) +
+                      data(1, '\0' + std::string("!"), kPadded | kEnd)),
             kPost + "data 1: hello!\nend 1\n| \n");
 }
 

@@ -45,14 +45,17 @@ TEST(H2Response, HeadsBecomeTheModel) {
 
 TEST(H2Response, ToHeadHasNoBodyWhateverItSays) {
   const Fields fields{{":status", "200"}, {"content-length", "5"}};
-  EXPECT_EQ(to_client(headers(3, fields, kEndHeaders | kEnd)), "response 3: 200 ends none cl:5 [content-length=5]\nclosed 3: NO_ERROR\n| \n");
-  EXPECT_EQ(to_client(headers(3, fields) + data(3, "", kEnd)), "response 3: 200 none cl:5 [content-length=5]\nend 3\nclosed 3: NO_ERROR\n| \n");
+  EXPECT_EQ(to_client(headers(3, fields, kEndHeaders | kEnd)),
+            "response 3: 200 ends none cl:5 [content-length=5]\nclosed 3: NO_ERROR\n| \n");
+  EXPECT_EQ(to_client(headers(3, fields) + data(3, "", kEnd)),
+            "response 3: 200 none cl:5 [content-length=5]\nend 3\nclosed 3: NO_ERROR\n| \n");
   EXPECT_EQ(to_client(headers(1, {{":status", "304"}, {"content-length", "5"}}, kEndHeaders | kEnd)),
             "response 1: 304 ends none cl:5 [content-length=5]\nclosed 1: NO_ERROR\n| \n");
 }
 
 TEST(H2Response, MayHaveInformationalOnesBefore) {
-  EXPECT_EQ(to_client(headers(1, {{":status", "103"}, {"link", "x"}}) + headers(1, {{":status", "100"}}) + headers(1, kOk, kEndHeaders | kEnd)),
+  EXPECT_EQ(to_client(headers(1, {{":status", "103"}, {"link", "x"}}) + headers(1, {{":status", "100"}}) +
+                      headers(1, kOk, kEndHeaders | kEnd)),
             "response 1: 103 none [link=x]\nresponse 1: 100 none\nresponse 1: 200 ends none\nclosed 1: NO_ERROR\n| \n");
   std::string many;
   for (int i = 0; i <= kInformationalResponses; ++i) many += headers(1, {{":status", "103"}});
@@ -66,11 +69,13 @@ TEST(H2Response, MayHaveInformationalOnesBefore) {
 TEST(H2Response, WhichIsMalformedResetsTheStream) {
   const std::string answer = "| RST(1 PROTOCOL_ERROR)\nclosed 1: PROTOCOL_ERROR\n";
   for (const Fields& fields :
-       {Fields{{"a", "b"}}, Fields{{":status", "99"}}, Fields{{":status", "600"}}, Fields{{":status", "1000"}}, Fields{{":status", "099"}},
-        Fields{{":status", "+20"}}, Fields{{":status", ""}}, Fields{{":status", "101"}}, Fields{{":status", "200"}, {":status", "200"}},
-        Fields{{":status", "200"}, {":path", "/"}}, Fields{{":status", "200"}, {"A", "b"}}, Fields{{":status", "200"}, {"connection", "close"}},
+       {Fields{{"a", "b"}}, Fields{{":status", "99"}}, Fields{{":status", "600"}}, Fields{{":status", "1000"}},
+        Fields{{":status", "099"}}, Fields{{":status", "+20"}}, Fields{{":status", ""}}, Fields{{":status", "101"}},
+        Fields{{":status", "200"}, {":status", "200"}}, Fields{{":status", "200"}, {":path", "/"}},
+        Fields{{":status", "200"}, {"A", "b"}}, Fields{{":status", "200"}, {"connection", "close"}},
         Fields{{":status", "200"}, {"transfer-encoding", "chunked"}}, Fields{{":status", "200"}, {"a", "b\r\nc"}},
-        Fields{{":status", "200"}, {"content-length", "5"}, {"content-length", "5"}}, Fields{{":status", "200"}, {"content-length", "5, 5"}}}) {
+        Fields{{":status", "200"}, {"content-length", "5"}, {"content-length", "5"}},
+        Fields{{":status", "200"}, {"content-length", "5, 5"}}}) {
     EXPECT_EQ(to_client(headers(1, fields)), answer) << fields.back().first << ": " << fields.back().second;
   }
   EXPECT_EQ(to_client(headers(1, {{":status", "103"}}, kEndHeaders | kEnd)), answer) << "1xx is never the end";
@@ -101,7 +106,9 @@ TEST(H2Client, IsToldWhatTheUpstreamDidNotTouch) {  // T10
 }
 
 TEST(H2Client, IsNotToldOfAnOrderlyEndOfAResponseThatWasRefused) {
-  EXPECT_EQ(to_client(headers(1, {{":status", "99"}}, kEndHeaders | kEnd) + rst(1, 0)), "closed 1: CANCEL by peer\n| RST(1 PROTOCOL_ERROR)\n");
+  const std::string refused = headers(1, {{":status", "600"}}, kEndHeaders | kEnd);
+  EXPECT_EQ(to_client(refused), "closed 1: PROTOCOL_ERROR\n| RST(1 PROTOCOL_ERROR)\n");
+  EXPECT_EQ(to_client(refused + rst(1, 0)), "closed 1: PROTOCOL_ERROR\n| RST(1 PROTOCOL_ERROR)\n");
 }
 
 TEST(H2Client, ThatResetsItselfIsNotToldOfARefusal) {
@@ -183,7 +190,8 @@ TEST(H2Client, EndsForPushes) {
 
 TEST(H2Client, EndsForFramesThatBreakTheProtocol) {
   for (const std::string& frames :
-       {headers(5, kOk), headers(2, kOk), headers(0, kOk), data(1, "x"), data(5, "x"), data(2, "x"), goaway(2, 0), rst(5, 8), settings({{2, 1}})}) {
+       {headers(5, kOk), headers(2, kOk), headers(0, kOk), data(1, "x"), data(5, "x"), data(2, "x"), goaway(2, 0), rst(5, 8),
+        settings({{2, 1}})}) {
     EXPECT_EQ(to_client(frames), "| GOAWAY(0 PROTOCOL_ERROR)\n");
   }
   EXPECT_EQ(to_client(headers(1, kOk, kEndHeaders | kEnd) + data(1, "x")),

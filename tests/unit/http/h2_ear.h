@@ -59,8 +59,8 @@ class Ear final : public H2Events {
   }
 
   void on_request(std::int32_t stream, RequestHead& head, Buffer& bytes, bool ends) override {
-    std::string line = std::string(head.method_token) + " " + std::string(head.target) + " @" + std::string(head.authority) + " " +
-                       std::string(head.scheme);
+    std::string line(head.method_token);
+    line += " " + std::string(head.target) + " @" + std::string(head.authority) + " " + std::string(head.scheme);
     if (!head.protocol.empty()) line += " protocol=" + std::string(head.protocol);
     EXPECT_EQ(head.framing, ends ? Framing::None : Framing::Frames);
     EXPECT_EQ(head.major_version, 2);
@@ -113,7 +113,8 @@ class Ear final : public H2Events {
     return {bytes, body.complete && body.left.empty()};
   }
   void on_closed(std::int32_t stream, H2Error code, bool by_peer, bool unprocessed) override {
-    say("closed", stream, code_name(static_cast<std::uint32_t>(code)) + (by_peer ? " by peer" : "") + (unprocessed ? " unprocessed" : ""));
+    const std::string name = code_name(static_cast<std::uint32_t>(code));
+    say("closed", stream, name + (by_peer ? " by peer" : "") + (unprocessed ? " unprocessed" : ""));
     ++closings[stream];
     EXPECT_EQ(closings[stream], 1);
   }
@@ -173,7 +174,8 @@ inline std::string once(H2Role role, std::string_view bytes, const std::vector<s
   bool fine = true;
   for (std::size_t i = 0; fine && i <= cut_at.size(); ++i) {
     const std::size_t to = i < cut_at.size() ? cut_at[i] : bytes.size();
-    const std::vector<char> piece(bytes.begin() + static_cast<std::ptrdiff_t>(from), bytes.begin() + static_cast<std::ptrdiff_t>(to));
+    const std::string_view part = bytes.substr(from, to - from);
+    const std::vector<char> piece(part.begin(), part.end());
     fine = ear.feed({piece.data(), piece.size()});
     from = to;
   }

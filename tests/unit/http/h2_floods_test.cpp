@@ -1,8 +1,8 @@
-// Floods (notes/reliability.md §2.4): each is cut with GOAWAY ENHANCE_YOUR_CALM at its limit, and a client that does much of the same
-// because it is busy is not. The clock stands still unless a test moves it.
-#include "http/h2_ear.h"
-
+// Floods (notes/reliability.md §2.4): each is cut with GOAWAY ENHANCE_YOUR_CALM at its limit, and a client that does much of
+// the same because it is busy is not. The clock stands still unless a test moves it.
 #include "http/h2_floods.h"
+
+#include "http/h2_ear.h"
 
 namespace tidegate::http::test {
 namespace {
@@ -156,7 +156,8 @@ TEST(H2Flood, OfResetsThatTheClientProvokesIsCut) {
     std::function<std::string(std::uint32_t)> make;
   } cases[] = {
       {"malformed heads", [](std::uint32_t stream) { return headers(stream, get({{"A", "b"}}), kEndHeaders | kEnd); }},
-      {"more content than length", [](std::uint32_t stream) { return headers(stream, post({{"content-length", "1"}})) + data(stream, "xx"); }},
+      {"more content than length",
+       [](std::uint32_t stream) { return headers(stream, post({{"content-length", "1"}})) + data(stream, "xx"); }},
       {"windows over the top", [](std::uint32_t stream) { return whole(stream) + window_update(stream, 0x7fffffff); }},
       {"malformed trailers", [](std::uint32_t stream) { return headers(stream, post()) + headers(stream, {{"a", "b"}}); }},
   };

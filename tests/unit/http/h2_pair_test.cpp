@@ -98,8 +98,8 @@ TEST(H2Pair, CarriesTrailersBothWays) {
     pair.client.bodies[1] = {"hello", true};
     pair.client.session.trailers(1, up);
     pair.run();
-    EXPECT_EQ(pair.server.heard(), "request 1: POST / @h https frames -[te=trailers]\ndata 1: hello\ntrailers 1:  [checksum=1]\nend 1\n"
-                                   "closed 1: NO_ERROR\n");
+    EXPECT_EQ(pair.server.heard(), "request 1: POST / @h https frames -[te=trailers]\ndata 1: hello\n"
+                                   "trailers 1:  [checksum=1]\nend 1\nclosed 1: NO_ERROR\n");
     EXPECT_EQ(pair.client.heard(), "response 1: 200 frames\ndata 1: ok\ntrailers 1:  [grpc-status=0] [grpc-message=fine]\nend 1\n"
                                    "closed 1: NO_ERROR\n");
   }
@@ -128,7 +128,8 @@ TEST(H2Pair, CarriesResetsBothWays) {
   pair.client.session.reset(1, H2Error::Cancel);
   pair.server.session.reset(3, H2Error::RefusedStream);
   pair.run();
-  EXPECT_EQ(pair.server.heard(), "request 1: GET / @h https none\nrequest 3: GET / @h https none\nclosed 3: REFUSED_STREAM\nclosed 1: CANCEL by peer\n");
+  EXPECT_EQ(pair.server.heard(), "request 1: GET / @h https none\nrequest 3: GET / @h https none\n"
+                                 "closed 3: REFUSED_STREAM\nclosed 1: CANCEL by peer\n");
   EXPECT_EQ(pair.client.heard(), "closed 1: CANCEL\nclosed 3: REFUSED_STREAM by peer unprocessed\n");
 }
 

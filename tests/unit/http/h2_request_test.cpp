@@ -95,7 +95,9 @@ TEST(H2RequestHeads, WhichAreMalformedResetTheirStream) {
       {"T3 an unknown one", get({{":odd", "x"}}), kMalformed},
       {"T3 one of responses", get({{":status", "200"}}), kMalformed},
       {"T3 behind a field", {{":method", "GET"}, {":scheme", "https"}, {":path", "/"}, {"a", "b"}, {":authority", "h"}}, kMalformed},
-      {"T3 behind a cookie", {{":method", "GET"}, {":scheme", "https"}, {":path", "/"}, {"cookie", "b"}, {":authority", "h"}}, kMalformed},
+      {"T3 behind a cookie",
+       {{":method", "GET"}, {":scheme", "https"}, {":path", "/"}, {"cookie", "b"}, {":authority", "h"}},
+       kMalformed},
       {"T3 an empty :path", with(get(), ":path", ""), kMalformed},
       {"T3 a :path without a slash", with(get(), ":path", "a"), kMalformed},
       {"T3 a :path that is absolute", with(get(), ":path", "http://evil/"), kMalformed},
@@ -142,7 +144,8 @@ TEST(H2RequestHeads, WhichHttp1WouldRefuseGetTheSameStatus) {
 TEST(H2RequestHeads, OfAnExtendedConnectAreTakenWhereItIsOffered) {
   H2Limits limits;
   limits.connect_protocol = true;
-  const Fields websocket{{":method", "CONNECT"}, {":protocol", "websocket"}, {":scheme", "https"}, {":path", "/chat"}, {":authority", "h"}};
+  const Fields websocket{
+      {":method", "CONNECT"}, {":protocol", "websocket"}, {":scheme", "https"}, {":path", "/chat"}, {":authority", "h"}};
   check({{"CONNECT alone", {{":method", "CONNECT"}, {":authority", "h"}}, refused("405 CONNECT is not served")},
          {"T12 :protocol with GET", get({}), accepted("GET / @h https none")},
          {"an odd protocol", with(websocket, ":protocol", "a b"), refused("400 malformed :protocol")}},
@@ -161,7 +164,8 @@ TEST(H2RequestHeads, ComeInPiecesWithPaddingAndPriority) {
   const std::string answer = accepted("GET / @h https none [a=b]");
   EXPECT_EQ(to_server(frame(kHeaders, kEndHeaders | kEnd | kPadded, 1, '\x03' + fields + "xyz")), answer);
   EXPECT_EQ(to_server(frame(kHeaders, kEndHeaders | kEnd | kPriorityFlag, 1, number(0, 4) + '\x0f' + fields)), answer);
-  EXPECT_EQ(to_server(frame(kHeaders, kEndHeaders | kEnd | kPadded | kPriorityFlag, 1, '\x01' + number(0, 4) + '\x0f' + fields + "p")), answer);
+  const std::string both = '\x01' + number(0, 4) + '\x0f' + fields + "p";
+  EXPECT_EQ(to_server(frame(kHeaders, kEndHeaders | kEnd | kPadded | kPriorityFlag, 1, both)), answer);
   EXPECT_EQ(to_server(frame(kHeaders, kEnd, 1, fields.substr(0, 7)) + frame(kContinuation, 0, 1, fields.substr(7, 1)) +
                       frame(kContinuation, 0, 1) + frame(kContinuation, kEndHeaders, 1, fields.substr(8))),
             answer);

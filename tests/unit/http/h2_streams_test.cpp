@@ -253,6 +253,7 @@ TEST(H2GoAway, WithAnErrorOfOurOwnKeepsTheStreams) {
   ear->respond(1);
   EXPECT_EQ(ear->sent(), "HEADERS(1) DATA(1)=ok+END");
   EXPECT_TRUE(ear->session.is_over());
+  EXPECT_EQ(ear->session.refusal(), "");
 }
 
 TEST(H2Session, MayBeDestroyedWithStreamsInEveryState) {
