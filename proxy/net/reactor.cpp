@@ -65,6 +65,7 @@ void Reactor::remove(int descriptor) noexcept { ::epoll_ctl(epoll_, EPOLL_CTL_DE
 
 void Reactor::run() {
   while (!stopping_.load(std::memory_order_relaxed)) turn();
+  stopping_.store(false, std::memory_order_relaxed);
   retired_.clear();
 }
 

@@ -75,7 +75,7 @@ class Reactor {
   Reactor& operator=(const Reactor&) = delete;
   ~Reactor();
 
-  /// Turns until stop(). Runs on the calling thread, which from then on is the owner.
+  /// Turns until stop(); may be called again. Runs on the calling thread, which from then on is the owner.
   void run();
   /// Any thread.
   void stop();

@@ -158,7 +158,7 @@ struct TlsServerContext::Callbacks {
     const auto found = keys.find(std::span<const unsigned char, 16>(name, 16), Clock::now());
     if (!found) return 0;
     if (!use(found->key, cipher, mac, iv, false)) return -1;
-    return found->is_current ? 1 : 2;
+    return found->is_current && SSL_version(ssl) != TLS1_3_VERSION ? 1 : 2;  // RFC 8446 appendix C.4: a ticket is used once
   }
 };
 

@@ -475,6 +475,8 @@ bool TlsLayer::attempt(ByteStream::SendOp& op) noexcept {
   for (;;) {
     flush();
     if (send_broken_ || stage_ != Stage::Established) {
+      stream_->readable_ = true;
+      look();  // perhaps it said why
       op.result.status = IoStatus::Reset;
       return true;
     }
