@@ -1,4 +1,5 @@
 #include <array>
+#include <charconv>
 
 #include "config/read.h"
 #include "config/section.h"
@@ -38,6 +39,22 @@ void read_slow(const Value& value, Route& out) {
   if (!value.has("margin")) slow.margin = slow.max_rate * kSlowMargin;
 }
 
+/// "grpc:13": a status code of gRPC. @return false when the text is none of that form, which others may read.
+bool read_grpc_code(const Value& item, std::string_view text, ErrorRule& out) {
+  constexpr std::string_view kPrefix = "grpc:";
+  if (!text.starts_with(kPrefix)) return false;
+  std::uint32_t code = 0;
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data() + kPrefix.size(), end, code);
+  const bool good = read.ec == std::errc() && read.ptr == end && code > 0 && code <= gate::kHighestGrpcCode;
+  if (!good) {
+    item.fail(in_quotes(text) + " is not a failure of gRPC: grpc:1 to grpc:" + std::to_string(gate::kHighestGrpcCode));
+  } else {
+    out.grpc |= gate::grpc_bit(code);
+  }
+  return true;
+}
+
 /// The list replaces the default as a whole.
 void read_errors(const Value& value, Route& out) {
   using Member = bool ErrorRule::*;
@@ -47,6 +64,8 @@ void read_errors(const Value& value, Route& out) {
                                                    {"reset", &ErrorRule::reset}}};
   out.errors = {false, false, false, false, 0};
   read_list(value, [&](const Value& item) {
+    const auto text = item.text("a word");
+    if (!text || read_grpc_code(item, *text, out.errors)) return;
     Member member = nullptr;
     if (read_choice(item, member, kErrors)) out.errors.*member = true;
   });

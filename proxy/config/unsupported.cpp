@@ -37,7 +37,6 @@ struct Word {
 };
 
 constexpr std::array kWords{
-    Word{".gate.errors[]", "grpc:*"},
     Word{"state.store", "etcd"},
 };
 

@@ -9,6 +9,7 @@
 #include "forward/session.h"
 #include "forward/trace.h"
 #include "forward/worker.h"
+#include "http/grammar.h"
 
 namespace tidegate::forward {
 
@@ -39,6 +40,9 @@ void Exchange::attach(Downstream& client) {
   client_fault_ = 0;
   copy_ = nullptr;
   mirrored_ = false;
+  call_ = call_expired_ = false;
+  call_code_ = http::GrpcCode::Unknown;
+  call_deadline_ = TimePoint::max();
   timed_out_ = client_gone_ = cut_off_ = survives_ = needs_linger_ = response_begun_ = truncated_ = must_reset_ = false;
   started_ = worker_.reactor.now();
   service_time_ = Duration(-1);
@@ -51,6 +55,7 @@ void Exchange::attach(Downstream& client) {
 /// A body gets a buffer of its own: the head stays where it is, for retries and the log.
 void Exchange::begin(std::size_t head_bytes) {
   head_bytes_ = head_bytes;
+  call_ = http::is_grpc(request_);
   request_body_.start(request_.framing, request_.content_length);
   if (request_.framing == http::Framing::None) return;
   Buffer& received = client_->received();
@@ -63,7 +68,7 @@ void Exchange::begin(std::size_t head_bytes) {
 // --- the story
 
 Task<> Exchange::run() {
-  if (!find_route()) {
+  if (!has_listeners_scheme() || !find_route()) {
     co_await reply(status_, refusal_reason_);
     finish();
     co_return;
@@ -89,6 +94,15 @@ Task<> Exchange::refuse(const http::Refusal& refusal) {
   co_await reply(refusal.status, refusal.reason);
   needs_linger_ = true;
   finish();
+}
+
+/// RFC 9113 §8.3.1: a proxy in front that ended TLS may say so, strangers may not.
+bool Exchange::has_listeners_scheme() {
+  const Session& session = client_->session();
+  if (request_.scheme.empty() || session.peer_trusted() || http::equals_ignoring_case(request_.scheme, session.scheme())) return true;
+  status_ = 400;
+  refusal_reason_ = "scheme of the target is not the listener's";
+  return false;
 }
 
 bool Exchange::find_route() {
@@ -186,12 +200,19 @@ void Exchange::watch_client() {
   net::ByteStream& client = client_->stream();
   client.on_hangup(&Exchange::client_hung_up, this);
   if (client.ended()) client_hung_up(this);
-  if (request_.framing == http::Framing::None) start_route_clock();
+  if (call_) {
+    if (const auto limit = http::grpc_timeout(request_)) call_deadline_ = started_ + *limit;
+  }
+  if (request_.framing == http::Framing::None || call_deadline_ != TimePoint::max()) start_route_clock();
 }
 
 /// From the complete request on: what a client takes to send its body is not the side's time.
 void Exchange::start_route_clock() {
-  const Duration limit = route_->route->policy.timeout;
+  Duration limit = route_->route->policy.timeout;
+  if (call_deadline_ != TimePoint::max()) {
+    const Duration left = std::max<Duration>(call_deadline_ - worker_.reactor.now(), net::TimerWheel::kTick);
+    if (limit == Duration::zero() || left < limit) limit = left;
+  }
   if (limit > Duration::zero()) worker_.reactor.arm(route_deadline_, limit);
 }
 
@@ -224,6 +245,7 @@ void Exchange::route_expired(void* self) {
     return;
   }
   exchange->timed_out_ = true;
+  exchange->call_expired_ = exchange->worker_.reactor.now() >= exchange->call_deadline_;
   exchange->cancel_upstream();
 }
 
@@ -489,9 +511,12 @@ Task<bool> Exchange::relay_informational() {
 }
 
 void Exchange::fail(Failure why) {
-  if (why == Failure::Canceled && timed_out_ && !client_gone_) why = Failure::Timeout;
+  if (why == Failure::Canceled && timed_out_ && !client_gone_ && !call_expired_) why = Failure::Timeout;
   failure_ = why;
   end_slow_clock();
+  if (call_expired_ && is_grpc_error(route_->errors, static_cast<std::uint32_t>(http::GrpcCode::DeadlineExceeded))) {
+    count_failure(Failure::Status);
+  }
   if (why == Failure::Canceled) return;
   count_failure(why);
 }
@@ -566,6 +591,7 @@ Task<> Exchange::deliver() {
   encoded_.clear();
   encode_response(encoded_, response_, context);
   status_ = response_.status;
+  if (call_) call_code_ = http::grpc_code(response_, nullptr);
   lease_->drop_head(response_decoder_);
   response_body_.start(no_body ? http::Framing::None : response_.framing, response_.content_length);
 
@@ -581,9 +607,22 @@ Task<> Exchange::deliver() {
   bytes_sent_ = pump.bytes;
   survives_ = end == PumpEnd::Complete && !context.close;
   if (end == PumpEnd::Complete && !upload_complete()) needs_linger_ = true;  // what is unread would reset the connection under the answer
+  if (call_) settle_call(pump, end);
   settle_delivery(pump, end);
   if (end != PumpEnd::Complete) co_await end_upstream();
   if (!response_begun_ && !client_gone_ && failure_ != Failure::None) co_await answer_failure();
+}
+
+/// The status of a call is in its trailers, or in its head when it has no body.
+void Exchange::settle_call(const Pump& pump, PumpEnd end) {
+  if (end != PumpEnd::Complete) {
+    call_code_ = http::GrpcCode::Internal;  // what a client makes of the reset that it gets
+    return;
+  }
+  if (const http::FieldList* const trailers = pump.trailers()) {
+    if (const auto code = http::grpc_status(*trailers)) call_code_ = *code;
+  }
+  if (is_grpc_error(route_->errors, static_cast<std::uint32_t>(call_code_))) count_failure(Failure::Status);
 }
 
 /// What the end of the response means for the connections and for the side.
@@ -614,7 +653,11 @@ Task<> Exchange::answer_failure() {
     co_await reply(client_fault_, refusal_reason_);
     co_return;
   }
-  co_await reply(reply_status(failure_), reply_text(failure_));
+  if (call_expired_) {
+    co_await reply(504, "deadline exceeded");
+  } else {
+    co_await reply(reply_status(failure_), reply_text(failure_));
+  }
 }
 
 /// A response of Tidegate's own. The connection lives on when the request was read to its end.
@@ -624,8 +667,15 @@ Task<> Exchange::reply(std::uint16_t status, std::string_view text) {
   const bool framed = client_->frames() != nullptr;
   const bool close = !framed && (!whole || !request_.keep_alive || worker_.draining());
   encoded_.clear();
-  encode_local_reply(encoded_, status, text, close);
-  const bool no_body = head_bytes_ != 0 && request_.method == http::Method::Head;
+  bool no_body = head_bytes_ != 0 && request_.method == http::Method::Head;
+  if (call_) {
+    call_code_ = http::grpc_code_of(status);
+    status_ = 200;
+    no_body = true;
+    encode_call_failure(encoded_, call_code_, text);
+  } else {
+    encode_local_reply(encoded_, status, text, close);
+  }
   const net::IoResult sent = co_await send_reply(no_body ? std::string_view() : text);
   if (sent.status == net::IoStatus::Ok) {
     bytes_sent_ = text.size() + 1;
@@ -698,6 +748,10 @@ void Exchange::count_outcome() {
   if (status_ == 0) return;  // cut off before anything was answered
   const http::Method method = head_bytes_ != 0 ? request_.method : http::Method::Other;
   counters->add(method, status_);
+  if (call_ && has_side_) {
+    const http::GrpcCode code = client_gone_ ? http::GrpcCode::Cancelled : call_code_;
+    route_->counters->grpc[side_][static_cast<std::size_t>(code)].add();
+  }
   counters->latency.add(Clock::now() - started_);
 }
 

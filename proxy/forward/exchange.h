@@ -20,6 +20,7 @@
 #include "base/task.h"
 #include "forward/body_pump.h"
 #include "http/h1_body.h"
+#include "http/grpc.h"
 #include "http/h1_head.h"
 #include "net/reactor.h"
 #include "route/live.h"
@@ -64,6 +65,7 @@ class Exchange final : public net::Retirable {
 
  private:
   // phases, in order
+  bool has_listeners_scheme();
   bool find_route();
   void identify();
   void choose_side();
@@ -110,6 +112,7 @@ class Exchange final : public net::Retirable {
   static void route_expired(void* self);
 
   void count_outcome();
+  void settle_call(const Pump& pump, PumpEnd end);
   void log();
   void settle_buffers();
 
@@ -153,6 +156,10 @@ class Exchange final : public net::Retirable {
   net::Timer slow_clock_;         // runs from dispatch to response head, on routes whose gate looks at slowness
   TimePoint slow_after_;
   bool timed_out_ = false;
+  bool call_ = false;             // of gRPC: what it came to is told by its status
+  bool call_expired_ = false;     // its client's own deadline is over, which is nobody's failure
+  http::GrpcCode call_code_ = http::GrpcCode::Unknown;
+  TimePoint call_deadline_ = TimePoint::max();
   bool client_gone_ = false;
   bool cut_off_ = false;
   bool survives_ = false;

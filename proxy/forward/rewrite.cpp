@@ -194,6 +194,16 @@ void encode_local_reply(Buffer& out, std::uint16_t status, std::string_view text
   writer.finish();
 }
 
+void encode_call_failure(Buffer& out, http::GrpcCode code, std::string_view text) {
+  HeadWriter writer(out, kFixedBytes + text.size());
+  put_status_line(writer, 200, http::reason_phrase(200));
+  writer.put("content-type: application/grpc\r\ngrpc-status: ");
+  writer.number(static_cast<std::uint64_t>(code));
+  writer.put("\r\n");
+  writer.field("grpc-message", text);  // plain ASCII without "%": nothing to be encoded
+  writer.finish();
+}
+
 bool is_request_id(std::string_view text) noexcept {
   return !text.empty() && text.size() <= 128 &&
          std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/buffer.h"
+#include "http/grpc.h"
 #include "http/head.h"
 #include "route/policy.h"
 
@@ -39,6 +40,9 @@ void encode_response(Buffer& out, const http::ResponseHead& head, const Response
 void encode_informational(Buffer& out, const http::ResponseHead& head);
 /// The head of a response of Tidegate's own, whose body is `text` as one line.
 void encode_local_reply(Buffer& out, std::uint16_t status, std::string_view text, bool close);
+
+/// The same to a call of gRPC: a whole response without a body.
+void encode_call_failure(Buffer& out, http::GrpcCode code, std::string_view text);
 
 /// True for a request id that is passed on: 1 to 128 visible characters.
 bool is_request_id(std::string_view text) noexcept;

@@ -92,7 +92,7 @@ struct ErrorRule {
   bool connect = true;
   bool timeout = true;
   bool reset = true;          ///< also an answer that is not HTTP
-  /// Bits of "grpc:N"; the default is UNKNOWN, INTERNAL, UNAVAILABLE. Nothing asks it before HTTP/2 carries gRPC, and until
+  /// Bits of "grpc:N"; the default is UNKNOWN, INTERNAL, UNAVAILABLE.
   /// then the configuration refuses the words: a guard that guards nothing must not be configurable.
   std::uint32_t grpc = grpc_bit(2) | grpc_bit(13) | grpc_bit(14);
 };

@@ -171,9 +171,10 @@ Task<std::optional<MirrorDrop>> Copy::send_body() {
       bytes += sending_.back().size();
     }
     const bool ends = complete_ && tee_.empty();
-    const http::ChunkHeader header(bytes);
+    std::optional<http::ChunkHeader> header;
     if (chunks && bytes > 0) {
-      parts[header_at] = {const_cast<char*>(header.text().data()), header.text().size()};
+      const std::string_view text = header.emplace(bytes).text();
+      parts[header_at] = {const_cast<char*>(text.data()), text.size()};
       add(http::kCrlf);
     } else if (chunks) {
       count = header_at;

@@ -17,6 +17,7 @@
 #include "base/counter.h"
 #include "base/failure.h"
 #include "base/side.h"
+#include "http/grpc.h"
 #include "http/head.h"
 #include "net/proxy_protocol.h"
 #include "net/tls_result.h"
@@ -145,6 +146,7 @@ struct alignas(64) RouteCounters {
 
   PerSide<SideCounters> sides;
   SideCounters no_side;        ///< answered by Tidegate before a side was chosen
+  PerSide<std::array<Counter, http::kGrpcCodes>> grpc{};  ///< calls of gRPC by the status that the client saw
   PerSide<Counter> retries;    ///< attempts that were retries, by the side that they went to
   PerSide<Counter> rescued;    ///< of them, those that gave the client a good answer
   MirrorCounters mirror;

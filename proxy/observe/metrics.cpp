@@ -23,6 +23,7 @@ std::optional<double> to_ms(std::optional<double> seconds) {
 std::string Metrics::text(const LiveFacts& live) const {
   Exposition page;
   add_requests(page);
+  add_grpc(page);
   add_durations(page);
   add_weights(page, live);
   add_gate(page, live);

@@ -74,6 +74,7 @@ class Metrics {
  private:
   // metrics_traffic.cpp: what workers count
   void add_requests(Exposition& page) const;
+  void add_grpc(Exposition& page) const;
   void add_durations(Exposition& page) const;
   void add_retries(Exposition& page) const;
   void add_mirror(Exposition& page) const;

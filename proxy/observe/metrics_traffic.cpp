@@ -54,6 +54,18 @@ void Metrics::add_requests(Exposition& page) const {
   add_side(family, requests_without_route(), kNone, kNone, false);
 }
 
+void Metrics::add_grpc(Exposition& page) const {
+  auto family = page.counter("grpc_requests_total", "Calls of gRPC by the status that the client saw.");
+  for (std::size_t i = 0; i < setup_.routes.size(); ++i) {
+    for (const Side side : kBothSides) {
+      for (std::size_t code = 0; code < http::kGrpcCodes; ++code) {
+        family.add({{"route", setup_.routes[i].name}, {"side", name(side)}, {"grpc_code", std::to_string(code)}},
+                   sum([=](const WorkerCounters& w) { return w.routes[i].grpc[side][code].read(); }));
+      }
+    }
+  }
+}
+
 void Metrics::add_durations(Exposition& page) const {
   auto family = page.histogram("http_request_duration_seconds",
                                "Time from a request's first byte until its response was sent, by what the client saw.");
