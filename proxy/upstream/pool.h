@@ -59,8 +59,12 @@ struct Acquired {
   Lease lease;
   Failure failure = Failure::None;
   std::string_view endpoint{};  ///< that was tried, also when it failed; empty: none
-  int error_number = 0;  ///< of a failed connect; 0 with Failure::Connect means that it took too long
+  int error_number = 0;  ///< of a failed connect, also with Overflow; 0 with Failure::Connect means that it took too long
 };
+
+/// What an error of socket() or connect() means: the side's failure, or Overflow where this machine ran out of something
+/// (descriptors, ports, memory), which says nothing about the side.
+Failure failure_of_connect(int error_number) noexcept;
 
 /// Which idle connections serve a request.
 enum class Reuse : std::uint8_t {
@@ -74,7 +78,7 @@ class Acquisition : public Link<> {
  public:
   /// Ends acquire() with Failure::Canceled, if it is under way.
   void cancel() noexcept;
-  /// Told once the request leaves the queue: a connection was found, or one is being made.
+  /// Told once the request leaves for the side: a connection was found, or one is being made.
   void on_dispatch(void (*callback)(void*), void* context) noexcept {
     dispatched_ = callback;
     dispatched_context_ = context;
@@ -146,7 +150,7 @@ class Pool {
   };
 
   Target* next_target();
-  Task<net::IoStatus> establish(Connection& connection, const Target& target);
+  Task<net::IoStatus> establish(Connection& connection, const Target& target, Acquisition& acquisition);
   Lease take_idle_of(Client& client, Reuse reuse);
   Lease take(Connection& connection);
   Lease lend(Connection& connection);
