@@ -16,7 +16,7 @@ enum class Failure : std::uint8_t {
   Reset,      ///< the connection broke before the response was complete
   Protocol,   ///< the answer was not HTTP as RFC 9112 orders it
   Status,     ///< a complete answer whose status counts as an error (gate.errors)
-  Overflow,   ///< Tidegate's own limit (pool.connections + pool.pending): not the side's fault
+  Overflow,   ///< Tidegate's own limit (pool.connections + pool.pending) or this machine's (descriptors, ports): not the side's fault
   Canceled,   ///< the client left; not the side's fault
 };
 inline constexpr std::size_t kFailureCount = 8;

@@ -148,9 +148,11 @@ class Validation {
         error(at, "the route has no mirror: give it one (mirror: {percent: 0})");
       }
       if (step.kind == rollout::Step::Kind::Check) check_check_step(at, step.check);
+      if (step.kind == rollout::Step::Kind::Check) check_asked_side(at, i, step.check);
     }
     for (std::size_t c = 0; c < plan.checks.size(); ++c) {
       check_check_name({"routes", i, "rollout", "checks", c}, plan.checks[c]);
+      check_asked_side({"routes", i, "rollout", "checks", c}, i, plan.checks[c]);
     }
     if (plan.steps.empty()) error({"routes", i, "rollout"}, "a rollout without steps");
   }
@@ -164,6 +166,26 @@ class Validation {
       if (hook->type == check::WebhookType::Event || hook->type == check::WebhookType::PostRollout) {
         error(path, "check " + in_quotes(wanted) + " is only told (its type is " + std::string(check::name(hook->type)) +
                         "): a step needs one that answers");
+      }
+    }
+  }
+
+  /// An http check goes to the side's endpoints by itself: over TCP, and without a PROXY header.
+  void check_asked_side(Path path, std::size_t i, const std::string& wanted) {
+    for (const check::CheckPolicy& check : config_.checks) {
+      const auto* const http = std::get_if<check::HttpCheck>(&check.what);
+      if (check.name != wanted || http == nullptr) continue;
+      for (const upstream::ClusterPolicy& cluster : config_.clusters) {
+        if (cluster.name != config_.routes[i].policy.clusters[http->side]) continue;
+        const bool on_unix = std::any_of(cluster.endpoints.begin(), cluster.endpoints.end(),
+                                         [](const upstream::EndpointAddress& one) { return is_unix(one.host); });
+        if (on_unix) {
+          error(path, "check " + in_quotes(wanted) + " cannot ask cluster " + in_quotes(cluster.name) +
+                          ": one of its endpoints is a unix-domain socket, and checks go over TCP");
+        } else if (cluster.proxy_protocol) {
+          warning(path, "check " + in_quotes(wanted) + " asks the endpoints of cluster " + in_quotes(cluster.name) +
+                            " without a PROXY header, which proxy_protocol says that they expect");
+        }
       }
     }
   }

@@ -350,6 +350,9 @@ Task<bool> Exchange::connect() {
   upstream::Acquired acquired = co_await pool.acquire(acquisition_, reuse_, announced());
   upstream_host_ = acquired.endpoint;
   if (acquired.failure != Failure::None) {
+    if (acquired.failure == Failure::Overflow && acquired.error_number != 0) {
+      refusal_reason_ = "no descriptor, port or memory for an upstream connection";
+    }
     fail(acquired.failure);
     launch_mirror();
     co_return false;

@@ -57,10 +57,10 @@ std::optional<Duration> grpc_timeout(const RequestHead& head) noexcept {
   switch (*unit) {
     case 'H': return duration_cast<Duration>(hours(std::min<std::int64_t>(count, 1'000'000)));
     case 'M': return duration_cast<Duration>(minutes(std::min<std::int64_t>(count, 60'000'000)));
-    case 'S': return duration_cast<Duration>(seconds(count));
+    case 'S': return duration_cast<Duration>(std::chrono::seconds(count));
     case 'm': return duration_cast<Duration>(milliseconds(count));
     case 'u': return duration_cast<Duration>(microseconds(count));
-    case 'n': return duration_cast<Duration>(nanoseconds(count));
+    case 'n': return Duration(count);
     default: return std::nullopt;
   }
 }

@@ -243,29 +243,34 @@ bool Stream::splice(SendOp& op) noexcept {
 // --- connect
 
 bool Stream::attempt(ConnectOp& op) noexcept {
+  op.result = IoStatus::Reset;
+  if (op.address != nullptr && !begin_connect(*op.address)) return true;
+  if (!writable_) return false;  // on its way
+  op.result = IoStatus::Ok;
+  return true;
+}
+
+bool Stream::begin_connect(const Address& address) noexcept {
   close();
   canceled_ = false;
   error_ = 0;
-  op.result = IoStatus::Reset;
-  const int descriptor = ::socket(op.address.get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int descriptor = ::socket(address.get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) {
     error_ = errno;
-    return true;
+    return false;
   }
   descriptor_ = descriptor;
   const int on = 1;
-  if (!is_unix(op.address)) ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (!is_unix(address)) ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   readable_ = writable_ = false;
-  const int rc = ::connect(descriptor, op.address.get(), op.address.length);
+  const int rc = ::connect(descriptor, address.get(), address.length);
   const int error = rc == 0 ? 0 : errno;
   if ((rc != 0 && error != EINPROGRESS) || !reactor_.add(descriptor, kEvents, *this)) {
     close();
     error_ = error != 0 && error != EINPROGRESS ? error : errno;
-    return true;
+    return false;
   }
-  if (rc != 0) return false;
-  op.result = IoStatus::Ok;
-  writable_ = true;
+  writable_ = rc == 0;
   return true;
 }
 

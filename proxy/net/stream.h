@@ -34,18 +34,23 @@ class Stream final : public ByteStream, private EventHandler {
   int descriptor() const noexcept { return descriptor_; }
 
   struct ConnectOp {
-    ConnectOp(Stream& on, const Address& to, Duration limit) noexcept : stream(on), address(to), timeout(limit) {}
+    ConnectOp(Stream& on, const Address* to, Duration limit) noexcept : stream(on), address(to), timeout(limit) {}
     bool await_ready() noexcept { return stream.attempt(*this); }
     void await_suspend(std::coroutine_handle<> handle) noexcept { stream.wait(*this, handle); }
     IoStatus await_resume() const noexcept { return result; }
     Stream& stream;
-    const Address& address;
+    const Address* address;  ///< nullptr: begin_connect() was called
     Duration timeout;
     IoStatus result = IoStatus::Ok;
     std::coroutine_handle<> waiting{};
   };
   /// Opens a socket and connects it. `address` must outlive the operation. error_number() tells why it failed.
-  ConnectOp connect(const Address& address, Duration timeout) noexcept { return {*this, address, timeout}; }
+  ConnectOp connect(const Address& address, Duration timeout) noexcept { return {*this, &address, timeout}; }
+  /// The same in two steps, for who must know when it is on its way. @return false: it failed here and now, error_number()
+  /// tells why.
+  bool begin_connect(const Address& address) noexcept;
+  /// Waits for what begin_connect() began.
+  ConnectOp connected(Duration timeout) noexcept { return {*this, nullptr, timeout}; }
 
   struct HandshakeOp {
     HandshakeOp(Stream& on, HandshakeRate* bound, Duration limit) noexcept

@@ -1,6 +1,7 @@
 #include "upstream/pool.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -39,6 +40,19 @@ void Client::end() {
 void Connection::release(bool reusable) { pool_.release(*this, reusable); }
 
 // --- Pool
+
+/// EAGAIN is the side's: a unix-domain socket whose backlog is full. ENOSPC is epoll's own limit.
+Failure failure_of_connect(int error_number) noexcept {
+  switch (error_number) {
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+    case ENOSPC:
+    case EADDRNOTAVAIL: return Failure::Overflow;
+    default: return Failure::Connect;
+  }
+}
 
 Pool::Pool(net::Reactor& reactor, const ClusterPolicy& policy, PoolShare share, PoolEvents& events)
     : reactor_(reactor),
@@ -222,9 +236,9 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
       co_return std::move(out);
     }
   }
-  acquisition.dispatch();
   Target* target = next_target();
   if (target == nullptr) {  // a name that never resolved
+    acquisition.dispatch();
     out.failure = Failure::Connect;
     out.error_number = EHOSTUNREACH;
     co_return std::move(out);
@@ -237,7 +251,7 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
   out.endpoint = endpoint_text(*connection);
   acquisition.connecting_ = connection.get();
   ++connecting_;
-  const net::IoStatus status = co_await establish(*connection, *target);
+  const net::IoStatus status = co_await establish(*connection, *target, acquisition);
   --connecting_;
   acquisition.connecting_ = nullptr;
   if (status == net::IoStatus::Ok) {
@@ -250,8 +264,8 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
     out.failure = Failure::Reset;  // it ended as soon as it was made
     co_return std::move(out);
   }
-  out.failure = status == net::IoStatus::Canceled ? Failure::Canceled : Failure::Connect;
   out.error_number = status == net::IoStatus::TimedOut ? 0 : connection->socket.error_number();
+  out.failure = status == net::IoStatus::Canceled ? Failure::Canceled : failure_of_connect(out.error_number);
   connection->socket.close();
   reactor_.retire(std::move(connection));
   --total_;
@@ -260,10 +274,14 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
   co_return std::move(out);
 }
 
-/// Everything that comes before the first request, within `timeouts.connect` all together.
-Task<net::IoStatus> Pool::establish(Connection& connection, Target& target) {
+/// Everything that comes before the first request, within `timeouts.connect` all together. What fails for want of something
+/// here was never on its way to the side: the gate must not count it, neither as a failure nor as a success.
+Task<net::IoStatus> Pool::establish(Connection& connection, Target& target, Acquisition& acquisition) {
   const TimePoint deadline = reactor_.now() + policy_.timeouts.connect;
-  const net::IoStatus connected = co_await connection.socket.connect(target.address, policy_.timeouts.connect);
+  const bool begun = connection.socket.begin_connect(target.address);
+  if (begun || failure_of_connect(connection.socket.error_number()) == Failure::Connect) acquisition.dispatch();
+  if (!begun) co_return net::IoStatus::Reset;
+  const net::IoStatus connected = co_await connection.socket.connected(policy_.timeouts.connect);
   if (connected != net::IoStatus::Ok) co_return connected;
   if (policy_.proxy_protocol) {
     const net::IoStatus announced = co_await announce(connection);

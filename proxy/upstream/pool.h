@@ -60,8 +60,12 @@ struct Acquired {
   Lease lease;
   Failure failure = Failure::None;
   std::string_view endpoint{};  ///< that was tried, also when it failed; empty: none
-  int error_number = 0;  ///< of a failed connect; 0 with Failure::Connect means that it took too long
+  int error_number = 0;  ///< of a failed connect, also with Overflow; 0 with Failure::Connect means that it took too long
 };
+
+/// What an error of socket() or connect() means: the side's failure, or Overflow where this machine ran out of something
+/// (descriptors, ports, memory), which says nothing about the side.
+Failure failure_of_connect(int error_number) noexcept;
 
 /// Which idle connections serve a request.
 enum class Reuse : std::uint8_t {
@@ -75,7 +79,7 @@ class Acquisition : public Link<> {
  public:
   /// Ends acquire() with Failure::Canceled, if it is under way.
   void cancel() noexcept;
-  /// Told once the request leaves the queue: a connection was found, or one is being made.
+  /// Told once the request leaves for the side: a connection was found, or one is being made.
   void on_dispatch(void (*callback)(void*), void* context) noexcept {
     dispatched_ = callback;
     dispatched_context_ = context;
@@ -156,7 +160,7 @@ class Pool {
   Task<net::IoStatus> announce(Connection& connection);
   Lease take_idle_of(Client& client, Reuse reuse);
   Lease take(Connection& connection);
-  Task<net::IoStatus> establish(Connection& connection, Target& target);
+  Task<net::IoStatus> establish(Connection& connection, Target& target, Acquisition& acquisition);
   Task<net::IoStatus> secure(Connection& connection, Target& target, TimePoint deadline);
   Lease lend(Connection& connection);
   void release(Connection& connection, bool reusable);

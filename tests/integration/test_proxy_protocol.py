@@ -405,9 +405,8 @@ def test_a_connection_that_the_upstream_closed_is_made_anew_for_the_same_client(
 
     tidegate = lab.proxy(lab.origin(once), cluster={"proxy_protocol": "v1"}, route={"retry": {"retries": 0}})
     client = lab.client(tidegate)
-    for i in range(10):
-        answer = client.get("/") if i % 2 else client.post(b"body")
-        assert answer.text == f"v1 {ends_of(client, tidegate)}"
+    for _ in range(10):
+        assert client.get("/").text == f"v1 {ends_of(client, tidegate)}"
 
 
 @pytest.mark.parametrize("version, own", [("v1", "v1 unknown"), ("v2", "v2 local")])

@@ -330,7 +330,7 @@ def test_an_endpoint_that_closes_idle_connections_costs_no_request(lab, folder):
 
     tidegate = lab.proxy(lab.origin(once, path=os.path.join(folder, "o")), route={"retry": {"retries": 0}})
     client = lab.client(tidegate)
-    assert [(client.get("/") if i % 2 else client.post(b"x")).status for i in range(20)] == [200] * 20
+    assert [client.get("/").status for _ in range(20)] == [200] * 20
 
 
 def test_an_answer_that_breaks_off_is_never_passed_off_as_complete(lab, folder):

@@ -53,6 +53,19 @@ TEST(Admin, BeyondLoopbackNeedsAToken) {
   EXPECT_TRUE(load(with("admin: {address: '[::1]:9900'}\n")).config.has_value());
 }
 
+TEST(Check, ThatCannotReachItsSideIsAnErrorOrWarnedAbout) {
+  const auto file = [](const std::string& cluster) {
+    return std::string(kListeners) + "clusters: {old: {endpoints: ['a:1']}, new: {" + cluster + "}}\n" +
+           "routes: [{name: all, rollout: {steps: [{check: smoke}, {weight: 100}], checks: [smoke]}}]\n" +
+           "checks: {smoke: {http: [{path: /health}], side: new}}\n";
+  };
+  const std::string on_unix = bad(file("endpoints: ['a:1', 'unix:/run/a']"));
+  EXPECT_TRUE(contains(on_unix, "routes[0].rollout.steps[0]: check \"smoke\" cannot ask cluster \"new\": one of its endpoints is a unix-domain socket"));
+  EXPECT_TRUE(contains(on_unix, "routes[0].rollout.checks[0]: check \"smoke\" cannot ask"));
+  EXPECT_TRUE(contains(warned(file("endpoints: ['a:1'], proxy_protocol: v1")), "asks the endpoints of cluster \"new\" without a PROXY header"));
+  EXPECT_EQ(warned(file("endpoints: ['a:1']")), "");
+}
+
 TEST(Warning, ForARouteThatCanNeverMatch) {
   const std::string front = std::string(kListeners) + std::string(kClusters);
   EXPECT_EQ(warned(front + "routes: [{name: a}, {name: b, match: {methods: [GET]}}]\n"),

@@ -215,9 +215,8 @@ Task<> exchange(Stream& client, const Address& to, std::string& answer) {
   EXPECT_EQ(end.status, IoStatus::Eof);
 }
 
-Task<> echo(Acceptor& server) {
+Task<> echo(Acceptor& server, Stream& stream) {
   co_await until_open(server.reactor, server.open, 1);
-  Stream stream(server.reactor);
   EXPECT_TRUE(stream.adopt(::dup(server.open.front())));
   char space[16];
   const IoResult read = co_await stream.read(space, sizeof space, kLong);
@@ -231,11 +230,11 @@ TEST_F(UnixSocket, CarriesAStream) {
   Loop loop;
   const int descriptor = listen_unix(address_, std::nullopt);
   Acceptor server(loop, descriptor, 10);
-  Stream client(loop.reactor);
+  Stream client(loop.reactor), other(loop.reactor);
   std::string answer;
   std::vector<Task<>> tasks;
   tasks.push_back(exchange(client, address_, answer));
-  tasks.push_back(echo(server));
+  tasks.push_back(echo(server, other));
   loop.run(std::move(tasks));
   EXPECT_EQ(answer, "hello");
 }

@@ -1,0 +1,242 @@
+// Connections of a pool: whose they are when they were announced for a client, and whose failure it is when none can be made.
+#include "upstream/pool.h"
+
+#include <sys/resource.h>
+
+#include <cerrno>
+
+#include "net/loop.h"
+
+namespace tidegate::upstream {
+namespace {
+
+using net::test::Loop;
+
+struct Counted final : PoolEvents {
+  void on_connections(int active_change, int idle_change) override { active += active_change, idle += idle_change; }
+  void on_connect() override { ++connects; }
+  int active = 0, idle = 0, connects = 0;
+};
+
+/// A listening socket, and what its clients sent.
+class Server {
+ public:
+  Server() {
+    net::Address any = *net::make_address("127.0.0.1", 0);
+    descriptor_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(::bind(descriptor_, any.get(), any.length), 0);
+    EXPECT_EQ(::listen(descriptor_, 16), 0);
+    address_ = net::test::address_of(descriptor_);
+  }
+  ~Server() { ::close(descriptor_); }
+  const net::Address& address() const { return address_; }
+  /// Of the next connection; as many bytes.
+  std::string accept_and_read(std::size_t bytes) {
+    const int accepted = ::accept4(descriptor_, nullptr, nullptr, SOCK_CLOEXEC);
+    std::string out(bytes, '\0');
+    EXPECT_EQ(::recv(accepted, out.data(), bytes, MSG_WAITALL), static_cast<ssize_t>(bytes));
+    accepted_.push_back(accepted);
+    return out;
+  }
+  void close_accepted() {
+    for (const int one : accepted_) ::close(one);
+    accepted_.clear();
+  }
+
+ private:
+  int descriptor_ = -1;
+  net::Address address_;
+  std::vector<int> accepted_;
+};
+
+ClusterPolicy policy(std::optional<net::ProxyVersion> announced) {
+  ClusterPolicy out;
+  out.name = "old";
+  out.endpoints.push_back({"127.0.0.1", 1, "127.0.0.1:1"});
+  out.timeouts.connect = net::test::kLong;
+  out.proxy_protocol = announced;
+  return out;
+}
+
+struct Bench {
+  explicit Bench(std::optional<net::ProxyVersion> announced = {}, PoolShare share = {}) : cluster(policy(announced)), pool(loop.reactor, cluster, share, events) {
+    pool.set_addresses(0, {server.address()});
+    acquisition.on_dispatch([](void* self) { ++static_cast<Bench*>(self)->dispatched; }, this);
+  }
+  Loop loop;
+  Server server;
+  Counted events;
+  const ClusterPolicy cluster;
+  Pool pool;
+  Acquisition acquisition;
+  int dispatched = 0;
+};
+
+Task<> acquire(Bench& bench, Client* client, Acquired& out) {
+  out = co_await bench.pool.acquire(bench.acquisition, Reuse::Any, client);
+}
+
+// --- what a failure means
+
+TEST(PoolFailure, OfThisMachineIsNobodyElses) {
+  for (const int error : {EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EADDRNOTAVAIL}) EXPECT_EQ(failure_of_connect(error), Failure::Overflow) << error;
+  for (const int error : {0, ECONNREFUSED, ECONNRESET, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT, EAGAIN, ENOENT, EACCES, EPERM}) {
+    EXPECT_EQ(failure_of_connect(error), Failure::Connect) << error;
+  }
+}
+
+#if !defined(__SANITIZE_ADDRESS__)  // UBSan's vptr check opens a pipe: without descriptors it calls every object bad
+
+/// No new descriptors while it lives.
+struct NoDescriptors {
+  NoDescriptors() {
+    EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit none{0, before.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  }
+  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before); }
+  rlimit before{};
+};
+
+Task<> acquire_without_descriptors(Bench& bench, Acquired& failed, Acquired& then) {
+  {
+    const NoDescriptors none;
+    failed = co_await bench.pool.acquire(bench.acquisition, Reuse::Any);
+  }
+  EXPECT_EQ(bench.dispatched, 0) << "it was never on its way to the side";
+  EXPECT_EQ(bench.pool.connections(), 0u);
+  then = co_await bench.pool.acquire(bench.acquisition, Reuse::Any);
+}
+
+TEST(PoolFailure, ForWantOfADescriptorIsAnOverflowThatNeverCountedAsDispatched) {
+  Bench bench;
+  Acquired failed, then;
+  bench.loop.run(acquire_without_descriptors(bench, failed, then));
+  EXPECT_FALSE(failed.lease);
+  EXPECT_EQ(failed.failure, Failure::Overflow);
+  EXPECT_EQ(failed.error_number, EMFILE);
+  EXPECT_TRUE(then.lease) << "it recovers";
+  EXPECT_EQ(bench.dispatched, 1);
+}
+
+#endif
+
+TEST(PoolFailure, OfAPortThatNobodyListensOnIsTheSides) {
+  Bench bench;
+  bench.pool.set_addresses(0, {[] { return Server().address(); }()});
+  Acquired out;
+  bench.loop.run(acquire(bench, nullptr, out));
+  EXPECT_EQ(out.failure, Failure::Connect);
+  EXPECT_EQ(out.error_number, ECONNREFUSED);
+  EXPECT_EQ(bench.dispatched, 1);
+}
+
+TEST(PoolFailure, OfAUnixSocketThatIsNotThereIsTheSides) {
+  Bench bench;
+  bench.pool.set_addresses(0, {*net::make_address("unix:/nonexistent/a.sock", 0)});
+  Acquired out;
+  bench.loop.run(acquire(bench, nullptr, out));
+  EXPECT_EQ(out.failure, Failure::Connect);
+  EXPECT_EQ(out.error_number, ENOENT);
+  EXPECT_EQ(bench.dispatched, 1) << "it failed at once, and all the same it was the side's";
+}
+
+// --- connections that were announced for a client
+
+net::ProxyEnds ends(std::uint16_t port) { return {*net::make_address("192.0.2.1", port), *net::make_address("198.51.100.7", 443)}; }
+
+Task<> two_clients(Bench& bench, Client& first, Client& second) {
+  Pool& pool = bench.pool;
+  Acquired a = co_await pool.acquire(bench.acquisition, Reuse::Any, &first);
+  const Channel* const of_first = &*a.lease;
+  EXPECT_EQ(bench.server.accept_and_read(41), "PROXY TCP4 192.0.2.1 198.51.100.7 1 443\r\n");
+  a.lease.give_back();
+  EXPECT_FALSE(pool.take_idle(Reuse::Any, &second)) << "it is the other's";
+  Acquired b = co_await pool.acquire(bench.acquisition, Reuse::Any, &second);
+  EXPECT_EQ(bench.server.accept_and_read(41), "PROXY TCP4 192.0.2.1 198.51.100.7 2 443\r\n");
+  EXPECT_NE(&*b.lease, of_first);
+  b.lease.give_back();
+  Lease again = pool.take_idle(Reuse::Certain, &first);
+  EXPECT_TRUE(again && &*again == of_first);
+  EXPECT_FALSE(pool.take_idle(Reuse::Any, &first)) << "it has one";
+  again.give_back();
+  EXPECT_FALSE(pool.take_idle(Reuse::Never, &first));
+  EXPECT_EQ(bench.events.idle, 2);
+  first.end();
+  EXPECT_EQ(bench.events.idle, 1);
+  EXPECT_FALSE(pool.take_idle(Reuse::Any, &first));
+  EXPECT_TRUE(pool.take_idle(Reuse::Any, &second));
+}
+
+TEST(PoolOfClients, LendsAConnectionToTheClientThatItWasAnnouncedForOnly) {
+  Bench bench(net::ProxyVersion::V1);
+  Client first(ends(1)), second(ends(2));
+  bench.loop.run(two_clients(bench, first, second));
+  EXPECT_EQ(bench.events.connects, 2);
+  EXPECT_EQ(bench.events.active, 0);
+  EXPECT_EQ(bench.pool.connections(), 0u) << "a lease that was dropped is closed";
+}
+
+Task<> one_place(Bench& bench, Client& first, Client& second) {
+  Acquired a = co_await bench.pool.acquire(bench.acquisition, Reuse::Any, &first);
+  a.lease.give_back();
+  Acquired b = co_await bench.pool.acquire(bench.acquisition, Reuse::Any, &second);
+  EXPECT_TRUE(b.lease);
+  b.lease.give_back();
+  EXPECT_EQ(bench.pool.connections(), 1u);
+  EXPECT_FALSE(bench.pool.take_idle(Reuse::Any, &first)) << "it made room";
+}
+
+TEST(PoolOfClients, IdleConnectionsOfOthersMakeRoom) {
+  Bench bench(net::ProxyVersion::V2, PoolShare{1, 1});
+  Client first(ends(1)), second(ends(2));
+  bench.loop.run(one_place(bench, first, second));
+  first.end();
+  second.end();
+  EXPECT_EQ(bench.pool.connections(), 0u);
+}
+
+Task<> closed_ones(Bench& bench, Client& client) {
+  Acquired a = co_await bench.pool.acquire(bench.acquisition, Reuse::Any, &client);
+  Acquired b = co_await bench.pool.acquire(bench.acquisition, Reuse::Any, &client);
+  bench.server.accept_and_read(28);
+  bench.server.accept_and_read(28);
+  a.lease.give_back();
+  b.lease.give_back();
+  bench.server.close_accepted();
+  EXPECT_FALSE(bench.pool.take_idle(Reuse::Certain, &client)) << "the kernel knows that both have ended";
+  EXPECT_EQ(bench.events.idle, 0);
+}
+
+TEST(PoolOfClients, ConnectionsThatTheServerClosedAreNotLentForWhatMustNotBeSentTwice) {
+  Bench bench(net::ProxyVersion::V2);
+  Client client(ends(1));
+  bench.loop.run(closed_ones(bench, client));
+}
+
+Task<> own(Bench& bench) {
+  Acquired a = co_await bench.pool.acquire(bench.acquisition, Reuse::Any);
+  EXPECT_EQ(bench.server.accept_and_read(15), "PROXY UNKNOWN\r\n");
+  a.lease.give_back();
+  EXPECT_TRUE(bench.pool.take_idle(Reuse::Any));
+}
+
+TEST(PoolOfClients, ConnectionsOfTidegateItselfAreSharedAndSaySo) {
+  Bench bench(net::ProxyVersion::V1);
+  bench.loop.run(own(bench));
+}
+
+Task<> unannounced(Bench& bench, Client& first, Client& second) {
+  Acquired a = co_await bench.pool.acquire(bench.acquisition, Reuse::Any, &first);
+  a.lease.give_back();
+  EXPECT_TRUE(bench.pool.take_idle(Reuse::Any, &second));
+}
+
+TEST(PoolOfClients, WithoutTheProtocolConnectionsAreEverybodys) {
+  Bench bench;
+  Client first(ends(1)), second(ends(2));
+  bench.loop.run(unannounced(bench, first, second));
+}
+
+}  // namespace
+}  // namespace tidegate::upstream
