@@ -1,5 +1,6 @@
 """What one test starts, ended in the right order: clients, origins, then every Tidegate with the rules of finish()."""
 from .client import Client
+from .http2 import Http2Client, Http2Origin
 from .nginx import Nginx
 from .origin import Origin
 from .prometheus import Prometheus
@@ -28,6 +29,12 @@ class Lab:
 
     def origin(self, script, **options):
         return self.keep(Origin(script, **options))
+
+    def http2_origin(self, handler):
+        return self.keep(Http2Origin(handler))
+
+    def http2_client(self, tidegate):
+        return self.keep(Http2Client(tidegate.address))
 
     def haproxy(self, body, **options):
         return self.keep(Haproxy(self._next("haproxy"), body, **options))
