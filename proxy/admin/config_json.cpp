@@ -184,10 +184,20 @@ json::object gate(const config::Route& route) {
   if (errors.connect) counted.push_back("connect");
   if (errors.timeout) counted.push_back("timeout");
   if (errors.reset) counted.push_back("reset");
+  for (std::uint32_t code = 1; code <= gate::kHighestGrpcCode; ++code) {
+    if ((errors.grpc & gate::grpc_bit(code)) != 0) counted.push_back(json::value("grpc:" + std::to_string(code)));
+  }
   out["errors"] = std::move(counted);
   out["slow"] = slow(route.slow);
   out["on_fail"] = gate::name(route.on_fail);
   return out;
+}
+
+json::object upgrade(const route::UpgradePolicy& from) {
+  return {{"protocols", texts(from.protocols)},
+          {"idle_timeout", duration_text(from.idle_timeout)},
+          {"on_revert", from.close_on_revert ? "close" : "keep"},
+          {"close_jitter", duration_text(from.close_jitter)}};
 }
 
 json::object route(const config::Route& from) {
@@ -200,6 +210,7 @@ json::object route(const config::Route& from) {
           {"timeout", policy.timeout.count() == 0 ? json::value(nullptr) : json::value(duration_text(policy.timeout))},
           {"retry", retry(policy.retry)},
           {"request_headers", edits(policy.request_headers)},
+          {"upgrade", upgrade(policy.upgrade)},
           {"mirror", mirror(policy.mirror)},
           {"gate", gate(from)},
           {"rollout", plan_json(from.rollout)}};

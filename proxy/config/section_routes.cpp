@@ -20,6 +20,7 @@ constexpr std::array kFields{
     Field<Route>{"retry", [](In v, Route& out) { read_retry(v, out.policy.retry); }},
     Field<Route>{"request_headers",
                  [](In v, Route& out) { read_request_headers(v, out.policy.request_headers); }},
+    Field<Route>{"upgrade", [](In v, Route& out) { read_upgrade(v, out.policy.upgrade); }},
     Field<Route>{"mirror", [](In v, Route& out) { read_mirror(v, out.policy.mirror); }},
     Field<Route>{"gate", read_gate},
     Field<Route>{"rollout", [](In v, Route& out) { read_rollout(v, out.rollout); }},
@@ -37,6 +38,7 @@ void append_route_keys(KeyList& out) {
   append_match_keys(out);
   append_retry_keys(out);
   append_request_header_keys(out);
+  append_upgrade_keys(out);
   append_mirror_keys(out);
   append_gate_keys(out);
   append_rollout_keys(out);

@@ -41,6 +41,9 @@ void append_retry_keys(KeyList& out);
 void read_request_headers(const Value& value, route::HeaderEdits& out);
 void append_request_header_keys(KeyList& out);
 
+void read_upgrade(const Value& value, route::UpgradePolicy& out);
+void append_upgrade_keys(KeyList& out);
+
 void read_mirror(const Value& value, std::optional<route::MirrorPolicy>& out);
 void append_mirror_keys(KeyList& out);
 

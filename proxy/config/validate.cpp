@@ -256,6 +256,16 @@ class Validation {
     }
   }
 
+  /// What a certificate has to be for.
+  void check_cluster_names() {
+    for (const upstream::ClusterPolicy& cluster : config_.clusters) {
+      if (!cluster.tls || !cluster.tls->verify || !cluster.tls->sni.empty()) continue;
+      const bool nameless = std::any_of(cluster.endpoints.begin(), cluster.endpoints.end(),
+                                        [](const upstream::EndpointAddress& endpoint) { return is_unix(endpoint.host); });
+      if (nameless) error({"clusters", cluster.name, "tls"}, "a unix-domain endpoint has no name that could be verified: sni is required");
+    }
+  }
+
   void check_unused_clusters() {
     if (config_.routes.empty()) return;
     for (const upstream::ClusterPolicy& cluster : config_.clusters) {

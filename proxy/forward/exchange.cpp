@@ -41,6 +41,8 @@ void Exchange::attach(Downstream& client) {
   copy_ = nullptr;
   mirrored_ = false;
   call_ = call_expired_ = false;
+  upgrade_ = {};
+  leaving_ = counted_ = false;
   call_code_ = http::GrpcCode::Unknown;
   call_deadline_ = TimePoint::max();
   timed_out_ = client_gone_ = cut_off_ = survives_ = needs_linger_ = response_begun_ = truncated_ = must_reset_ = false;
@@ -75,12 +77,15 @@ Task<> Exchange::run() {
   }
   identify();
   choose_side();
+  consider_upgrade();
   consider_mirror();
   watch_client();
   do {
     co_await attempt();
   } while (prepare_retry());
-  if (failure_ == Failure::None) {
+  if (failure_ == Failure::None && is_switch()) {
+    co_await switch_protocols();
+  } else if (failure_ == Failure::None) {
     co_await deliver();
   } else {
     co_await answer_failure();
@@ -176,8 +181,33 @@ RequestContext Exchange::request_context() const {
   return context;
 }
 
+/// Only what is certain: one protocol that the route allows, asked for by Connection as well, by a request without a body
+/// (RFC 9110 §7.8). Anything else is an ordinary request, and Upgrade stays here.
+void Exchange::consider_upgrade() {
+  const http::FieldList& fields = request_.fields;
+  if (!fields.has(http::FieldId::Upgrade) || fields.count(http::FieldId::Upgrade) != 1) return;
+  if (request_.method != http::Method::Get || is_http10(request_) || request_.framing != http::Framing::None) return;
+  bool nominated = false;
+  for (const http::Field& field : fields) {
+    if (field.id != http::FieldId::Connection) continue;
+    http::for_each_element(fields.value(field), [&](std::string_view option) {
+      nominated = nominated || http::equals_ignoring_case(option, "upgrade");
+      return !nominated;
+    });
+  }
+  if (!nominated || cluster().pool.policy().protocol == upstream::Protocol::Http2) return;
+  const std::string_view wanted = fields.first(http::FieldId::Upgrade);
+  for (const std::string& allowed : route_->route->policy.upgrade.protocols) {
+    if (http::equals_ignoring_case(wanted, allowed)) upgrade_ = allowed;
+  }
+}
+
+/// What the answer says, when it is the protocol that was asked for.
+bool Exchange::is_switch() const noexcept { return response_.status == 101; }
+
 void Exchange::consider_mirror() {
   if (route_->mirror == nullptr) return;
+  if (!upgrade_.empty()) return route_->mirror->refuse(observe::MirrorDrop::Upgrade);
   copy_ = route_->mirror->consider(request_);
   if (copy_ == nullptr) return;
   const ClusterRuntime& target = *route_->clusters[Side::New];
@@ -239,18 +269,24 @@ bool Exchange::client_has_left() {
 void Exchange::route_expired(void* self) {
   auto* exchange = static_cast<Exchange*>(self);
   net::ByteStream& client = exchange->client_->stream();
-  if (client.is_sending()) {  // it does not read its response: nobody's failure but its own
+  if (!exchange->tunnel_ && client.is_sending()) {  // it does not read its response: nobody's failure but its own
     exchange->client_gone_ = true;
     client.cancel();
     return;
   }
+  if (exchange->tunnel_) return exchange->watch_revert();
   exchange->timed_out_ = true;
   exchange->call_expired_ = exchange->worker_.reactor.now() >= exchange->call_deadline_;
   exchange->cancel_upstream();
 }
 
+void Exchange::leave() {
+  if (tunnel_) tunnel_->leave();
+}
+
 void Exchange::cut_off() noexcept {
   cut_off_ = true;
+  if (tunnel_) return tunnel_->cancel();
   cancel_upstream();
 }
 
@@ -365,6 +401,7 @@ Task<bool> Exchange::connect() {
 void Exchange::encode_request_head() {
   RequestContext context = request_context();
   context.host = cluster().pool.policy().host;
+  if (lease_->frames == nullptr) context.upgrade = upgrade_;
   if (!context.host && request_.authority.empty()) context.host = cluster().pool.endpoint(*lease_).authority();  // HTTP/1.0 without Host
   Buffer& out = request_.framing == http::Framing::None ? encoded_ : encoded_up_;
   out.clear();
@@ -450,6 +487,10 @@ Task<> Exchange::read_response_head() {
         co_return fail(Failure::Protocol);
       }
       if (state == http::HeadState::Done && response_.status >= 200) break;
+      if (state == http::HeadState::Done && response_.status == 101 && !upgrade_.empty() && lease_->frames == nullptr &&
+          http::equals_ignoring_case(response_.fields.first(http::FieldId::Upgrade), upgrade_)) {
+        break;
+      }
       if (state == http::HeadState::Done) {
         if (response_.status == 101 || ++informational > http::kInformationalResponses) {
           refusal_reason_ = "unexpected informational response";
@@ -616,6 +657,56 @@ Task<> Exchange::deliver() {
   if (!response_begun_ && !client_gone_ && failure_ != Failure::None) co_await answer_failure();
 }
 
+/// From here on the connections are one. The gate and the metrics have their outcome now; the tunnel may last for days.
+Task<> Exchange::switch_protocols() {
+  encoded_.clear();
+  encode_switch(encoded_, response_, upgrade_);
+  status_ = response_.status;
+  lease_->drop_head(response_decoder_);
+  net::ByteStream& client = client_->stream();
+  client.on_hangup(nullptr, nullptr);
+  route_deadline_.disarm();
+  response_begun_ = true;
+  const iovec part{encoded_.data(), encoded_.size()};
+  const net::IoResult sent = co_await client.send({&part, 1}, client_->session().policy().body_idle_timeout);
+  encoded_.release();
+  if (sent.status != net::IoStatus::Ok) {
+    client_gone_ = true;
+    co_return;
+  }
+  count_outcome();
+  const std::string_view early = client_->received().view().substr(head_bytes_);  // sent before the answer came
+  body_.append(early);
+  client_->received().drop_back(early.size());
+  const auto shutdown = [](net::ByteStream& stream) { static_cast<net::Stream&>(stream).shutdown_send(); };
+  const route::UpgradePolicy& policy = route_->route->policy.upgrade;
+  tunnel_ = std::make_unique<Tunnel>(Tunnel::End{client, body_, nullptr, shutdown},
+                                     Tunnel::End{lease_->stream, lease_->received, nullptr, shutdown}, policy.idle_timeout,
+                                     upgrade_ == "websocket");
+  route_->counters->upgraded[side_].add(1);
+  if (policy.close_on_revert && side_ == Side::New) watch_revert();
+  if (worker_.closing_idle()) tunnel_->leave();
+  const TunnelEnd end = co_await tunnel_->run();
+  route_->counters->upgraded[side_].add(-1);
+  route_deadline_.disarm();
+  bytes_received_ = tunnel_->bytes_up();
+  bytes_sent_ = tunnel_->bytes_down();
+  tunnel_.reset();
+  body_.release();
+  if (end == TunnelEnd::ClientBroke) client_gone_ = true;
+}
+
+/// Looks now and then whether new still has a share; once it has not, the connection leaves at a moment of its own.
+void Exchange::watch_revert() {
+  constexpr Duration kLook = std::chrono::milliseconds(200);
+  if (leaving_) return tunnel_->leave();
+  if (route_->route->live->split().weight != Weight::none()) return worker_.reactor.arm(route_deadline_, kLook);
+  leaving_ = true;
+  const double part = static_cast<double>(worker_.random.next() >> 11) * 0x1.0p-53;
+  const auto wait = std::chrono::duration_cast<Duration>(route_->route->policy.upgrade.close_jitter * part);
+  worker_.reactor.arm(route_deadline_, std::max<Duration>(wait, net::TimerWheel::kTick));
+}
+
 /// The status of a call is in its trailers, or in its head when it has no body.
 void Exchange::settle_call(const Pump& pump, PumpEnd end) {
   if (end != PumpEnd::Complete) {
@@ -740,6 +831,7 @@ void Exchange::finish() {
 }
 
 void Exchange::count_outcome() {
+  if (std::exchange(counted_, true)) return;
   observe::SideCounters* counters = &worker_.counters.unrouted;
   if (route_ != nullptr) {
     counters = has_side_ ? &route_->counters->sides[side_] : &route_->counters->no_side;

@@ -19,6 +19,7 @@
 #include "base/side.h"
 #include "base/task.h"
 #include "forward/body_pump.h"
+#include "forward/tunnel.h"
 #include "http/h1_body.h"
 #include "http/grpc.h"
 #include "http/h1_head.h"
@@ -52,6 +53,8 @@ class Exchange final : public net::Retirable {
   Task<> refuse(const http::Refusal& refusal);
   /// The worker ends.
   void cut_off() noexcept;
+  /// The worker drains: an upgraded connection is asked to end, which may take it a moment.
+  void leave();
 
   // --- after run() or refuse()
   /// The client's connection can carry another request; its buffer then begins with it.
@@ -69,12 +72,14 @@ class Exchange final : public net::Retirable {
   bool find_route();
   void identify();
   void choose_side();
+  void consider_upgrade();
   void consider_mirror();
   void watch_client();
   void start_route_clock();
   Task<> attempt();
   bool prepare_retry();
   Task<> deliver();
+  Task<> switch_protocols();
   Task<> answer_failure();
   Task<> reply(std::uint16_t status, std::string_view text);
   Task<net::IoResult> send_reply(std::string_view text);
@@ -106,6 +111,8 @@ class Exchange final : public net::Retirable {
   bool upload_complete() const noexcept { return !uploading_ && upload_end_ == PumpEnd::Complete; }
 
   void cancel_upstream() noexcept;
+  bool is_switch() const noexcept;
+  void watch_revert();
   void launch_mirror();
   static void client_hung_up(void* self);
   bool client_has_left();
@@ -143,6 +150,11 @@ class Exchange final : public net::Retirable {
   bool failure_counted_ = false;
   upstream::Acquisition acquisition_;
   upstream::Lease lease_;
+
+  std::string_view upgrade_;      // what the client wants the connection to become, where the route allows it
+  std::unique_ptr<Tunnel> tunnel_;
+  bool leaving_ = false;          // the tunnel's last moments have been set
+  bool counted_ = false;          // the outcome, before the exchange's end
 
   Task<> upload_;
   std::optional<Pump> upload_pump_;

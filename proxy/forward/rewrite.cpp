@@ -127,6 +127,10 @@ void encode_request(Buffer& out, const http::RequestHead& head, const RequestCon
   writer.field("x-request-id", context.request_id);
   if (!context.traceparent.empty()) writer.field("traceparent", context.traceparent);
   if (te_has_trailers(head.fields)) writer.put("te: trailers\r\nconnection: te\r\n");
+  if (!context.upgrade.empty()) {
+    writer.field("upgrade", context.upgrade);
+    writer.put("connection: upgrade\r\n");
+  }
   if (context.is_mirror_copy) writer.put("x-tidegate-mirror: 1\r\n");
   if (context.edits != nullptr) {
     for (const auto& [name, value] : context.edits->set) writer.field(name, value);
@@ -170,6 +174,18 @@ void encode_response(Buffer& out, const http::ResponseHead& head, const Response
   } else if (context.client_is_http10) {
     writer.put("connection: keep-alive\r\n");
   }
+  writer.finish();
+}
+
+void encode_switch(Buffer& out, const http::ResponseHead& head, std::string_view protocol) {
+  HeadWriter writer(out, kFixedBytes + head.reason.size() + protocol.size() + http::encoded_size(head.fields));
+  put_status_line(writer, head.status, head.reason);
+  for (const Field& field : head.fields) {
+    if (field.hop_by_hop || field.id == FieldId::ContentLength) continue;
+    writer.field(head.fields.name(field), head.fields.value(field));
+  }
+  writer.field("upgrade", protocol);
+  writer.put("connection: upgrade\r\n");
   writer.finish();
 }
 

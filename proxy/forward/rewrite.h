@@ -24,6 +24,7 @@ struct RequestContext {
   const route::HeaderEdits* edits = nullptr;
   bool https = false;                 ///< how the client reached Tidegate
   std::string_view client_certificate{};  ///< x-forwarded-client-cert; empty = the client showed none
+  std::string_view upgrade{};         ///< the protocol that the connection is to change to; empty = none
   bool is_mirror_copy = false;        ///< adds x-tidegate-mirror: 1 and leaves Expect out
 };
 
@@ -36,6 +37,8 @@ struct ResponseContext {
 };
 
 void encode_response(Buffer& out, const http::ResponseHead& head, const ResponseContext& context);
+/// A 101 response: what follows on the connection is `protocol`.
+void encode_switch(Buffer& out, const http::ResponseHead& head, std::string_view protocol);
 /// A 1xx response, relayed.
 void encode_informational(Buffer& out, const http::ResponseHead& head);
 /// The head of a response of Tidegate's own, whose body is `text` as one line.

@@ -52,6 +52,7 @@ void Session::announce_close() {
 
 void Session::drain() {
   if (multiplex_) return multiplex_->drain();
+  if (exchange_) exchange_->leave();
   if (waiting_) stream_.cancel();
 }
 

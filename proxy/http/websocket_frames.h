@@ -23,8 +23,7 @@ class WebSocketFrames {
   std::array<std::uint8_t, 14> bytes_{};
 };
 
-/// Close frames with code 1001, "going away" (§7.4.1): from a server, and, masked with zeros, from a client.
+/// A Close frame of a server with code 1001, "going away" (§7.4.1).
 inline constexpr std::string_view kCloseToClient{"\x88\x02\x03\xe9", 4};
-inline constexpr std::string_view kCloseToServer{"\x88\x82\0\0\0\0\x03\xe9", 8};
 
 }  // namespace tidegate::http

@@ -41,6 +41,12 @@ class alignas(64) Mirror {  // a cache line: see forward/worker.h
   /// end it with Copy::end() or Copy::abandon().
   Copy* consider(const http::RequestHead& request);
 
+  /// Counts a request that is not to be copied.
+  void refuse(observe::MirrorDrop why) noexcept {
+    counters_.received.add();
+    counters_.drop(why);
+  }
+
   /// The Host that copies carry, given the original's authority. Good until the next call.
   std::string_view host_for(std::string_view authority, const upstream::ClusterPolicy& cluster);
 

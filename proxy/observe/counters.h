@@ -122,12 +122,13 @@ enum class MirrorDrop : std::uint8_t {
   Protocol,     ///< its answer was not HTTP
   ClientAbort,  ///< the original ended before its body did
   Shutdown,
+  Upgrade,      ///< a connection that stops being HTTP is not mirrored
 };
-inline constexpr std::size_t kMirrorDropCount = 11;
+inline constexpr std::size_t kMirrorDropCount = 12;
 constexpr std::string_view name(MirrorDrop drop) noexcept {
   constexpr std::array<std::string_view, kMirrorDropCount> names{"method",  "percent", "rate",  "concurrency",
                                                                  "buffer",  "timeout", "connect", "reset",
-                                                                 "protocol", "client_abort", "shutdown"};
+                                                                 "protocol", "client_abort", "shutdown", "upgrade"};
   return names[static_cast<std::size_t>(drop)];
 }
 
@@ -151,6 +152,7 @@ struct alignas(64) RouteCounters {
   PerSide<Counter> rescued;    ///< of them, those that gave the client a good answer
   MirrorCounters mirror;
   Gauge in_flight;
+  PerSide<Gauge> upgraded{};   ///< connections that were upgraded and are open
 };
 
 /// Handshakes of a listener's clients, or with a cluster's endpoints.

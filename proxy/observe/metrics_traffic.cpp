@@ -87,10 +87,12 @@ void Metrics::add_retries(Exposition& page) const {
   auto rescued = page.counter("tidegate_retries_rescued_total",
                               "Retries that gave the client a good answer, by the side that gave it.");
   auto in_flight = page.gauge("tidegate_http_requests_in_flight", "Requests that are being answered.");
+  auto upgraded = page.gauge("tidegate_upgraded_connections", "Connections that stopped being HTTP (WebSocket) and are open.");
   for (std::size_t i = 0; i < setup_.routes.size(); ++i) {
     const std::string& route = setup_.routes[i].name;
     for (const Side side : kBothSides) {
       const Exposition::Labels labels = {{"route", route}, {"side", name(side)}};
+      upgraded.add(labels, sum([=](const WorkerCounters& w) { return w.routes[i].upgraded[side].read(); }));
       rescued.add(labels, sum([=](const WorkerCounters& w) { return w.routes[i].rescued[side].read(); }));
       retries.add(labels, sum([=](const WorkerCounters& w) { return w.routes[i].retries[side].read(); }));
     }

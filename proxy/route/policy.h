@@ -64,6 +64,14 @@ struct MirrorPolicy {
   MirrorHost host;
 };
 
+/// Connections that stop being HTTP (RFC 9110 §7.8).
+struct UpgradePolicy {
+  std::vector<std::string> protocols{"websocket"};  ///< lower case; others are asked without Upgrade
+  Duration idle_timeout = std::chrono::minutes(5);  ///< nothing moves in either direction; 0 = no limit
+  bool close_on_revert = false;                     ///< those to new end once its weight is 0
+  Duration close_jitter = std::chrono::seconds(5);  ///< they end within this time, not all at once
+};
+
 struct RoutePolicy {
   std::string name;
   MatchPolicy match;
@@ -72,6 +80,7 @@ struct RoutePolicy {
   Duration timeout{0};                        ///< whole exchange, retries included; 0 = no limit
   RetryPolicy retry;
   HeaderEdits request_headers;
+  UpgradePolicy upgrade;
   std::optional<MirrorPolicy> mirror;
 };
 

@@ -341,13 +341,18 @@ void Pool::release(Connection& connection, bool reusable) {
 void Pool::close(Connection& connection) {
   connection.unlink();
   connection.of_client_.unlink();
-  const net::TlsLayer* const tls = connection.socket.tls();
-  if (tls != nullptr && !tls->failure().empty()) events_.on_tls_alert(endpoint_text(connection), *tls);
-  connection.socket.close();
+  close_socket(connection);
   connection.received.release();
   connection.idle_timer_.disarm();
   --total_;
   reactor_.retire(std::unique_ptr<net::Retirable>(&connection));
+}
+
+/// A peer may say only after the handshake that it does not like the certificate that it was shown.
+void Pool::close_socket(Connection& connection) {
+  const net::TlsLayer* const tls = connection.socket.tls();
+  if (tls != nullptr && !tls->failure().empty()) events_.on_tls_alert(endpoint_text(connection), *tls);
+  connection.socket.close();
 }
 
 void Pool::remove_idle(Connection& connection) {

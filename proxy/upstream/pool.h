@@ -165,6 +165,7 @@ class Pool {
   Lease lend(Connection& connection);
   void release(Connection& connection, bool reusable);
   void close(Connection& connection);
+  void close_socket(Connection& connection);
   void remove_idle(Connection& connection);
   Lease take_exclusive(Target& target, Reuse reuse);
   Lease take_stream(Target& target);

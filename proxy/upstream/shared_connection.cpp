@@ -69,7 +69,7 @@ Task<> SharedConnection::serve() { co_await connection_.run(established_->receiv
 /// The connection is over; exchanges may still hold streams of it, which read what has arrived.
 void SharedConnection::done(void* self) {
   auto* connection = static_cast<SharedConnection*>(self);
-  connection->established_->socket.close();
+  connection->pool_.close_socket(*connection->established_);
   connection->pool_.on_shared_end(*connection);
   if (connection->open_ == 0) connection->reactor_.retire(std::unique_ptr<net::Retirable>(connection));
 }

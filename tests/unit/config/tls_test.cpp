@@ -88,6 +88,13 @@ TEST(ClusterTls, RefusesHalfAnIdentityAndNamesThatAreNone) {
   EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['a:1'], tls: {sni: 'a b'}")), "is not a host name"));
 }
 
+TEST(ClusterTls, AnEndpointWithoutANameNeedsOne) {
+  EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['unix:/run/a.sock'], tls: {}")),
+                       "clusters.new.tls: a unix-domain endpoint has no name that could be verified: sni is required"));
+  good(with_new_cluster("endpoints: ['unix:/run/a.sock'], tls: {sni: a.example}"));
+  good(with_new_cluster("endpoints: ['unix:/run/a.sock'], tls: {verify: false}"));
+}
+
 TEST(TlsFiles, AreReportedWhereTheyAreNamed) {
   const std::string path = (std::filesystem::temp_directory_path() / ("tidegate-tls-files-" + std::to_string(::getpid()) + ".yaml")).string();
   {
