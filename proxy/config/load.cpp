@@ -42,7 +42,7 @@ void fill_dwell(Route& route) {
 void fill_protocols(upstream::ClusterPolicy& cluster) {
   if (!cluster.tls) return;
   if (cluster.protocol == upstream::Protocol::Http2) cluster.tls->alpn = {"h2"};
-  if (cluster.protocol == upstream::Protocol::Auto) cluster.tls->alpn = {"h2", "http/1.1"};
+  if (cluster.protocol == upstream::Protocol::Auto && cluster.may_carry_many()) cluster.tls->alpn = {"h2", "http/1.1"};
 }
 
 void fill_defaults(Config& config, const std::string& file_name, const Environment& environment) {

@@ -31,6 +31,7 @@ class Validation {
     check_shadowed_routes();
     check_unused_clusters();
     check_announced_clusters();
+    check_cluster_names();
   }
 
  private:

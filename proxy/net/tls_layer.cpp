@@ -16,7 +16,7 @@ namespace tidegate::net {
 namespace {
 
 constexpr std::size_t kRecordBytes = SSL3_RT_MAX_PLAIN_LENGTH;  // 16 KiB
-constexpr std::size_t kGatherBytes = 48 * 1024;    // three records are gathered, the fourth goes out beside them: 64 KiB
+constexpr std::size_t kGatherBytes = 50 * 1024;    // three whole records are gathered, the fourth goes out beside them: 64 KiB
 constexpr std::size_t kMostHeld = 256 * 1024;      // a peer that asks for answers (key updates) and does not read them
 constexpr std::size_t kSubjectBytes = 1024;        // longer ones are not passed on
 constexpr int kNamesShown = 5;                     // of a certificate, in a message

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import socket
+import ssl
 import struct
 import threading
 
@@ -11,7 +12,8 @@ import h2.connection
 import h2.events
 import pytest
 
-from harness import Client, Haproxy, NginxServer, curl, eventually, ok, serve
+from harness import Authority, Client, Haproxy, NginxServer, curl, eventually, ok, serve
+from harness.proxies import HAPROXY_TELLS
 
 KIB, MIB = 1024, 1024 * 1024
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -270,6 +272,56 @@ def test_http2_may_come_behind_the_header(lab):
     refused(tidegate)
 
 
+@pytest.fixture
+def identity(lab):
+    return Authority(lab.directory / "authority").issue()
+
+
+@pytest.mark.parametrize("how", ["send-proxy", "send-proxy-v2"])
+def test_tls_comes_behind_the_header(lab, identity, how):
+    """curl -> HAProxy, which passes TLS on as it is -> Tidegate; and a ClientHello in the header's own segment."""
+    tidegate = accepting(lab, listener={"tls": {"certificates": [identity.files()]}})
+    haproxy = lab.haproxy("  mode tcp\n  default_backend tidegate",
+                          more=f"backend tidegate\n  mode tcp\n  server one {tidegate.address} {how}\n")
+    for version in ("--http1.1", "--http2"):
+        answer = curl("-k", version, f"https://{haproxy.address}/")
+        assert (answer.status, answer.body) == (200, b"127.0.0.1|https")
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for header in (V1, v2()):
+        raw = Client(tidegate.address)
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        inner = context.wrap_bio(incoming, outgoing)
+        with pytest.raises(ssl.SSLWantReadError):
+            inner.do_handshake()
+        raw.send(header + outgoing.read())
+        done = False
+        while not done:
+            incoming.write(raw.socket.recv(65536))
+            try:
+                inner.do_handshake()
+                done = True
+            except ssl.SSLWantReadError:
+                pass
+        inner.write(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        raw.send(outgoing.read())
+        text = b""
+        while data := raw.socket.recv(65536):
+            incoming.write(data)
+        incoming.write_eof()
+        try:
+            while part := inner.read(65536):
+                text += part
+        except (ssl.SSLWantReadError, ssl.SSLEOFError):
+            pass
+        assert text.endswith(b"192.0.2.1|https")
+        raw.close()
+    client = lab.client(tidegate)
+    client.try_send(b"\x16\x03\x01\x02\x00\x01")      # TLS without a header
+    assert client.is_closed(20)
+    refused(tidegate, malformed=1)
+
+
 # --- sent
 
 def read_header(connection):
@@ -319,6 +371,20 @@ def test_real_servers_receive_it(lab, version, kind):
     client = lab.client(tidegate)
     expected = ends_of(client, tidegate).replace(":", " ")
     assert [client.get("/").text for _ in range(3)] == [expected] * 3
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize("protocol", ["http1", "auto"])
+def test_it_is_sent_before_tls_and_http2_is_not_offered_then(lab, identity, version, protocol):
+    with open(f"{identity.stem}.pem", "w") as both:
+        for path in (identity.cert, identity.key):
+            with open(path) as part:
+                both.write(part.read())
+    receiver = lab.haproxy(HAPROXY_TELLS, options=f"accept-proxy ssl crt {identity.stem}.pem alpn h2,http/1.1")
+    tidegate = lab.proxy(receiver, cluster={"proxy_protocol": version, "protocol": protocol, "tls": {"verify": False}})
+    client = lab.client(tidegate)
+    assert [client.get("/").text for _ in range(3)] == [ends_of(client, tidegate).replace(":", " ")] * 3
+    tidegate.api.counts(1, "tidegate_upstream_connections", cluster="old")
 
 
 @pytest.mark.parametrize("receives", ["v1", "v2"])

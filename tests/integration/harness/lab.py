@@ -1,6 +1,5 @@
 """What one test starts, ended in the right order: clients, origins, then every Tidegate with the rules of finish()."""
 from .client import Client
-from .http2 import Http2Client, Http2Origin
 from .nginx import Nginx
 from .origin import Origin
 from .prometheus import Prometheus
@@ -31,9 +30,11 @@ class Lab:
         return self.keep(Origin(script, **options))
 
     def http2_origin(self, handler):
+        from .http2 import Http2Origin  # the h2 library is there for those who need it
         return self.keep(Http2Origin(handler))
 
     def http2_client(self, tidegate):
+        from .http2 import Http2Client
         return self.keep(Http2Client(tidegate.address))
 
     def haproxy(self, body, **options):

@@ -221,6 +221,11 @@ TEST(ProxyProtocol, SentOnConnectionsThatCarryManyClientsIsAnError) {
                        "clusters.new.proxy_protocol: a PROXY header names one client"));
   const Config config = good(with_new_cluster("endpoints: ['a:1'], proxy_protocol: v1, protocol: auto"));
   EXPECT_FALSE(config.clusters[1].may_carry_many());
+  const auto offered = [](const std::string& more) {
+    return good(with_new_cluster("endpoints: ['a:1'], protocol: auto, tls: {verify: false}" + more)).clusters[1].tls->alpn;
+  };
+  EXPECT_EQ(offered(""), (std::vector<std::string>{"h2", "http/1.1"}));
+  EXPECT_EQ(offered(", proxy_protocol: v2"), (std::vector<std::string>{"http/1.1"}));
 }
 
 TEST(ProxyProtocol, AcceptedFromNobodyIsAnErrorThatSaysWhoIsMissing) {
