@@ -89,7 +89,7 @@ def test_a_new_side_that_fails_reverts(lab, fault):
                           "closes": lambda c: c.read_request(),
                           "garbage": lambda c: (c.read_request(), c.send(b"garbage\r\n\r\n"))}[fault], record=False)
     tidegate = lab.proxy(lab.origin(serve(ok("old")), record=False), new, weight=50,
-                         new_cluster={"timeouts": {"connect": "200ms", "response_header": "200ms"}})
+                         new_cluster={"timeouts": {"connect": "200ms", "response_header": "200ms" if fault == "hangs" else "10s"}})
     with Load(tidegate.address, clients=16) as load:
         status = reverted(tidegate)
     assert sum(status["reverts"].values()) == 1 and status["weight"]["effective"] == 0
