@@ -678,10 +678,10 @@ Task<> Exchange::switch_protocols() {
   const std::string_view early = client_->received().view().substr(head_bytes_);  // sent before the answer came
   body_.append(early);
   client_->received().drop_back(early.size());
-  const auto shutdown = [](net::ByteStream& stream) { static_cast<net::Stream&>(stream).shutdown_send(); };
+  const auto socket = [](net::ByteStream& stream) -> net::Stream& { return static_cast<net::Stream&>(stream); };  // no frames
   const route::UpgradePolicy& policy = route_->route->policy.upgrade;
-  tunnel_ = std::make_unique<Tunnel>(Tunnel::End{client, body_, nullptr, shutdown},
-                                     Tunnel::End{lease_->stream, lease_->received, nullptr, shutdown}, policy.idle_timeout,
+  tunnel_ = std::make_unique<Tunnel>(Tunnel::End{socket(client), body_},
+                                     Tunnel::End{socket(lease_->stream), lease_->received}, policy.idle_timeout,
                                      upgrade_ == "websocket");
   route_->counters->upgraded[side_].add(1);
   if (policy.close_on_revert && side_ == Side::New) watch_revert();

@@ -67,15 +67,6 @@ Task<bool> Tunnel::pass(End& from, End& to, Direction& direction, std::string_vi
   co_return false;
 }
 
-Task<> Tunnel::end_sending(End& to) {
-  if (to.frames == nullptr) {
-    to.shutdown(to.stream);
-    co_return;
-  }
-  to.frames->finish(nullptr);
-  co_await to.stream.send(std::span<const iovec>(), idle_);
-}
-
 Task<> Tunnel::carry_up() {
   for (;;) {
     if (!client_.received.empty()) {
@@ -88,7 +79,7 @@ Task<> Tunnel::carry_up() {
     if (read.status == net::IoStatus::Eof) {
       up_.done = true;
       if (down_.done || goodbye_said_) co_return end(goodbye_said_ ? TunnelEnd::Asked : TunnelEnd::Closed);
-      co_return co_await end_sending(upstream_);
+      co_return upstream_.stream.shutdown_send();
     }
     if (read.status != net::IoStatus::Canceled) end(TunnelEnd::ClientBroke);
     co_return;
@@ -132,7 +123,7 @@ Task<> Tunnel::carry_down() {
     if (read.status == net::IoStatus::Eof) {
       down_.done = true;
       if (up_.done || goodbye_said_) co_return end(goodbye_said_ ? TunnelEnd::Asked : TunnelEnd::Closed);
-      co_return co_await end_sending(client_);
+      co_return client_.stream.shutdown_send();
     }
     if (read.status != net::IoStatus::Canceled) end(TunnelEnd::UpstreamBroke);
     co_return;

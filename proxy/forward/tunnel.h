@@ -1,5 +1,4 @@
-// Two connections joined after an Upgrade (RFC 9110 §7.8) or an extended CONNECT (RFC 8441): bytes go both ways until one end
-// closes, or nothing moves for the idle timeout. An end of one direction is passed on as such, and the other goes on.
+// Two connections joined after an Upgrade (RFC 9110 §7.8): bytes go both ways until one end closes, or nothing moves for the idle timeout. An end of one direction is passed on as such, and the other goes on.
 //
 // A WebSocket can be asked to leave: the client is sent a Close frame with 1001 (RFC 6455 §7.4.1) where no frame is in
 // progress, and what the server still sends is dropped; the client's own Close, which follows, ends the server's side.
@@ -12,9 +11,8 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/task.h"
-#include "http/frames.h"
 #include "http/websocket_frames.h"
-#include "net/byte_stream.h"
+#include "net/stream.h"
 
 namespace tidegate::forward {
 
@@ -29,13 +27,10 @@ enum class TunnelEnd : std::uint8_t {
 
 class Tunnel {
  public:
-  /// One end: its bytes, what was read of them before, and, where it frames messages by itself, how its end is told.
+  /// One end: its connection, and what was read from it before.
   struct End {
-    net::ByteStream& stream;
+    net::Stream& stream;
     Buffer& received;
-    http::Frames* frames;
-    /// Ends the sending direction where there are no frames.
-    void (*shutdown)(net::ByteStream&);
   };
 
   Tunnel(End client, End upstream, Duration idle, bool websocket);
@@ -61,7 +56,6 @@ class Tunnel {
   Task<> carry_down();
   Task<bool> pass(End& from, End& to, Direction& direction, std::string_view bytes);
   Task<bool> say_goodbye();
-  Task<> end_sending(End& to);
   void end(TunnelEnd why);
   void watch();
   static void looked(void* self);

@@ -56,12 +56,6 @@ void H2Fields::assign_request(Buffer& encoded, std::string_view scheme) {
   add_lines(begin + line.size() + 2, end, true);
 }
 
-void H2Fields::assign_extended_connect(Buffer& encoded, std::string_view scheme, std::string_view protocol) {
-  assign_request(encoded, scheme);
-  fields_[0].value = "CONNECT";
-  fields_.insert(fields_.begin() + 4, {":protocol", protocol});
-}
-
 void H2Fields::assign_response(Buffer& encoded) {
   constexpr std::size_t kStatusAt = 9;  // behind "HTTP/1.1 "
   char* const begin = encoded.data();

@@ -17,8 +17,6 @@ class H2Fields {
  public:
   /// The pseudo-header fields come first. Fields that belong to an HTTP/1.1 connection are left out.
   void assign_request(Buffer& encoded, std::string_view scheme);
-  /// The same with :protocol (RFC 8441).
-  void assign_extended_connect(Buffer& encoded, std::string_view scheme, std::string_view protocol);
   /// status() is apart.
   void assign_response(Buffer& encoded);
   /// Those of them that may be trailers; the text is the list's own, and names are made lower case in `lowered`.

@@ -142,6 +142,16 @@ TlsLayer::TlsLayer(BlockPool& blocks, ssl_st* ssl) : ssl_(ssl), in_(blocks), out
   SSL_set_app_data(ssl, this);
 }
 
+/// OpenSSL reads and writes through this layer instead of a socket.
+bool TlsLayer::take_bytes_from_here() noexcept {
+  BIO* const bio = BIO_new(Io::method());
+  if (bio == nullptr) return false;
+  BIO_set_data(bio, this);
+  BIO_set_init(bio, 1);
+  SSL_set_bio(ssl_, bio, bio);
+  return true;
+}
+
 std::unique_ptr<TlsLayer> TlsLayer::accept(BlockPool& blocks, std::shared_ptr<const TlsServerContext> context,
                                            std::string_view received) {
   SSL* const ssl = context->open();
@@ -149,11 +159,7 @@ std::unique_ptr<TlsLayer> TlsLayer::accept(BlockPool& blocks, std::shared_ptr<co
   std::unique_ptr<TlsLayer> made(new TlsLayer(blocks, ssl));
   made->server_ = std::move(context);
   made->in_.append(received);
-  BIO* const bio = BIO_new(Io::method());
-  if (bio == nullptr) return nullptr;
-  BIO_set_data(bio, made.get());
-  BIO_set_init(bio, 1);
-  SSL_set_bio(ssl, bio, bio);
+  if (!made->take_bytes_from_here()) return nullptr;
   return made;
 }
 
@@ -169,11 +175,7 @@ std::unique_ptr<TlsLayer> TlsLayer::connect(BlockPool& blocks, std::shared_ptr<c
     if (session->get() != nullptr) SSL_set_session(ssl, session->get());
   }
   made->client_ = std::move(context);
-  BIO* const bio = BIO_new(Io::method());
-  if (bio == nullptr) return nullptr;
-  BIO_set_data(bio, made.get());
-  BIO_set_init(bio, 1);
-  SSL_set_bio(ssl, bio, bio);
+  if (!made->take_bytes_from_here()) return nullptr;
   return made;
 }
 

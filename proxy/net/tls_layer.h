@@ -77,6 +77,7 @@ class TlsLayer final : private HandshakeWaiter, private HeavyWork {
   enum class Outcome : std::uint8_t { Progress, Blocked, Ended };
 
   TlsLayer(BlockPool& blocks, ssl_st* ssl);
+  bool take_bytes_from_here() noexcept;
   void attach(Stream& stream) noexcept { stream_ = &stream; }
 
   // for Stream
