@@ -11,37 +11,17 @@ import threading
 import pytest
 
 from harness import Client, eventually, ok, serve
+from harness.large import block, echo, sha
 
 KIB, MIB = 1024, 1024 * 1024
 PIPES = 64          # of one worker; more transfers than that copy
 NO_RETRY = {"retry": {"retries": 0}}
 
 
-def block(size):
-    """Bytes that repeat in no power of two."""
-    piece = bytes(i % 251 for i in range(251 * 1000))
-    return (piece * (size // len(piece) + 1))[:size]
-
-
-def sha(data):
-    return hashlib.sha256(data).hexdigest()
-
-
 def pipes_of(tidegate):
     """Of which it holds both ends: its output may be a pipe too."""
     targets = collections.Counter(target for target in tidegate.fd_list() if target.startswith("pipe:"))
     return sum(1 for ends in targets.values() if ends == 2)
-
-
-def echo(connection):
-    """GET /SIZE: so many bytes. A body: its length and hash."""
-    while request := connection.read_head():
-        if request.method == "GET":
-            connection.send(ok(block(int(request.target[1:]))))
-            continue
-        digest = hashlib.sha256()
-        connection.read_body(request, keep=False, on_data=digest.update)
-        connection.send(ok(f"{request.size} {digest.hexdigest()}"))
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
 """Unix-domain sockets, with a path or an abstract name, on both sides of the proxy."""
-import hashlib
 import json
 import os
 import signal
@@ -11,6 +10,7 @@ import threading
 import pytest
 
 from harness import Client, curl, eventually, make_config, ok, serve, wrk
+from harness.large import block, echo, sha
 
 KIB, MIB = 1024, 1024 * 1024
 
@@ -22,32 +22,12 @@ def folder():
         yield name
 
 
-def block(size):
-    piece = bytes(i % 251 for i in range(251 * 1000))
-    return (piece * (size // len(piece) + 1))[:size]
-
-
-def sha(data):
-    return hashlib.sha256(data).hexdigest()
-
-
 def on(path, **more):
     return {"address": f"unix:{path}", **more}
 
 
 def tell(request):
     return ok(f"{request.get('host')} {request.get('x-forwarded-for')} {request.get('x-forwarded-proto')}")
-
-
-def echo(connection):
-    """GET /SIZE: so many bytes. A body: its length and hash."""
-    while request := connection.read_head():
-        if request.method == "GET":
-            connection.send(ok(block(int(request.target[1:]))))
-            continue
-        digest = hashlib.sha256()
-        connection.read_body(request, keep=False, on_data=digest.update)
-        connection.send(ok(f"{request.size} {digest.hexdigest()}"))
 
 
 def first_logged(lab):
