@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from harness import Authority, Identity, ok, serve
-from harness.nginx import free_port
+from harness.ports import refusing_address
 from harness.tidegate import ROOT, run_cli
 
 GOOD = """\
@@ -141,7 +141,7 @@ def test_version_as_text_and_json():
     ["status"], ["weight", "all", "10"], ["revert", "all"], ["history"], ["rollout", "start", "all"], ["rollout", "status", "all"],
     ["rollout", "status", "all", "--wait"], ["rollout", "watch", "all"]])
 def test_an_unreachable_server_is_4(arguments):
-    address = f"http://127.0.0.1:{free_port()}"
+    address = f"http://{refusing_address()}"
     result = run_cli("--server", address, *arguments)
     assert result.returncode == 4 and address.split("//")[1] in result.stderr
 

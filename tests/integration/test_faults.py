@@ -7,13 +7,9 @@ import pytest
 
 from harness import Client, eventually, memory_slack, ok, serve, stays
 from harness.http1 import Cut
-from harness.nginx import free_port
+from harness.ports import refusing_address
 
 NO_RETRY = {"retry": {"retries": 0}}
-
-
-def refusing():
-    return f"127.0.0.1:{free_port()}"
 
 
 def is_served(tidegate):
@@ -39,7 +35,7 @@ def blackhole(lab):
 # --- upstream
 
 def test_a_refused_connection_is_502_with_its_reason(lab):
-    tidegate = lab.proxy(refusing())
+    tidegate = lab.proxy(refusing_address())
     client = lab.client(tidegate)
     for _ in range(3):
         response = client.get("/")

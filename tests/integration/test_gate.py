@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from harness import Client, Load, eventually, ok, serve, stays
-from harness.nginx import free_port
+from harness.ports import refusing_address
 
 FAST = {"breaker": {"requests": 10, "for": "0s"}, "burst_tolerance": "0s"}
 
@@ -73,7 +73,7 @@ def test_with_a_retry_on_the_other_side_clients_of_safe_requests_see_nothing(lab
 def test_a_new_side_that_fails_reverts(lab, fault):
     import socket
     if fault == "refused":
-        new = f"127.0.0.1:{free_port()}"
+        new = refusing_address()
     elif fault == "hangs in the handshake":
         listener = lab.keep(socket.socket())
         listener.bind(("127.0.0.1", 0))

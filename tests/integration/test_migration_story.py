@@ -5,7 +5,7 @@ import re
 import pytest
 
 from harness import WrkLoad, eventually, stays
-from harness.nginx import free_port
+from harness.ports import free_port
 from harness.rollout import ask, decisions, moves, reaches, refused, route, waits, weight, where
 
 WEIGHTS = (10, 25, 50, 75, 90, 100)                          # gradual-cutover.sh

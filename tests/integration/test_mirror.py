@@ -6,7 +6,7 @@ import time
 import pytest
 
 from harness import eventually, memory_slack, ok, serve
-from harness.nginx import free_port
+from harness.ports import refusing_address
 
 MIB = 1024 * 1024
 
@@ -180,7 +180,7 @@ BAD_MIRRORS = {     # script, the reasons that its copies are dropped for
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_mirror_that_misbehaves_never_touches_the_original_and_the_sum_holds(lab, name, method):
     script, reasons = BAD_MIRRORS.get(name, (None, {"connect"}))
-    new = f"127.0.0.1:{free_port()}" if name == "dead" else lab.origin(script, record=False)
+    new = refusing_address() if name == "dead" else lab.origin(script, record=False)
     old = lab.origin(serve(lambda r: ok(str(len(r.body)))), record=False)
     tidegate = lab.proxy(old, new, route={"mirror": {"methods": ["GET", "POST"], "timeout": "500ms", "concurrency": 20}})
     clients = [lab.client(tidegate) for _ in range(4)]

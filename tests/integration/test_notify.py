@@ -3,7 +3,7 @@ import json
 import threading
 
 from harness import Load, eventually, ok, serve
-from harness.nginx import free_port
+from harness.ports import refusing_address
 from harness.rollout import ask, plan, reaches, weight
 
 HOUR = "1h"
@@ -68,7 +68,7 @@ def test_a_target_that_hangs_or_refuses_delays_no_decision_and_is_seen(lab):
     hanging = lab.origin(serve(lambda request: held.wait(60) and ok("")))
     inbox = Inbox(lab)
     targets = [{"webhook": {"url": f"http://{hanging.address}/x", "timeout": "5m"}},
-               {"webhook": {"url": f"http://127.0.0.1:{free_port()}/SECRET"}}, {"webhook": {"url": inbox.url()}}]
+               {"webhook": {"url": f"http://{refusing_address()}/SECRET"}}, {"webhook": {"url": inbox.url()}}]
     tidegate = staged(lab, targets, {"weight": 10, "for": HOUR}, {"weight": 50, "for": HOUR})
     with Load(tidegate.address, clients=2) as load:
         ask(tidegate, "start")

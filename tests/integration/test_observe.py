@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from harness import Load, eventually, memory_slack, ok, serve
-from harness.nginx import free_port
+from harness.ports import refusing_address
 
 FIELDS = ("start_time method path protocol response_code response_flags bytes_received bytes_sent duration "
           "upstream_service_time x_forwarded_for user_agent request_id authority upstream_host upstream_cluster route_name "
@@ -35,7 +35,7 @@ def test_the_series_are_there_at_0_before_the_first_request(lab):
 
 
 def test_promtool_finds_nothing_to_say(lab):
-    tidegate = lab.proxy(lab.origin(serve(ok("old"))), f"127.0.0.1:{free_port()}", weight=50, route={"mirror": {"percent": 100}})
+    tidegate = lab.proxy(lab.origin(serve(ok("old"))), refusing_address(), weight=50, route={"mirror": {"percent": 100}})
     client = lab.client(tidegate)
     for i in range(50):
         client.get("/", method="BREW" if i % 7 == 0 else "GET")
@@ -63,7 +63,7 @@ def test_requests_are_counted_once_by_what_the_client_saw(lab):
 
 
 def test_a_request_that_a_retry_saved_is_a_success_and_a_failure_of_its_side(lab):
-    tidegate = lab.proxy(lab.origin(serve(ok("old"))), f"127.0.0.1:{free_port()}", weight=50)
+    tidegate = lab.proxy(lab.origin(serve(ok("old"))), refusing_address(), weight=50)
     client = lab.client(tidegate)
     assert [client.get("/").status for _ in range(10)] == [200] * 10
     tidegate.api.counts(10, "http_requests_total", status="200")
@@ -140,7 +140,7 @@ def test_each_request_is_one_json_line_with_every_field(lab):
 
 def test_failures_are_logged_with_their_flags(lab):
     origin = lab.origin(lambda c: (c.read_request(), c.wait_for_end()))
-    tidegate = lab.proxy(f"127.0.0.1:{free_port()}", origin, weight=0, route={"retry": {"retries": 0}},
+    tidegate = lab.proxy(refusing_address(), origin, weight=0, route={"retry": {"retries": 0}},
                          log={"access": {"path": "stdout"}}, new_cluster={"timeouts": {"response_header": "100ms"}})
     client = lab.client(tidegate)
     client.get("/refused")

@@ -122,7 +122,8 @@ def test_a_person_pauses_it_with_the_weight_as_it_is_and_the_step_begins_anew_at
         asked = time.monotonic()
         ask(tidegate, "resume")
         elapsed = where(tidegate)["step_elapsed_s"]
-        assert elapsed <= time.monotonic() - asked, "the time of before does not count"
+        # The pause alone was 2.5 s; the step's clock may be a turn of the engine older than the answer.
+        assert elapsed <= time.monotonic() - asked + 1, "the time of before does not count"
         reaches(tidegate, "completed")
     assert load.errors == 0
     assert [move[0] for move in moves(tidegate)] == ["rollout_start", "step", "rollout_pause", "rollout_resume", "step",

@@ -8,6 +8,7 @@ import subprocess
 import urllib.error
 import urllib.request
 
+from .ports import free_port
 from .waiting import eventually
 
 STATUSES = (200, 201, 301, 304, 400, 401, 403, 404, 409, 429, 500, 502, 503, 504)
@@ -58,13 +59,6 @@ http {{
   }}
 }}
 """
-
-
-def free_port():
-    """Bound once to find it. The caller tries again when somebody else was faster."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Nginx:

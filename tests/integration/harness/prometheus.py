@@ -6,7 +6,7 @@ import subprocess
 import urllib.parse
 import urllib.request
 
-from .nginx import free_port
+from .ports import free_port
 from .waiting import eventually
 
 CONFIG = """

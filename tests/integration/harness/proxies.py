@@ -6,7 +6,7 @@ import socket
 import subprocess
 
 from .client import socket_address
-from .nginx import free_port
+from .ports import free_port
 from .waiting import eventually
 
 HAPROXY = """
