@@ -148,6 +148,7 @@ Task<std::optional<PumpEnd>> splice(Pump& pump) {
     if (read.status != net::IoStatus::Ok) co_return source_end(read.status);
     const net::IoResult sent = co_await pump.sink.send(pipe, pump.sink_timeout);
     pump.bytes += sent.bytes;
+    pump.consumed = true;
     pump.decoder.pass(sent.bytes);
     if (sent.status == net::IoStatus::NotSpliced) {
       if (!pipe.empty_to(pump.received)) co_return PumpEnd::SinkEnded;
@@ -208,6 +209,7 @@ Task<PumpEnd> run(Pump& pump) {
       batch.clear();  // half of a chunk's header needs no memory to wait for the rest
     }
     pump.received.consume(filled.used);
+    pump.consumed = pump.consumed || filled.used > 0;
     if (ended || filled.result == Filled::Full) continue;
     if (expected == net::Expect::Much && is_spliceable(pump)) {
       const std::optional<PumpEnd> end = co_await splice(pump);

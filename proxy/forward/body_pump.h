@@ -54,6 +54,7 @@ struct Pump {
 
   std::uint64_t bytes = 0;     ///< of body data sent
   bool begun = false;          ///< at least a part of the head may have reached the sink
+  bool consumed = false;       ///< something of what was read of the source is gone: the body cannot be sent again
 
   /// The source's trailers, once the body is complete; nullptr: none.
   const http::FieldList* trailers() const noexcept {

@@ -42,7 +42,7 @@ void Exchange::attach(Downstream& client) {
   mirrored_ = false;
   call_ = call_expired_ = false;
   upgrade_ = {};
-  leaving_ = counted_ = false;
+  leaving_ = counted_ = was_tunnel_ = false;
   call_code_ = http::GrpcCode::Unknown;
   call_deadline_ = TimePoint::max();
   timed_out_ = client_gone_ = cut_off_ = survives_ = needs_linger_ = response_begun_ = truncated_ = must_reset_ = false;
@@ -57,8 +57,14 @@ void Exchange::attach(Downstream& client) {
 /// A body gets a buffer of its own: the head stays where it is, for retries and the log.
 void Exchange::begin(std::size_t head_bytes) {
   head_bytes_ = head_bytes;
+  if (!request_.protocol.empty()) {  // from here on what HTTP/1.1 would have: GET with Upgrade (RFC 8441 §5)
+    request_.method = http::Method::Get;
+    request_.method_token = "GET";
+    request_.framing = http::Framing::None;
+    request_.content_length = 0;
+    request_.has_content_length = request_.expects_continue = false;
+  }
   call_ = http::is_grpc(request_);
-  request_body_.start(request_.framing, request_.content_length);
   if (request_.framing == http::Framing::None) return;
   Buffer& received = client_->received();
   const std::string_view rest = received.view().substr(head_bytes);
@@ -70,14 +76,13 @@ void Exchange::begin(std::size_t head_bytes) {
 // --- the story
 
 Task<> Exchange::run() {
-  if (!has_listeners_scheme() || !find_route()) {
+  if (!has_listeners_scheme() || !find_route() || !consider_upgrade()) {
     co_await reply(status_, refusal_reason_);
     finish();
     co_return;
   }
   identify();
   choose_side();
-  consider_upgrade();
   consider_mirror();
   watch_client();
   do {
@@ -181,12 +186,26 @@ RequestContext Exchange::request_context() const {
   return context;
 }
 
-/// Only what is certain: one protocol that the route allows, asked for by Connection as well, by a request without a body
-/// (RFC 9110 §7.8). Anything else is an ordinary request, and Upgrade stays here.
-void Exchange::consider_upgrade() {
+/// @return false: the route does not allow what can only be a tunnel (an extended CONNECT).
+bool Exchange::consider_upgrade() {
+  const std::string_view wanted = wanted_protocol();
+  if (wanted.empty()) return true;
+  for (const std::string& allowed : route_->route->policy.upgrade.protocols) {
+    if (http::equals_ignoring_case(wanted, allowed)) upgrade_ = allowed;
+  }
+  if (!upgrade_.empty() || request_.protocol.empty()) return true;
+  status_ = 501;  // RFC 9220 §3
+  refusal_reason_ = "protocol of the extended CONNECT is not allowed here";
+  return false;
+}
+
+/// Only what is certain: one protocol, asked for by Connection as well, by a request without a body (RFC 9110 §7.8), and for a
+/// WebSocket with its key. Anything else is an ordinary request, and Upgrade stays here.
+std::string_view Exchange::wanted_protocol() const {
+  if (!request_.protocol.empty()) return request_.protocol;
   const http::FieldList& fields = request_.fields;
-  if (!fields.has(http::FieldId::Upgrade) || fields.count(http::FieldId::Upgrade) != 1) return;
-  if (request_.method != http::Method::Get || is_http10(request_) || request_.framing != http::Framing::None) return;
+  if (!fields.has(http::FieldId::Upgrade) || fields.count(http::FieldId::Upgrade) != 1) return {};
+  if (request_.method != http::Method::Get || is_http10(request_) || request_.framing != http::Framing::None) return {};
   bool nominated = false;
   for (const http::Field& field : fields) {
     if (field.id != http::FieldId::Connection) continue;
@@ -195,15 +214,23 @@ void Exchange::consider_upgrade() {
       return !nominated;
     });
   }
-  if (!nominated || cluster().pool.policy().protocol == upstream::Protocol::Http2) return;
   const std::string_view wanted = fields.first(http::FieldId::Upgrade);
-  for (const std::string& allowed : route_->route->policy.upgrade.protocols) {
-    if (http::equals_ignoring_case(wanted, allowed)) upgrade_ = allowed;
-  }
+  const bool keyless = http::equals_ignoring_case(wanted, http::kWebSocket) && fields.sole(http::kWebSocketKeyName).empty();
+  return nominated && !keyless ? wanted : std::string_view();
 }
 
 /// What the answer says, when it is the protocol that was asked for.
-bool Exchange::is_switch() const noexcept { return response_.status == 101; }
+bool Exchange::is_switch() const noexcept {
+  return !upgrade_.empty() && (lease_->frames != nullptr ? response_.status < 300 : response_.status == 101);
+}
+
+/// RFC 6455 §4.1: an answer to another key is none.
+bool Exchange::is_accepted() const noexcept {
+  if (!http::equals_ignoring_case(response_.fields.first(http::FieldId::Upgrade), upgrade_)) return false;
+  if (upgrade_ != http::kWebSocket || client_->frames() == nullptr) return true;
+  const http::WebSocketAccept accept = http::websocket_accept(http::text(websocket_key_));
+  return response_.fields.sole(http::kWebSocketAcceptName) == http::text(accept);
+}
 
 void Exchange::consider_mirror() {
   if (route_->mirror == nullptr) return;
@@ -302,6 +329,11 @@ void Exchange::cancel_upstream() noexcept {
 // --- one attempt
 
 Task<> Exchange::attempt() {
+  if (upload_) {  // of an attempt that is made again: nothing of the body is gone
+    co_await end_upload();
+    upload_end_ = PumpEnd::Canceled;
+    needs_linger_ = false;
+  }
   ++attempts_;
   failure_ = Failure::None;
   failure_counted_ = false;
@@ -321,7 +353,7 @@ Task<> Exchange::attempt() {
   } else {
     net::IoStatus sent = net::IoStatus::Ok;
     if (http::Frames* const frames = lease_->frames) {
-      if (!frames->send_head(encoded_, true)) sent = net::IoStatus::Reset;
+      if (!frames->send_head(encoded_, upgrade_.empty())) sent = net::IoStatus::Reset;
     } else {
       const iovec part{encoded_.data(), encoded_.size()};
       const net::IoResult result = co_await lease_->stream.send({&part, 1}, cluster().pool.policy().timeouts.idle);
@@ -369,11 +401,17 @@ upstream::Client* Exchange::announced() {
   return cluster().pool.policy().proxy_protocol ? &client_->session().client() : nullptr;
 }
 
+/// Where the protocol is for TLS to agree on, HTTP/1.1 is what every server can change from.
+upstream::Carrying Exchange::carrying() const noexcept {
+  const bool chosen = cluster().pool.policy().protocol == upstream::Protocol::Http2;
+  return upgrade_.empty() || chosen ? upstream::Carrying::Any : upstream::Carrying::One;
+}
+
 /// The usual way to a connection: no waiting, no coroutine.
 bool Exchange::take_idle_connection() {
   upstream::Pool& pool = cluster().pool;
   if (reuse_ != upstream::Reuse::Never && !http::is_idempotent(request_.method)) reuse_ = upstream::Reuse::Certain;
-  lease_ = pool.take_idle(reuse_, announced());
+  lease_ = pool.take_idle(reuse_, announced(), carrying());
   if (!lease_) return false;
   dispatched(this);
   upstream_host_ = pool.endpoint_text(*lease_);
@@ -383,7 +421,7 @@ bool Exchange::take_idle_connection() {
 Task<bool> Exchange::connect() {
   upstream::Pool& pool = cluster().pool;
   acquisition_.on_dispatch(&Exchange::dispatched, this);
-  upstream::Acquired acquired = co_await pool.acquire(acquisition_, reuse_, announced());
+  upstream::Acquired acquired = co_await pool.acquire(acquisition_, reuse_, announced(), carrying());
   upstream_host_ = acquired.endpoint;
   if (acquired.failure != Failure::None) {
     if (acquired.failure == Failure::Overflow && acquired.error_number != 0) {
@@ -401,7 +439,11 @@ Task<bool> Exchange::connect() {
 void Exchange::encode_request_head() {
   RequestContext context = request_context();
   context.host = cluster().pool.policy().host;
-  if (lease_->frames == nullptr) context.upgrade = upgrade_;
+  context.upgrade = upgrade_;
+  if (upgrade_ == http::kWebSocket && client_->frames() != nullptr) {
+    websocket_key_ = http::make_websocket_key(worker_.random.next(), worker_.random.next());
+    context.websocket_key = http::text(websocket_key_);
+  }
   if (!context.host && request_.authority.empty()) context.host = cluster().pool.endpoint(*lease_).authority();  // HTTP/1.0 without Host
   Buffer& out = request_.framing == http::Framing::None ? encoded_ : encoded_up_;
   out.clear();
@@ -423,6 +465,7 @@ void Exchange::settle_send(net::IoStatus status) {
 /// Carries the request's body up, beside the reading of the response.
 Task<> Exchange::upload() {
   uploading_ = true;
+  request_body_.start(request_.framing, request_.content_length);
   upload_pump_.emplace(client_->stream(), body_, request_body_, lease_->stream, encoded_up_);
   Pump& pump = *upload_pump_;
   pump.source_frames = client_->frames();
@@ -441,6 +484,7 @@ Task<> Exchange::upload() {
 void Exchange::on_upload_end(PumpEnd end) {
   upload_end_ = end;
   if (copy_ != nullptr) {
+    if (end == PumpEnd::SinkEnded && !upload_pump_->consumed) copy_->drop(observe::MirrorDrop::Shutdown);  // it had what is sent again
     if (end == PumpEnd::Complete) {
       copy_->end();
     } else {
@@ -487,10 +531,7 @@ Task<> Exchange::read_response_head() {
         co_return fail(Failure::Protocol);
       }
       if (state == http::HeadState::Done && response_.status >= 200) break;
-      if (state == http::HeadState::Done && response_.status == 101 && !upgrade_.empty() && lease_->frames == nullptr &&
-          http::equals_ignoring_case(response_.fields.first(http::FieldId::Upgrade), upgrade_)) {
-        break;
-      }
+      if (state == http::HeadState::Done && is_switch() && is_accepted()) break;
       if (state == http::HeadState::Done) {
         if (response_.status == 101 || ++informational > http::kInformationalResponses) {
           refusal_reason_ = "unexpected informational response";
@@ -518,6 +559,10 @@ Task<> Exchange::read_response_head() {
       case net::IoStatus::NotSpliced:  // never here: a head is read into a buffer
       case net::IoStatus::Eof:
       case net::IoStatus::Reset:
+        if (lease_->frames != nullptr && !lease_->frames->refusal().empty()) {
+          refusal_reason_ = lease_->frames->refusal();
+          co_return fail(Failure::Protocol);
+        }
         if (!is_stale_connection()) co_return fail(Failure::Reset);
         stale_ = true;
         failure_ = Failure::Reset;
@@ -532,8 +577,12 @@ Task<> Exchange::read_response_head() {
 /// The peer had closed an idle connection just when the request was written, or says that it did nothing with it: nobody's
 /// failure, and safe to do again (RFC 9112 §9.3.1, RFC 9110 §9.2.2, RFC 9113 §8.7).
 bool Exchange::is_stale_connection() const {
-  if (reuse_ == upstream::Reuse::Never || request_.framing != http::Framing::None) return false;
-  if (lease_->frames != nullptr && lease_->frames->unprocessed()) return true;
+  if (reuse_ == upstream::Reuse::Never) return false;
+  const bool unprocessed = lease_->frames != nullptr && lease_->frames->unprocessed();
+  if (request_.framing != http::Framing::None) {
+    return unprocessed && (uploading_ || upload_end_ == PumpEnd::SinkEnded) && !upload_pump_->consumed;
+  }
+  if (unprocessed) return true;
   return lease_->is_reused() && lease_->received.empty() && http::is_idempotent(request_.method);
 }
 
@@ -608,7 +657,7 @@ bool Exchange::prepare_retry() {
       RetryQuestion{*route_, request_, failure_, failure_ == Failure::None ? response_.status : std::uint16_t{0}, side_,
                     attempts_, on_budget_, client_gone_ || cut_off_ || timed_out_ || client_fault_ != 0});
   if (!decision.retry) return false;
-  lease_.drop();  // no upload is running: only requests whose body was not touched are made again
+  lease_.drop();  // no upload is running: a request with a body is not made again by the route's wish
   reuse_ = upstream::Reuse::Any;
   refusal_reason_ = {};
   if (decision.uses_budget && !on_budget_) {
@@ -638,6 +687,9 @@ Task<> Exchange::deliver() {
   if (call_) call_code_ = http::grpc_code(response_, nullptr);
   lease_->drop_head(response_decoder_);
   response_body_.start(no_body ? http::Framing::None : response_.framing, response_.content_length);
+  if (!upgrade_.empty() && lease_->frames != nullptr) lease_->stream.shutdown_send();  // refused: there is nothing to carry
+
+  if (call_ && uploading_ && copy_ != nullptr) copy_->drop(observe::MirrorDrop::Bidirectional);  // it talks while it is talked to
 
   Pump pump(lease_->stream, lease_->received, response_body_, client_->stream(), encoded_);
   pump.source_frames = lease_->frames;
@@ -659,30 +711,24 @@ Task<> Exchange::deliver() {
 
 /// From here on the connections are one. The gate and the metrics have their outcome now; the tunnel may last for days.
 Task<> Exchange::switch_protocols() {
-  encoded_.clear();
-  encode_switch(encoded_, response_, upgrade_);
-  status_ = response_.status;
   lease_->drop_head(response_decoder_);
   net::ByteStream& client = client_->stream();
   client.on_hangup(nullptr, nullptr);
   route_deadline_.disarm();
   response_begun_ = true;
-  const iovec part{encoded_.data(), encoded_.size()};
-  const net::IoResult sent = co_await client.send({&part, 1}, client_->session().policy().body_idle_timeout);
-  encoded_.release();
-  if (sent.status != net::IoStatus::Ok) {
+  const bool sent = co_await send_switch();
+  if (!sent) {
     client_gone_ = true;
     co_return;
   }
+  was_tunnel_ = true;
   count_outcome();
   const std::string_view early = client_->received().view().substr(head_bytes_);  // sent before the answer came
   body_.append(early);
   client_->received().drop_back(early.size());
-  const auto socket = [](net::ByteStream& stream) -> net::Stream& { return static_cast<net::Stream&>(stream); };  // no frames
   const route::UpgradePolicy& policy = route_->route->policy.upgrade;
-  tunnel_ = std::make_unique<Tunnel>(Tunnel::End{socket(client), body_},
-                                     Tunnel::End{socket(lease_->stream), lease_->received}, policy.idle_timeout,
-                                     upgrade_ == "websocket");
+  tunnel_ = std::make_unique<Tunnel>(Tunnel::End{client, body_}, Tunnel::End{lease_->stream, lease_->received},
+                                     policy.idle_timeout, upgrade_ == http::kWebSocket);
   route_->counters->upgraded[side_].add(1);
   if (policy.close_on_revert && side_ == Side::New) watch_revert();
   if (worker_.closing_idle()) tunnel_->leave();
@@ -694,6 +740,32 @@ Task<> Exchange::switch_protocols() {
   tunnel_.reset();
   body_.release();
   if (end == TunnelEnd::ClientBroke) client_gone_ = true;
+  truncated_ = end == TunnelEnd::UpstreamBroke || end == TunnelEnd::Idle;
+}
+
+Task<bool> Exchange::send_switch() {
+  http::Frames* const frames = client_->frames();
+  SwitchContext context{upgrade_};
+  http::WebSocketAccept accept{};
+  if (frames != nullptr) {
+    context.status = 200;
+    context.websocket_accept = std::string_view();
+  } else if (lease_->frames != nullptr && upgrade_ == http::kWebSocket) {
+    accept = http::websocket_accept(request_.fields.sole(http::kWebSocketKeyName));
+    context.websocket_accept = http::text(accept);
+  }
+  status_ = context.status;
+  encoded_.clear();
+  encode_switch(encoded_, response_, context);
+  if (frames != nullptr) {
+    const bool taken = frames->send_head(encoded_, false);
+    encoded_.release();
+    co_return taken;
+  }
+  const iovec part{encoded_.data(), encoded_.size()};
+  const net::IoResult sent = co_await client_->stream().send({&part, 1}, client_->session().policy().body_idle_timeout);
+  encoded_.release();
+  co_return sent.status == net::IoStatus::Ok;
 }
 
 /// Looks now and then whether new still has a share; once it has not, the connection leaves at a moment of its own.

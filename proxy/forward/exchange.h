@@ -23,6 +23,7 @@
 #include "http/h1_body.h"
 #include "http/grpc.h"
 #include "http/h1_head.h"
+#include "http/websocket_handshake.h"
 #include "net/reactor.h"
 #include "route/live.h"
 #include "upstream/pool.h"
@@ -65,6 +66,8 @@ class Exchange final : public net::Retirable {
   bool must_reset() const noexcept { return must_reset_; }
   /// What the client was sent is a whole response.
   bool response_whole() const noexcept { return !truncated_ && !client_gone_ && !cut_off_; }
+  /// The connection, or stream, had changed its protocol.
+  bool was_tunnel() const noexcept { return was_tunnel_; }
 
  private:
   // phases, in order
@@ -72,7 +75,8 @@ class Exchange final : public net::Retirable {
   bool find_route();
   void identify();
   void choose_side();
-  void consider_upgrade();
+  bool consider_upgrade();
+  std::string_view wanted_protocol() const;
   void consider_mirror();
   void watch_client();
   void start_route_clock();
@@ -89,6 +93,7 @@ class Exchange final : public net::Retirable {
 
   // parts of attempt()
   upstream::Client* announced();
+  upstream::Carrying carrying() const noexcept;
   bool take_idle_connection();
   Task<bool> connect();
   void encode_request_head();
@@ -112,6 +117,8 @@ class Exchange final : public net::Retirable {
 
   void cancel_upstream() noexcept;
   bool is_switch() const noexcept;
+  bool is_accepted() const noexcept;
+  Task<bool> send_switch();
   void watch_revert();
   void launch_mirror();
   static void client_hung_up(void* self);
@@ -153,6 +160,8 @@ class Exchange final : public net::Retirable {
 
   std::string_view upgrade_;      // what the client wants the connection to become, where the route allows it
   std::unique_ptr<Tunnel> tunnel_;
+  http::WebSocketKey websocket_key_{};  // of ours, where the client's head has none
+  bool was_tunnel_ = false;
   bool leaving_ = false;          // the tunnel's last moments have been set
   bool counted_ = false;          // the outcome, before the exchange's end
 

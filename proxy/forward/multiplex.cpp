@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "forward/exchange.h"
+#include "forward/linger.h"
 #include "forward/session.h"
 #include "forward/worker.h"
 
@@ -20,6 +21,7 @@ struct Place {
 h2::Limits limits_of(const SessionPolicy& policy) {
   h2::Limits limits;
   limits.session.streams = policy.streams;
+  limits.session.connect_protocol = true;
   limits.session.head = policy.head;
   limits.idle = policy.idle_timeout;
   limits.write_timeout = policy.body_idle_timeout;
@@ -49,6 +51,7 @@ class Multiplex::Carried final : private Place, public Downstream, public net::R
     root_ = serve();
     root_.start(&Carried::done, this);
   }
+  void leave() { exchange_->leave(); }
   void cut_off() {
     exchange_->cut_off();
     Place::stream.cancel();
@@ -62,12 +65,15 @@ class Multiplex::Carried final : private Place, public Downstream, public net::R
       exchange_->begin(Place::head.size());
       co_await exchange_->run();
     }
+    if (exchange_->needs_linger() && exchange_->response_whole()) co_await linger(Place::stream, Place::head);
   }
   /// What is not over by now is reset: the rest of a request that was answered already, or a response that cannot be completed.
   static void done(void* self) {
     auto* carried = static_cast<Carried*>(self);
-    const bool whole = carried->exchange_->response_whole();
-    carried->Place::stream.close(whole ? http::H2Error::NoError : http::H2Error::Internal);
+    const Exchange& exchange = *carried->exchange_;
+    carried->Place::stream.close(exchange.response_whole() ? http::H2Error::NoError
+                                 : exchange.was_tunnel()   ? http::H2Error::Cancel  // RFC 8441 §5
+                                                           : http::H2Error::Internal);
     carried->worker_.give_exchange(std::move(carried->exchange_));
     carried->owner_.done(*carried);
   }
@@ -96,6 +102,11 @@ Task<> Multiplex::serve(Buffer& received) {
   co_await connection_.run(received);
   Emptied emptied{*this};
   co_await emptied;
+}
+
+void Multiplex::drain() {
+  connection_.goaway();
+  carried_.for_each([](Carried& carried) { carried.leave(); });
 }
 
 void Multiplex::abort() {

@@ -28,7 +28,7 @@ class Multiplex final : private h2::Owner {
   Task<> serve(Buffer& received);
   /// The worker drains: every response says so in its own way, then no new requests are taken.
   void announce_close() { connection_.announce_goaway(); }
-  void drain() { connection_.goaway(); }
+  void drain();
   /// The worker ends: what is in progress is cut off.
   void abort();
 

@@ -4,6 +4,7 @@
 
 #include "http/grammar.h"
 #include "http/h1_encode.h"
+#include "http/websocket_handshake.h"
 
 namespace tidegate::forward {
 
@@ -115,6 +116,7 @@ void encode_request(Buffer& out, const http::RequestHead& head, const RequestCon
       if (field.id == FieldId::Expect && !head.expects_continue) continue;
       if (context.edits != nullptr && is_removed(*context.edits, head.fields.name(field))) continue;
       if (is_other_certificate(field, head, context)) continue;
+      if (!context.websocket_key.empty() && http::equals_ignoring_case(head.fields.name(field), http::kWebSocketKeyName)) continue;
       has_host = has_host || field.id == FieldId::XForwardedHost;
       has_proto = has_proto || field.id == FieldId::XForwardedProto;
       copy.put(field);
@@ -130,6 +132,7 @@ void encode_request(Buffer& out, const http::RequestHead& head, const RequestCon
   if (!context.upgrade.empty()) {
     writer.field("upgrade", context.upgrade);
     writer.put("connection: upgrade\r\n");
+    if (!context.websocket_key.empty()) writer.field(http::kWebSocketKeyName, context.websocket_key);
   }
   if (context.is_mirror_copy) writer.put("x-tidegate-mirror: 1\r\n");
   if (context.edits != nullptr) {
@@ -177,14 +180,19 @@ void encode_response(Buffer& out, const http::ResponseHead& head, const Response
   writer.finish();
 }
 
-void encode_switch(Buffer& out, const http::ResponseHead& head, std::string_view protocol) {
-  HeadWriter writer(out, kFixedBytes + head.reason.size() + protocol.size() + http::encoded_size(head.fields));
-  put_status_line(writer, head.status, head.reason);
+void encode_switch(Buffer& out, const http::ResponseHead& head, const SwitchContext& context) {
+  HeadWriter writer(out, kFixedBytes + context.protocol.size() + http::encoded_size(head.fields));
+  put_status_line(writer, context.status, http::reason_phrase(context.status));
   for (const Field& field : head.fields) {
     if (field.hop_by_hop || field.id == FieldId::ContentLength) continue;
-    writer.field(head.fields.name(field), head.fields.value(field));
+    const std::string_view name = head.fields.name(field);
+    if (context.websocket_accept && http::equals_ignoring_case(name, http::kWebSocketAcceptName)) continue;
+    writer.field(name, head.fields.value(field));
   }
-  writer.field("upgrade", protocol);
+  if (context.websocket_accept && !context.websocket_accept->empty()) {
+    writer.field(http::kWebSocketAcceptName, *context.websocket_accept);
+  }
+  writer.field("upgrade", context.protocol);
   writer.put("connection: upgrade\r\n");
   writer.finish();
 }

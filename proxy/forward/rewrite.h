@@ -25,6 +25,7 @@ struct RequestContext {
   bool https = false;                 ///< how the client reached Tidegate
   std::string_view client_certificate{};  ///< x-forwarded-client-cert; empty = the client showed none
   std::string_view upgrade{};         ///< the protocol that the connection is to change to; empty = none
+  std::string_view websocket_key{};   ///< Sec-WebSocket-Key to send instead of the client's; empty = the client's is passed on
   bool is_mirror_copy = false;        ///< adds x-tidegate-mirror: 1 and leaves Expect out
 };
 
@@ -37,8 +38,14 @@ struct ResponseContext {
 };
 
 void encode_response(Buffer& out, const http::ResponseHead& head, const ResponseContext& context);
-/// A 101 response: what follows on the connection is `protocol`.
-void encode_switch(Buffer& out, const http::ResponseHead& head, std::string_view protocol);
+struct SwitchContext {
+  std::string_view protocol;          ///< what follows
+  std::uint16_t status = 101;         ///< 200 where the client asked by an extended CONNECT
+  std::optional<std::string_view> websocket_accept{};  ///< instead of the upstream's, which is passed on without; empty = none
+};
+
+/// The last head before the connection, or the stream, is joined to the upstream's.
+void encode_switch(Buffer& out, const http::ResponseHead& head, const SwitchContext& context);
 /// A 1xx response, relayed.
 void encode_informational(Buffer& out, const http::ResponseHead& head);
 /// The head of a response of Tidegate's own, whose body is `text` as one line.

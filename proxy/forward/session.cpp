@@ -5,15 +5,11 @@
 #include <algorithm>
 
 #include "forward/exchange.h"
+#include "forward/linger.h"
 #include "forward/worker.h"
 #include "net/tls_layer.h"
 
 namespace tidegate::forward {
-
-namespace {
-constexpr Duration kLingerTime = std::chrono::seconds(2);      // nginx lingers 5 s, Envoy 1 s
-constexpr std::size_t kLingerBytes = 256 * 1024;
-}  // namespace
 
 Session::Session(Worker& worker, const SessionPolicy& policy, net::Listener& listener, const net::Address& peer)
     : Downstream(*this, stream_, nullptr, received_),
@@ -152,7 +148,10 @@ Task<> Session::serve_one_by_one() {
     if (exchange_->must_reset()) stream_.abort();
     worker_.give_exchange(std::move(exchange_));
     if (survives) continue;
-    if (lingers) co_await linger();
+    if (lingers) {
+      stream_.shutdown_send();
+      co_await linger(stream_, received_);
+    }
     break;
   }
 }
@@ -191,22 +190,6 @@ Task<Session::Received> Session::receive_head() {
     }
     worker_.give_exchange(std::move(exchange_));
     co_return Received::Ended;
-  }
-}
-
-/// Ends the sending direction and reads on for a while: a close with unread bytes would be a reset, which can take the
-/// response from the client before it was read (RFC 9112 §9.6).
-Task<> Session::linger() {
-  stream_.shutdown_send();
-  const TimePoint deadline = worker_.reactor.now() + kLingerTime;
-  std::size_t discarded = 0;
-  while (discarded < kLingerBytes) {
-    const Duration left = deadline - worker_.reactor.now();
-    if (left <= Duration::zero()) break;
-    received_.clear();
-    const net::IoResult result = co_await stream_.read(received_, left);
-    if (result.status != net::IoStatus::Ok) break;
-    discarded += result.bytes;
   }
 }
 

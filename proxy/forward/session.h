@@ -69,7 +69,6 @@ class Session final : public Downstream, public net::Retirable, public Link<> {
   Task<bool> begins_with_preface();
   Task<> serve_one_by_one();
   Task<Received> receive_head();
-  Task<> linger();
   static void done(void* self);
 
   Worker& worker_;

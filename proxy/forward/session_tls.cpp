@@ -1,4 +1,5 @@
 // The part of Session that comes before the first request on a TLS listener.
+#include "forward/linger.h"
 #include "forward/listener_tls.h"
 #include "forward/rewrite.h"
 #include "forward/session.h"
@@ -66,7 +67,9 @@ Task<> Session::tell_to_use_tls() {
   message.append("\n");
   const iovec part{message.data(), message.size()};
   const net::IoResult sent = co_await stream_.send({&part, 1}, policy_.tls_handshake_timeout);
-  if (sent.status == net::IoStatus::Ok) co_await linger();
+  if (sent.status != net::IoStatus::Ok) co_return;
+  stream_.shutdown_send();
+  co_await linger(stream_, received_);
 }
 
 }  // namespace tidegate::forward

@@ -1,4 +1,6 @@
-// Two connections joined after an Upgrade (RFC 9110 §7.8): bytes go both ways until one end closes, or nothing moves for the idle timeout. An end of one direction is passed on as such, and the other goes on.
+// Two connections joined after an Upgrade (RFC 9110 §7.8), or streams after an extended CONNECT (RFC 8441): bytes go both ways
+// until one end closes, or nothing moves for the idle timeout. An end of one direction is passed on as such, and the other
+// goes on.
 //
 // A WebSocket can be asked to leave: the client is sent a Close frame with 1001 (RFC 6455 §7.4.1) where no frame is in
 // progress, and what the server still sends is dropped; the client's own Close, which follows, ends the server's side.
@@ -12,7 +14,7 @@
 #include "base/clock.h"
 #include "base/task.h"
 #include "http/websocket_frames.h"
-#include "net/stream.h"
+#include "net/byte_stream.h"
 
 namespace tidegate::forward {
 
@@ -29,7 +31,7 @@ class Tunnel {
  public:
   /// One end: its connection, and what was read from it before.
   struct End {
-    net::Stream& stream;
+    net::ByteStream& stream;
     Buffer& received;
   };
 

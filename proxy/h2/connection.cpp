@@ -113,6 +113,7 @@ void Connection::end_streams() {
   for (const auto& [id, stream] : streams_) {
     if (!stream->over_) stream->take_closed(http::H2Error::Cancel, true, false);
   }
+  while (Stream* stream = unsettled_.pop_front()) stream->take_closed(http::H2Error::Cancel, true, true);
   settle();
   for (const auto& [id, stream] : streams_) stream->connection_ = nullptr;
   streams_.clear();
@@ -218,6 +219,10 @@ http::H2Pulled Connection::pull(std::int32_t stream, char* to, std::size_t most)
 void Connection::on_closed(std::int32_t stream, http::H2Error code, bool by_peer, bool unprocessed) {
   if (Stream* to = find(stream)) to->take_closed(code, by_peer, unprocessed);
   owner_.on_capacity();
+}
+
+void Connection::on_settings() {
+  while (Stream* stream = unsettled_.pop_front()) stream->settings_known();
 }
 
 void Connection::on_goaway() {

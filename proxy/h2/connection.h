@@ -80,6 +80,8 @@ class Connection final : private http::H2Events, private net::TurnEnd {
   friend class Stream;
 
   // for streams
+  /// Told by settings_known() once the peer has said what it offers.
+  void await_settings(Stream& stream) noexcept { unsettled_.push_back(stream); }
   void attach(std::int32_t id, Stream& stream);
   void detach(Stream& stream) noexcept;
   void has_news(Stream& stream) noexcept {
@@ -100,6 +102,7 @@ class Connection final : private http::H2Events, private net::TurnEnd {
   void on_closed(std::int32_t stream, http::H2Error code, bool by_peer, bool unprocessed) override;
   void on_goaway() override;
   void on_pong() override { awaiting_pong_ = false; }
+  void on_settings() override;
 
   void on_turn_end() override;
   Stream* find(std::int32_t id) noexcept;
@@ -122,6 +125,7 @@ class Connection final : private http::H2Events, private net::TurnEnd {
   Buffer out_;
   boost::unordered_flat_map<std::int32_t, Stream*> streams_;
   List<Stream, NewsTag> news_;
+  List<Stream, UnsettledTag> unsettled_;
   net::Timer silence_;
   TimePoint heard_at_;
   std::uint32_t waiting_for_heads_ = 0;  // streams whose last frame is a head that may not be out yet

@@ -33,7 +33,8 @@ void Stream::close(http::H2Error code) noexcept {
   read_timer_.disarm();
   send_timer_.disarm();
   hangup_ = nullptr;
-  unlink();
+  Link<NewsTag>::unlink();
+  Link<UnsettledTag>::unlink();
   if (connection_ == nullptr) return;
   Connection& connection = *std::exchange(connection_, nullptr);
   if (id_ < 0) return;
@@ -202,26 +203,51 @@ void Stream::restart_read_timeout(Duration timeout) noexcept {
 
 bool Stream::send_head(Buffer& encoded, bool ends) {
   if (connection_ == nullptr || reset_ || canceled_) return false;
+  if (!scheme_.empty()) return send_request(encoded, ends);
   http::H2Session& session = connection_->session();
   http::H2Fields& fields = connection_->fields();
   connection_->flush();
-  if (!scheme_.empty()) {
-    fields.assign_request(encoded, scheme_);
-    ends_with_head_ = ends;
-    head_sent_ = true;
-    id_ = session.request(fields.view(), ends);
-    if (id_ >= 0) {
-      connection_->attach(id_, *this);
-      return true;
-    }
-    over_ = reset_ = unprocessed_ = true;
-    return false;
-  }
   fields.assign_response(encoded);
   if (fields.status() < 200) return session.inform(id_, fields.status(), fields.view());
   ends_with_head_ = ends;
   head_sent_ = true;
   return session.respond(id_, fields.status(), fields.view(), ends);
+}
+
+/// What the peer must have offered waits until that is known (RFC 8441 §3).
+bool Stream::send_request(Buffer& encoded, bool ends) {
+  http::H2Session& session = connection_->session();
+  http::H2Fields& fields = connection_->fields();
+  fields.assign_request(encoded, scheme_);
+  if (fields.is_extended_connect()) {
+    if (!session.knows_peer()) {
+      held_ = std::make_unique<Buffer>(reactor_.blocks(), BlockSize::Small);
+      held_->swap(encoded);
+      connection_->await_settings(*this);
+      return true;
+    }
+    if (!session.peer_takes_connect_protocol()) {
+      refusal_ = "the upstream does not offer Upgrade over HTTP/2";
+      over_ = reset_ = true;
+      news();
+      return true;
+    }
+  }
+  connection_->flush();
+  ends_with_head_ = ends;
+  head_sent_ = true;
+  id_ = session.request(fields.view(), ends);
+  if (id_ >= 0) {
+    connection_->attach(id_, *this);
+    return true;
+  }
+  over_ = reset_ = unprocessed_ = true;
+  return false;
+}
+
+void Stream::settings_known() {
+  const std::unique_ptr<Buffer> head = std::move(held_);
+  if (!send_request(*head, false)) news();
 }
 
 void Stream::finish(const http::FieldList* trailers) {
@@ -283,6 +309,13 @@ void Stream::send_expired(void* self) {
 }
 
 // --- ends
+
+void Stream::shutdown_send() noexcept {
+  finishing_ = true;
+  if (connection_ == nullptr || over_ || id_ < 0) return;
+  connection_->session().resume(id_);
+  connection_->flush();
+}
 
 void Stream::cancel() noexcept {
   if (canceled_) return;

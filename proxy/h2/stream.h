@@ -25,8 +25,10 @@ class Connection;
 
 /// Streams about which the connection has something to tell, once the session is not busy.
 struct NewsTag {};
+/// Streams whose head waits until the peer has said what it offers.
+struct UnsettledTag {};
 
-class Stream final : public net::ByteStream, public http::Frames, public Link<NewsTag> {
+class Stream final : public net::ByteStream, public http::Frames, public Link<NewsTag>, public Link<UnsettledTag> {
  public:
   explicit Stream(net::Reactor& reactor) noexcept;
   ~Stream() { close(http::H2Error::Cancel); }
@@ -45,6 +47,7 @@ class Stream final : public net::ByteStream, public http::Frames, public Link<Ne
   void restart_read_timeout(Duration timeout) noexcept override;
   void cancel() noexcept override;
   void cancel_read() noexcept override;
+  void shutdown_send() noexcept override;
   void on_hangup(void (*callback)(void*), void* context) noexcept override {
     hangup_ = callback;
     hangup_context_ = context;
@@ -61,6 +64,7 @@ class Stream final : public net::ByteStream, public http::Frames, public Link<Ne
   bool take_head(http::ResponseHead& head) override;
   const http::FieldList* trailers() const noexcept override { return trailers_ ? &trailers_->fields : nullptr; }
   bool unprocessed() const noexcept override { return unprocessed_; }
+  std::string_view refusal() const noexcept override { return refusal_; }
 
  private:
   friend class Connection;
@@ -83,6 +87,7 @@ class Stream final : public net::ByteStream, public http::Frames, public Link<Ne
   void take_end() noexcept;
   void take_closed(http::H2Error code, bool by_peer, bool unprocessed) noexcept;
   http::H2Pulled pull(char* to, std::size_t most) noexcept;
+  void settings_known();
   /// Resumes one of those who wait, if there is reason to; it may end the stream.
   void step();
   /// Everything that was handed over is in frames.
@@ -95,6 +100,7 @@ class Stream final : public net::ByteStream, public http::Frames, public Link<Ne
   void finish_read(net::IoStatus status) noexcept;
   void finish_send(net::IoStatus status) noexcept;
   void give(ReadOp& op);
+  bool send_request(Buffer& encoded, bool ends);
   void news() noexcept;
   static void read_expired(void* self);
   static void send_expired(void* self);
@@ -102,6 +108,8 @@ class Stream final : public net::ByteStream, public http::Frames, public Link<Ne
   Connection* connection_ = nullptr;
   std::int32_t id_ = -1;
   std::string_view scheme_;
+  std::string_view refusal_;
+  std::unique_ptr<Buffer> held_;             // a head that waits for the peer's settings
   Buffer received_;
   std::deque<std::unique_ptr<Head>> heads_;  // not taken yet, client only
   std::unique_ptr<Head> head_;               // the one that was taken last

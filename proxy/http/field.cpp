@@ -61,6 +61,16 @@ std::size_t FieldList::count(FieldId id) const noexcept {
   return found;
 }
 
+std::string_view FieldList::sole(std::string_view wanted) const noexcept {
+  std::string_view found;
+  for (const Field& field : *this) {
+    if (!equals_ignoring_case(name(field), wanted)) continue;
+    if (found.data() != nullptr) return {};
+    found = value(field);
+  }
+  return found;
+}
+
 namespace {
 
 bool is_hop_by_hop(FieldId id) noexcept {

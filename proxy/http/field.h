@@ -80,6 +80,8 @@ class FieldList {
   /// The value of the first field with that id; empty view with null data when there is none.
   std::string_view first(FieldId id) const noexcept;
   std::size_t count(FieldId id) const noexcept;
+  /// The value of the only field of that name, in any case; empty when there is none, or more than one.
+  std::string_view sole(std::string_view name) const noexcept;
 
  private:
   static constexpr std::uint32_t bit(FieldId id) noexcept { return 1u << static_cast<unsigned>(id); }

@@ -3,6 +3,8 @@
 // heads and framing are bytes of the stream (HTTP/1.1).
 #pragma once
 
+#include <string_view>
+
 #include "base/buffer.h"
 #include "http/head.h"
 
@@ -11,7 +13,8 @@ namespace tidegate::http {
 class Frames {
  public:
   /// Hands over a head as the encoders of HTTP/1.1 wrote it (the text is changed in place: names in lower case). `ends`: the
-  /// message has no body. A head with a 1xx status is an informational one. @return false when the stream is over.
+  /// message has no body. A head with a 1xx status is an informational one. One with Upgrade opens a tunnel (RFC 8441), if the
+  /// peer takes it: refusal() tells when it does not. @return false when the stream is over.
   virtual bool send_head(Buffer& encoded, bool ends) = 0;
   /// What the next send carries, which may be nothing, is the end of the body; trailers that may travel follow it.
   /// @param trailers nullptr: none
@@ -22,6 +25,8 @@ class Frames {
   virtual const FieldList* trailers() const noexcept = 0;
   /// The peer says that it did nothing with the request: it may be sent again, whatever it is (RFC 9113 §8.7).
   virtual bool unprocessed() const noexcept = 0;
+  /// Why the message could not be sent on this connection at all; a static text, empty when it could.
+  virtual std::string_view refusal() const noexcept = 0;
 
  protected:
   ~Frames() = default;

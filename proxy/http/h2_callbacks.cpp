@@ -45,6 +45,9 @@ int on_frame_recv(nghttp2_session*, const nghttp2_frame* frame, void* user) noex
     case NGHTTP2_HEADERS: impl.section_ended(frame->hd.stream_id, ends); break;
     case NGHTTP2_RST_STREAM: impl.reset_arrived(frame->hd.stream_id); break;
     case NGHTTP2_GOAWAY: impl.goaway_arrived(); break;
+    case NGHTTP2_SETTINGS:
+      if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) impl.settings_arrived();
+      break;
     case NGHTTP2_PING:
       if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) impl.pong_arrived();
       break;

@@ -4,6 +4,7 @@
 
 #include "http/grammar.h"
 #include "http/h1_encode.h"
+#include "http/websocket_handshake.h"
 
 namespace tidegate::http {
 
@@ -38,6 +39,7 @@ void H2Fields::add_lines(char* at, char* end, bool request) {
     const H2Field field{text(at, colon), text(colon + 2, lf - 1)};
     at = lf + 1;
     if (request && field.name == "host") fields_[2].value = field.value;
+    if (request && field.name == "upgrade") protocol_ = field.value;
     if (!belongs_to_http1(field.name, request)) fields_.push_back(field);
   }
 }
@@ -53,7 +55,12 @@ void H2Fields::assign_request(Buffer& encoded, std::string_view scheme) {
   fields_.push_back({":scheme", scheme});
   fields_.push_back({":authority", {}});
   fields_.push_back({":path", line.substr(method_end + 1, target_end - method_end - 1)});
+  protocol_ = {};
   add_lines(begin + line.size() + 2, end, true);
+  if (protocol_.empty()) return;
+  fields_[0].value = "CONNECT";
+  std::erase_if(fields_, [](const H2Field& field) { return field.name == kWebSocketKeyName; });
+  fields_.insert(fields_.begin() + 1, {":protocol", protocol_});
 }
 
 void H2Fields::assign_response(Buffer& encoded) {

@@ -15,7 +15,8 @@ namespace tidegate::http {
 /// Kept for reuse: in the steady state it allocates nothing. Good until the encoded text changes.
 class H2Fields {
  public:
-  /// The pseudo-header fields come first. Fields that belong to an HTTP/1.1 connection are left out.
+  /// The pseudo-header fields come first. Fields that belong to an HTTP/1.1 connection are left out. A request with Upgrade becomes
+  /// an extended CONNECT (RFC 8441 §4), without the key of a WebSocket.
   void assign_request(Buffer& encoded, std::string_view scheme);
   /// status() is apart.
   void assign_response(Buffer& encoded);
@@ -23,12 +24,14 @@ class H2Fields {
   void assign_trailers(const FieldList& trailers, Buffer& lowered);
 
   std::uint16_t status() const noexcept { return status_; }
+  bool is_extended_connect() const noexcept { return !protocol_.empty(); }
   std::span<const H2Field> view() const noexcept { return fields_; }
 
  private:
   void add_lines(char* at, char* end, bool request);
 
   std::vector<H2Field> fields_;
+  std::string_view protocol_;  // that the request would upgrade to
   std::uint16_t status_ = 0;
 };
 

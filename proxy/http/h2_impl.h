@@ -80,6 +80,7 @@ class H2Session::Impl {
   void data_frame_ended(std::int32_t id, bool only_padding, bool ends);
   void reset_arrived(std::int32_t id);
   void goaway_arrived();
+  void settings_arrived();
   void pong_arrived();
   void closed(std::int32_t id, std::uint32_t code);
 
@@ -106,6 +107,7 @@ class H2Session::Impl {
   std::uint32_t pings = 0;      // that were not answered
   std::uint32_t goaways = 0;    // for errors, by the owner, that were not sent yet
   bool goaway_told = false;
+  bool settings_told = false;
   List<H2Stream> streams;
 
  private:

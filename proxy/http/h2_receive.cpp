@@ -247,6 +247,12 @@ void Impl::goaway_arrived() {
   events.on_goaway();
 }
 
+void Impl::settings_arrived() {
+  if (settings_told) return;
+  settings_told = true;
+  events.on_settings();
+}
+
 void Impl::pong_arrived() {
   if (pings == 0) return;
   --pings;

@@ -89,7 +89,6 @@ void Impl::frame_sent(H2FrameType type, std::uint8_t flags, std::int32_t id, std
   H2Stream* const stream = find(id);
   if (stream == nullptr) return;
   stream->we_ended = true;
-  if (role == H2Role::Server && !stream->peer_ended && !stream->reset_by_owner) reset(id, H2Error::NoError, true);
 }
 
 void Impl::head_not_sent(std::int32_t id, bool is_request, bool refused_by_goaway) {

@@ -170,6 +170,8 @@ std::uint32_t H2Session::peer_streams() const noexcept {
   return nghttp2_session_get_remote_settings(impl_->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
 
+bool H2Session::knows_peer() const noexcept { return impl_->settings_told; }
+
 bool H2Session::peer_takes_connect_protocol() const noexcept {
   return nghttp2_session_get_remote_settings(impl_->session, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
 }

@@ -79,6 +79,8 @@ class H2Events {
   virtual void on_goaway() = 0;
   /// A PING of ours was answered.
   virtual void on_pong() = 0;
+  /// The peer's first SETTINGS have arrived: what it offers is known.
+  virtual void on_settings() = 0;
 
  protected:
   ~H2Events() = default;
@@ -121,6 +123,8 @@ class H2Session {
   std::int32_t request(std::span<const H2Field> fields, bool ends);
   /// How many streams the peer lets us have open at a time.
   std::uint32_t peer_streams() const noexcept;
+  /// The peer's SETTINGS have arrived.
+  bool knows_peer() const noexcept;
   /// The peer has offered RFC 8441.
   bool peer_takes_connect_protocol() const noexcept;
 

@@ -105,6 +105,8 @@ class ByteStream {
   virtual void cancel() noexcept = 0;
   /// Ends the read in progress with Canceled; later reads are not affected.
   virtual void cancel_read() noexcept = 0;
+  /// Ends our direction behind what was sent; the peer's goes on.
+  virtual void shutdown_send() noexcept = 0;
   /// Told when the peer ends or breaks its direction while no read is in progress; once. nullptr = nobody.
   virtual void on_hangup(void (*callback)(void*), void* context) noexcept = 0;
   /// True when the peer has ended or broken its direction (bytes may still be unread).

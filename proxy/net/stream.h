@@ -110,7 +110,7 @@ class Stream final : public ByteStream, private EventHandler {
   /// Copies what is next in the socket and leaves it there. 0: nothing yet, or the end, which a read tells.
   std::size_t peek(char* to, std::size_t most) noexcept;
 
-  void shutdown_send() noexcept;
+  void shutdown_send() noexcept override;
   void close() noexcept;
   /// Closes with RST, so that the peer cannot take what it has for the whole.
   void abort() noexcept;

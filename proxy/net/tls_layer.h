@@ -46,6 +46,8 @@ class TlsLayer final : private HandshakeWaiter, private HeavyWork {
   /// outlives the layer; may be nullptr.
   static std::unique_ptr<TlsLayer> connect(BlockPool& blocks, std::shared_ptr<const TlsClientContext> context,
                                            const std::string& host, TlsSessionSlot* session);
+  /// Before the handshake, on a connection to an endpoint: what is offered by ALPN instead of the context's protocols.
+  void offer_only(std::string_view protocol) noexcept;
   ~TlsLayer();
   TlsLayer(const TlsLayer&) = delete;
   TlsLayer& operator=(const TlsLayer&) = delete;

@@ -123,12 +123,14 @@ enum class MirrorDrop : std::uint8_t {
   ClientAbort,  ///< the original ended before its body did
   Shutdown,
   Upgrade,      ///< a connection that stops being HTTP is not mirrored
+  Bidirectional,  ///< a gRPC call whose answer began before its request's end
 };
-inline constexpr std::size_t kMirrorDropCount = 12;
+inline constexpr std::size_t kMirrorDropCount = 13;
 constexpr std::string_view name(MirrorDrop drop) noexcept {
   constexpr std::array<std::string_view, kMirrorDropCount> names{"method",  "percent", "rate",  "concurrency",
                                                                  "buffer",  "timeout", "connect", "reset",
-                                                                 "protocol", "client_abort", "shutdown", "upgrade"};
+                                                                 "protocol", "client_abort", "shutdown", "upgrade",
+                                                                 "bidirectional"};
   return names[static_cast<std::size_t>(drop)];
 }
 

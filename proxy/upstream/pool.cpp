@@ -132,13 +132,14 @@ Lease Pool::take_idle_of(Client& client, Reuse reuse) {
   return take_idle_of(client, reuse);
 }
 
-Lease Pool::take_idle(Reuse reuse, Client* client) {
-  if ((idle_ == 0 || reuse == Reuse::Never) && shared_ == 0) return {};
+Lease Pool::take_idle(Reuse reuse, Client* client, Carrying carrying) {
+  const bool streams = carrying == Carrying::Any && shared_ != 0;
+  if ((idle_ == 0 || reuse == Reuse::Never) && !streams) return {};
   if (client != nullptr && policy_.proxy_protocol) return reuse != Reuse::Never ? take_idle_of(*client, reuse) : Lease();
   for (std::size_t tried = 0; tried < targets_.size(); ++tried) {
     Target* target = next_target();
     if (target == nullptr) return {};
-    Lease found = take_stream(*target);
+    Lease found = streams ? take_stream(*target) : Lease();
     if (!found && reuse != Reuse::Never) found = take_exclusive(*target, reuse);
     if (found) return found;
   }
@@ -197,17 +198,17 @@ void Pool::on_shared_end(SharedConnection& connection) {
   wake_next();
 }
 
-Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* client) {
+Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* client, Carrying carrying) {
   acquisition.canceled_ = false;
   acquisition.failure_ = Failure::None;
   Acquired out;
   for (;;) {
-    out.lease = take_idle(reuse, client);
+    out.lease = take_idle(reuse, client, carrying);
     if (out.lease) {
       acquisition.dispatch();
       co_return std::move(out);
     }
-    const bool awaits_shared = expects_many_ && connecting_ > 0 && pending_count_ < share_.pending;
+    const bool awaits_shared = carrying == Carrying::Any && expects_many_ && connecting_ > 0 && pending_count_ < share_.pending;
     if (!awaits_shared && (total_ < share_.connections || make_room())) break;
     if (pending_count_ >= share_.pending) {
       out.failure = Failure::Overflow;
@@ -216,15 +217,16 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
     struct Wait {
       Pool& pool;
       Acquisition& by;
+      List<Acquisition>& among;
       bool await_ready() const noexcept { return false; }
       void await_suspend(std::coroutine_handle<> handle) noexcept {
         by.waiting_ = handle;
-        pool.pending_.push_back(by);
+        among.push_back(by);
         ++pool.pending_count_;
       }
       void await_resume() const noexcept { --pool.pending_count_; }
     };
-    Wait wait{*this, acquisition};
+    Wait wait{*this, acquisition, carrying == Carrying::One ? pending_one_ : pending_};
     co_await wait;
     if (acquisition.canceled_) {
       out.failure = Failure::Canceled;
@@ -250,13 +252,14 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
   events_.on_connect();
   out.endpoint = endpoint_text(*connection);
   acquisition.connecting_ = connection.get();
-  ++connecting_;
-  const net::IoStatus status = co_await establish(*connection, *target, acquisition);
-  --connecting_;
+  if (carrying == Carrying::Any) ++connecting_;
+  const net::IoStatus status = co_await establish(*connection, *target, acquisition, carrying);
+  if (carrying == Carrying::Any) --connecting_;
   acquisition.connecting_ = nullptr;
   if (status == net::IoStatus::Ok) {
     if (!carries_many(*connection)) {
       out.lease = lend(*connection.release());
+      if (carrying == Carrying::Any && std::exchange(expects_many_, false)) end_wait(Failure::None);
       co_return std::move(out);
     }
     out.lease = share(std::move(connection));
@@ -269,14 +272,14 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
   connection->socket.close();
   reactor_.retire(std::move(connection));
   --total_;
-  if (expects_many_ && out.failure == Failure::Connect) fail_pending(out.failure);
+  if (carrying == Carrying::Any && expects_many_ && out.failure == Failure::Connect) end_wait(out.failure);
   wake_next();
   co_return std::move(out);
 }
 
 /// Everything that comes before the first request, within `timeouts.connect` all together. What fails for want of something
 /// here was never on its way to the side: the gate must not count it, neither as a failure nor as a success.
-Task<net::IoStatus> Pool::establish(Connection& connection, Target& target, Acquisition& acquisition) {
+Task<net::IoStatus> Pool::establish(Connection& connection, Target& target, Acquisition& acquisition, Carrying carrying) {
   const TimePoint deadline = reactor_.now() + policy_.timeouts.connect;
   const bool begun = connection.socket.begin_connect(target.address);
   if (begun || failure_of_connect(connection.socket.error_number()) == Failure::Connect) acquisition.dispatch();
@@ -288,7 +291,7 @@ Task<net::IoStatus> Pool::establish(Connection& connection, Target& target, Acqu
     if (announced != net::IoStatus::Ok) co_return announced;
   }
   if (tls_ == nullptr) co_return connected;
-  const net::IoStatus secured = co_await secure(connection, target, deadline);
+  const net::IoStatus secured = co_await secure(connection, target, deadline, carrying);
   co_return secured;
 }
 
@@ -302,10 +305,11 @@ Task<net::IoStatus> Pool::announce(Connection& connection) {
 }
 
 /// Nothing of the endpoint's is read before the handshake is done.
-Task<net::IoStatus> Pool::secure(Connection& connection, Target& target, TimePoint deadline) {
+Task<net::IoStatus> Pool::secure(Connection& connection, Target& target, TimePoint deadline, Carrying carrying) {
   const std::string& host = policy_.endpoints[target.endpoint].host;
   std::unique_ptr<net::TlsLayer> layer = net::TlsLayer::connect(reactor_.blocks(), tls_, host, &target.session);
   if (layer == nullptr) co_return net::IoStatus::Reset;
+  if (carrying == Carrying::One) layer->offer_only("http/1.1");
   connection.socket.secure_with(std::move(layer));
   const Duration left = std::max<Duration>(deadline - reactor_.now(), net::TimerWheel::kTick);
   const net::IoStatus status = co_await connection.socket.handshake(left);
@@ -372,16 +376,23 @@ bool Pool::make_room() {
   return false;
 }
 
+/// A connection may be made or was given back.
 void Pool::wake_next() {
-  Acquisition* next = pending_.pop_front();
+  Acquisition* next = pending_one_.pop_front();
+  if (next == nullptr) next = pending_.pop_front();
   if (next != nullptr) std::exchange(next->waiting_, {}).resume();
 }
 
+void Pool::wake_for_stream() {
+  if (Acquisition* next = pending_.pop_front()) std::exchange(next->waiting_, {}).resume();
+}
+
 /// Those who wait for a connection that many share share its failure, too: one after the other they would wait for ever.
-void Pool::fail_pending(Failure why) {
-  List<Acquisition> failed;
-  while (Acquisition* next = pending_.pop_front()) failed.push_back(*next);
-  while (Acquisition* next = failed.pop_front()) {
+/// Without a failure it has turned out that it carries one: each looks for a connection of its own.
+void Pool::end_wait(Failure why) {
+  List<Acquisition> waiting;
+  while (Acquisition* next = pending_.pop_front()) waiting.push_back(*next);
+  while (Acquisition* next = waiting.pop_front()) {
     next->failure_ = why;
     std::exchange(next->waiting_, {}).resume();
   }

@@ -74,6 +74,12 @@ enum class Reuse : std::uint8_t {
   Never,    ///< a new connection: the last one turned out to be closed
 };
 
+/// Which connections serve a request.
+enum class Carrying : std::uint8_t {
+  Any,
+  One,  ///< only those that carry one exchange at a time: the exchange takes the connection over (Upgrade)
+};
+
 /// A request for a connection that is under way, so that it can be called off. Owned by the exchange.
 class Acquisition : public Link<> {
  public:
@@ -131,9 +137,9 @@ class Pool {
   /// An idle connection, or none.
   /// @param client with policy().proxy_protocol: only connections of this client, of nullptr those that are Tidegate's own.
   /// A pool serves either clients or Tidegate itself (copies), not both.
-  Lease take_idle(Reuse reuse, Client* client = nullptr);
+  Lease take_idle(Reuse reuse, Client* client = nullptr, Carrying carrying = Carrying::Any);
   /// A connection, new or once one is free. Failure: Connect, Overflow or Canceled.
-  Task<Acquired> acquire(Acquisition& acquisition, Reuse reuse, Client* client = nullptr);
+  Task<Acquired> acquire(Acquisition& acquisition, Reuse reuse, Client* client = nullptr, Carrying carrying = Carrying::Any);
 
   const ClusterPolicy& policy() const noexcept { return policy_; }
   /// The endpoint as it was written, for logs.
@@ -160,8 +166,8 @@ class Pool {
   Task<net::IoStatus> announce(Connection& connection);
   Lease take_idle_of(Client& client, Reuse reuse);
   Lease take(Connection& connection);
-  Task<net::IoStatus> establish(Connection& connection, Target& target, Acquisition& acquisition);
-  Task<net::IoStatus> secure(Connection& connection, Target& target, TimePoint deadline);
+  Task<net::IoStatus> establish(Connection& connection, Target& target, Acquisition& acquisition, Carrying carrying);
+  Task<net::IoStatus> secure(Connection& connection, Target& target, TimePoint deadline, Carrying carrying);
   Lease lend(Connection& connection);
   void release(Connection& connection, bool reusable);
   void close(Connection& connection);
@@ -174,7 +180,8 @@ class Pool {
   bool make_room();
   bool has_pending() const noexcept { return !pending_.empty(); }
   void wake_next();
-  void fail_pending(Failure why);
+  void wake_for_stream();
+  void end_wait(Failure why);
   void on_stream_end(SharedConnection& connection);
   void on_shared_end(SharedConnection& connection);
 
@@ -191,6 +198,7 @@ class Pool {
   std::uint32_t connecting_ = 0;
   bool expects_many_ = false;      // a new connection will carry many, so one at a time is made
   List<Acquisition> pending_;
+  List<Acquisition> pending_one_;  // of Carrying::One: a stream that is free is nothing to them
   std::uint32_t pending_count_ = 0;
 };
 

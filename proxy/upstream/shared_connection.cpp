@@ -104,7 +104,7 @@ void SharedConnection::look_for_room() noexcept {
 }
 
 void SharedConnection::on_turn_end() {
-  while (pool_.has_pending() && has_room()) pool_.wake_next();
+  while (pool_.has_pending() && has_room()) pool_.wake_for_stream();
 }
 
 }  // namespace tidegate::upstream

@@ -1,12 +1,15 @@
-"""WebSocket and other Upgrades through Tidegate: whole, idle, drained, sent away after a revert. Issue 5 point 4, RFC 6455."""
+"""WebSocket and other Upgrades through Tidegate, over HTTP/1.1 and HTTP/2 on either leg: whole, idle, drained, sent away after a
+revert. Issue 5 point 4, RFC 6455, RFC 8441. HAProxy and nghttpx speak HTTP/2 for the WebSocket
+library's server and client."""
 import asyncio
 import os
 import signal
 import threading
 
+import pytest
 import websockets
 
-from harness import eventually, ok, serve
+from harness import Authority, eventually, ok, serve
 
 HANDSHAKE = ("GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: %s\r\n"
              "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
@@ -61,18 +64,52 @@ def upgraded(tidegate):
     return sum(value for (name, _), value in tidegate.api.metrics().items() if name == "tidegate_upgraded_connections")
 
 
-def test_10000_messages_pass_both_ways_intact(lab):
-    server = lab.keep(WebSocketServer())
-    tidegate = lab.proxy(server, server)
+PAIRS = [(down, up) for down in ("http1", "h2") for up in ("http1", "h2")]
+over_every_pair = pytest.mark.parametrize("down, up", PAIRS, ids=["-".join(pair) for pair in PAIRS])
+
+
+class Legs:
+    """Tidegate between clients and WebSocket servers, with these protocols before and behind it."""
+
+    def __init__(self, lab, down, up, servers=1, **options):
+        self.servers = [lab.keep(WebSocketServer()) for _ in range(servers)]
+        behind = [one.address if up == "http1" else lab.proxy_sender(one.address, "", options="proto h2").address
+                  for one in self.servers]
+        self.tidegate = lab.proxy(*behind, listener={"h2c": True}, cluster={"protocol": up.replace("h2", "http2")}, **options)
+        self.address = self.tidegate.address
+        if down == "h2":
+            self.address = lab.nghttpx(self.tidegate).address
+        self.status = "101" if down == "http1" else "200"
+
+
+@over_every_pair
+def test_10000_messages_pass_both_ways_intact(lab, down, up):
+    legs = Legs(lab, down, up)
     messages = [os.urandom(i % 300) for i in range(10_000)]
-    assert echo(tidegate.address, messages) == messages
-    tidegate.api.counts(1, "http_requests_total", status="101")
+    assert echo(legs.address, messages) == messages
+    legs.tidegate.api.counts(1, "http_requests_total", status=legs.status)
 
 
-def test_large_messages_pass_intact(lab):
-    server = lab.keep(WebSocketServer())
+@over_every_pair
+def test_large_messages_pass_intact(lab, down, up):
     messages = [os.urandom(size) for size in (125, 126, 65535, 65536, 3_000_000)]
-    assert echo(lab.proxy(server, server).address, messages) == messages
+    assert echo(Legs(lab, down, up).address, messages) == messages
+
+
+@over_every_pair
+def test_many_websockets_at_a_time_pass_intact(lab, down, up):
+    legs = Legs(lab, down, up)
+
+    async def one(index):
+        async with websockets.connect(f"ws://{legs.address}/chat", open_timeout=30) as connection:
+            for turn in range(5):
+                await connection.send(f"{index} {turn}")
+                assert await connection.recv() == f"{index} {turn}"
+
+    async def all_of_them():
+        await asyncio.gather(*(one(index) for index in range(40)))
+    asyncio.run(all_of_them())
+    eventually(lambda: upgraded(legs.tidegate) == 0, "no upgraded connection", 10)
 
 
 def switching(protocol, then=b""):
@@ -137,19 +174,19 @@ async def code_after(address, what):
         return connection.close_code
 
 
-def test_a_revert_sends_connections_to_new_away_with_1001(lab):
-    old, new = lab.keep(WebSocketServer()), lab.keep(WebSocketServer())
+@over_every_pair
+def test_a_revert_sends_connections_to_new_away_with_1001(lab, down, up):
     route = {"upgrade": {"on_revert": "close", "close_jitter": "100ms"}}
-    tidegate = lab.proxy(old, new, weight=100, route=route)
-    assert asyncio.run(code_after(tidegate.address, lambda: tidegate.api.weight(0))) == 1001
-    eventually(lambda: new.codes == [1001], "the server's own close", 10)
+    legs = Legs(lab, down, up, servers=2, weight=100, route=route)
+    assert asyncio.run(code_after(legs.address, lambda: legs.tidegate.api.weight(0))) == 1001
+    eventually(lambda: legs.servers[1].codes == [1001], "the server's own close", 10)
 
 
-def test_a_drain_sends_connections_away_with_1001_and_ends_with_0(lab):
-    server = lab.keep(WebSocketServer())
-    tidegate = lab.proxy(server, server)
-    assert asyncio.run(code_after(tidegate.address, lambda: tidegate.signal(signal.SIGTERM))) == 1001
-    assert tidegate.wait() == 0
+@over_every_pair
+def test_a_drain_sends_connections_away_with_1001_and_ends_with_0(lab, down, up):
+    legs = Legs(lab, down, up)
+    assert asyncio.run(code_after(legs.address, lambda: legs.tidegate.signal(signal.SIGTERM))) == 1001
+    assert legs.tidegate.wait() == 0
 
 
 def test_a_copy_is_not_made_and_is_counted(lab):
@@ -160,3 +197,71 @@ def test_a_copy_is_not_made_and_is_counted(lab):
     assert mirror["received"] == 1 and mirror["dropped"]["upgrade"] == 1
 
 
+
+
+# --- HTTP/2 (RFC 8441)
+
+CONNECT = [(":protocol", "websocket"), ("sec-websocket-version", "13")]
+
+
+def test_an_upstream_that_does_not_offer_tunnels_over_http2_is_a_failure_with_a_reason(lab):
+    """NGINX does not."""
+    to = lab.nginx_server("location / { return 200 x; }", options="http2")
+    tidegate = lab.proxy(to, to, cluster={"protocol": "http2"}, route={"retry": {"retries": 0}})
+    client = lab.client(tidegate)
+    client.send((HANDSHAKE % "websocket").encode())
+    assert client.read_response().status == 502
+    tidegate.api.counts(1, "tidegate_upstream_failures_total", reason="protocol")
+
+
+def test_what_the_route_does_not_allow_is_refused_with_501(lab):
+    to = lab.origin(serve(ok("plain")))
+    client = lab.http2_client(lab.proxy(to, to, listener={"h2c": True}))
+    stream = client.start(method="CONNECT", headers=[(":protocol", "connect-udp")], end=False)
+    assert client.finish(stream).status == 501
+    assert not to.requests
+
+
+def test_a_server_that_answers_another_key_is_a_failure(lab):
+    to = lab.origin(switching("websocket"), record=False)
+    client = lab.http2_client(lab.proxy(to, to, listener={"h2c": True}, route={"retry": {"retries": 0}}))
+    stream = client.start(method="CONNECT", headers=CONNECT, end=False)
+    assert client.finish(stream).status == 502
+
+
+def test_a_refusal_of_the_server_is_passed_on(lab):
+    to = lab.origin(serve(ok("no", status="403 Forbidden")))
+    client = lab.http2_client(lab.proxy(to, to, listener={"h2c": True}))
+    stream = client.start(method="CONNECT", headers=CONNECT, end=False)
+    answer = client.finish(stream)
+    assert (answer.status, answer.body) == (403, b"no")
+    asked = to.requests[0]
+    assert (asked.method, asked.get("upgrade"), asked.get("connection")) == ("GET", "websocket", "upgrade")
+    assert len(asked.get("sec-websocket-key")) == 24 and asked.get("sec-websocket-version") == "13"
+
+
+def test_a_tunnel_on_which_nothing_moves_is_reset(lab):
+    to = lab.keep(WebSocketServer())
+    tidegate = lab.proxy(to, to, listener={"h2c": True}, route={"upgrade": {"idle_timeout": "300ms"}})
+    client = lab.http2_client(tidegate)
+    stream = client.start(method="CONNECT", headers=CONNECT, end=False)
+    answer = client.finish(stream)
+    assert (answer.status, answer.reset) == (200, 8), "CANCEL: RFC 8441 section 5"
+    assert "sec-websocket-accept" not in answer.headers
+
+
+def test_where_tls_would_agree_on_http2_a_websocket_still_has_a_connection_of_http1(lab):
+    """Protocol auto: every server can change from HTTP/1.1, few from HTTP/2."""
+    server = lab.keep(WebSocketServer())
+    identity = Authority(lab.directory / "authority").issue()
+    pem = identity.stem + ".pem"
+    with open(pem, "wb") as out:
+        for path in (identity.cert, identity.key):
+            with open(path, "rb") as part:
+                out.write(part.read())
+    terms = lab.proxy_sender(server.address, "", options=f"ssl crt {pem} alpn h2,http/1.1")
+    tidegate = lab.proxy(terms, terms, cluster={"protocol": "auto", "tls": {"verify": False}})
+    client = lab.client(tidegate)
+    for _ in range(3):
+        assert client.get("/").status == 426, "the server's own answer, over HTTP/2"
+        assert echo(tidegate.address, ["a", "b"]) == ["a", "b"]

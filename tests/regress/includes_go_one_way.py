@@ -41,7 +41,8 @@ LIBRARIES = [
     (re.compile(r"yaml-cpp/"), {"config"}),
     (re.compile(r"prometheus/"), {"observe"}),
     (re.compile(r"nghttp2/"), {"http"}),
-    (re.compile(r"openssl/"), {"net", "outbound"}),
+    (re.compile(r"openssl/(?!evp)"), {"net", "outbound"}),
+    (re.compile(r"openssl/evp"), {"net", "outbound", "http"}),  # digests: a WebSocket's key
     (re.compile(r"boost/beast"), {"admin", "control", "store", "observe", "outbound"}),
     (re.compile(r"sqlite3"), {"store"}),
     (re.compile(r"CLI/"), {"cli"}),

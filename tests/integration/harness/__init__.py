@@ -10,11 +10,11 @@ from .load import Load
 from .nginx import Nginx
 from .origin import Origin, OriginConnection, Request, ok, serve
 from .prometheus import Prometheus
-from .proxies import Haproxy, NginxServer
+from .proxies import Haproxy, Nghttpx, NginxServer
 from .tidegate import Tidegate, find_binary, make_config, memory_slack
 from .tools import WrkLoad, curl, wrk
 from .waiting import TooLate, eventually, stays
 
 __all__ = ["Authority", "Identity", "openssl", "Client", "Response", "Lab", "Load", "Nginx", "Origin", "OriginConnection", "Request",
-           "ok", "serve", "Prometheus", "Haproxy", "NginxServer",
+           "ok", "serve", "Prometheus", "Haproxy", "Nghttpx", "NginxServer",
            "Tidegate", "find_binary", "make_config", "memory_slack", "WrkLoad", "curl", "wrk", "TooLate", "eventually", "stays"]

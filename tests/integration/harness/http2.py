@@ -50,16 +50,16 @@ class Http2Client:
         self.goaway = None
         self._parts = {}
 
-    def start(self, path="/", method="GET", host="a", headers=(), body=None, trailers=None):
-        """Sends a request. @return its stream"""
+    def start(self, path="/", method="GET", host="a", headers=(), body=None, trailers=None, end=True):
+        """Sends a request. @param end False: more of it may follow. @return its stream"""
         h2c = self.peer.h2
         stream = h2c.get_next_available_stream_id()
         fields = [(":method", method), (":scheme", "http"), (":authority", host), (":path", path), *headers]
-        h2c.send_headers(stream, fields, end_stream=body is None and trailers is None)
+        h2c.send_headers(stream, fields, end_stream=end and body is None and trailers is None)
         self._parts[stream] = {"status": 0, "headers": [], "body": b"", "trailers": [], "over": False, "reset": None}
         self.peer.flush()
         if body is not None:
-            self.send(stream, body, end=trailers is None)
+            self.send(stream, body, end=end and trailers is None)
         if trailers is not None:
             h2c.send_headers(stream, trailers, end_stream=True)
             self.peer.flush()

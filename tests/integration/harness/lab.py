@@ -3,7 +3,7 @@ from .client import Client
 from .nginx import Nginx
 from .origin import Origin
 from .prometheus import Prometheus
-from .proxies import Haproxy, NginxServer
+from .proxies import Haproxy, Nghttpx, NginxServer
 from .tidegate import Tidegate, make_config
 
 
@@ -43,8 +43,12 @@ class Lab:
     def nginx_server(self, body, **options):
         return self.keep(NginxServer(self._next("nginx"), body, **options))
 
+    def nghttpx(self, target):
+        """Speaks HTTP/2 to `target`, for clients that do not."""
+        return self.keep(Nghttpx(self._next("nghttpx"), target if isinstance(target, str) else target.address))
+
     def proxy_sender(self, target, how, **options):
-        """A HAProxy that announces its clients to `target`. @param how send-proxy or send-proxy-v2."""
+        """A HAProxy that forwards to `target`. @param how send-proxy, send-proxy-v2 or nothing."""
         return self.keep(Haproxy.sender(self._next("haproxy"), target, how, **options))
 
     def proxy_receiver(self, kind, **options):

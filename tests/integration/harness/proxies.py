@@ -1,5 +1,5 @@
-"""Debian's HAProxy and NGINX as the two ends of the PROXY protocol, and on unix-domain sockets: one sends the header, or
-receives it and answers what it said."""
+"""Other proxies: Debian's HAProxy and NGINX as the two ends of the PROXY protocol, and on unix-domain sockets: one sends the
+header, or receives it and answers what it said. HAProxy and nghttpx where one end does not speak HTTP/2."""
 import os
 import signal
 import socket
@@ -103,10 +103,10 @@ class Haproxy(Server):
         return ["haproxy", "-db", "-f", self.write("haproxy.cfg", HAPROXY.format(listen=listen, body=self.body) + self.more)]
 
     @classmethod
-    def sender(cls, directory, target, how, path=None):
-        """Forwards to `target`. @param how send-proxy, send-proxy-v2 or nothing."""
+    def sender(cls, directory, target, how, options="", path=None):
+        """Forwards to `target`. @param how send-proxy, send-proxy-v2 or nothing. @param options of `bind`."""
         more = f"backend tidegate\n  server one {cls.place(target)} {how}\n"
-        return cls(directory, "  default_backend tidegate", more=more, path=path)
+        return cls(directory, "  default_backend tidegate", options=options, more=more, path=path)
 
     @classmethod
     def receiver(cls, directory, path=None):
@@ -129,3 +129,17 @@ class NginxServer(Server):
     def receiver(cls, directory):
         """Demands a header and answers what it said."""
         return cls(directory, NGINX_TELLS, options="proxy_protocol")
+
+
+class Nghttpx(Server):
+    """Takes HTTP/1.1 and HTTP/2 in cleartext, and forwards in HTTP/2 to `target`."""
+
+    def __init__(self, directory, target):
+        self.target = target
+        super().__init__(directory)
+
+    def prepare(self):
+        place = ",".join(self.address.rsplit(":", 1))
+        target = ",".join(self.target.rsplit(":", 1))
+        return ["nghttpx", "--conf=/dev/null", "--workers=1", "--single-process", "--no-ocsp", "--errorlog-file=/dev/stderr",
+                f"--frontend={place};no-tls", f"--backend={target};;proto=h2"]

@@ -188,17 +188,21 @@ TEST(H2Response, ComesAfterInformationalOnes) {
   EXPECT_TRUE(ear->session.inform(1, 100, {}));
   EXPECT_TRUE(ear->session.inform(1, 103, link));
   ear->respond(1);
-  EXPECT_EQ(ear->sent(), "HEADERS(1) HEADERS(1) HEADERS(1) DATA(1)=ok+END RST(1 NO_ERROR)");
+  EXPECT_EQ(ear->sent(), "HEADERS(1) HEADERS(1) HEADERS(1) DATA(1)=ok+END");
 }
 
-TEST(H2Response, CompleteBeforeItsRequestRefusesTheRest) {
+TEST(H2Response, CompleteBeforeItsRequestLeavesTheRestToTheOwner) {
   auto ear = server();
   ASSERT_TRUE(ear->feed(headers(1, post()) + data(1, "hello")));
   ear->respond(1, 413, "too much");
-  EXPECT_EQ(ear->sent(), "HEADERS(1) DATA(1)=too much+END RST(1 NO_ERROR)");
-  ASSERT_TRUE(ear->feed(data(1, "more") + data(1, "", kEnd)));
+  EXPECT_EQ(ear->sent(), "HEADERS(1) DATA(1)=too much+END");
+  ASSERT_TRUE(ear->feed(data(1, " more")));
+  EXPECT_EQ(ear->heard(), kPost + "data 1: hello more\n");
+  ear->session.reset(1, H2Error::NoError);
+  EXPECT_EQ(ear->sent(), "RST(1 NO_ERROR)");
+  ASSERT_TRUE(ear->feed(data(1, "yet more") + data(1, "", kEnd)));
   EXPECT_EQ(ear->sent(), "");
-  EXPECT_EQ(ear->heard(), kPost + "data 1: hello\nclosed 1: NO_ERROR\n");
+  EXPECT_EQ(ear->heard(), "closed 1: NO_ERROR\n");
 }
 
 TEST(H2Response, ToAStreamThatIsOverIsNotTaken) {

@@ -120,11 +120,13 @@ class Ear final : public H2Events {
   }
   void on_goaway() override { log_ += "goaway\n"; }
   void on_pong() override { log_ += "pong\n"; }
+  void on_settings() override { ++settings; }
 
   TimePoint now;
   H2Session session;
   std::function<void(std::int32_t)> answer;   ///< called when a request is complete
   bool answers_refusals = true;
+  int settings = 0;
   bool consumes = true;
   bool quiet = false;                         ///< writes nothing down: for floods and crowds
   std::size_t received = 0;

@@ -296,6 +296,8 @@ TEST(H2BusyClient, WhoseUploadsAreRefusedMayHaveThemOnTheirWay) {
     ASSERT_TRUE(ear->feed(headers(stream, post())));
     ear->respond(static_cast<std::int32_t>(stream), 413, "no");
     (void)ear->produce();
+    ear->session.reset(static_cast<std::int32_t>(stream), H2Error::NoError);
+    (void)ear->produce();
     for (int i = 0; i < 4; ++i) ASSERT_TRUE(ear->feed(data(stream, std::string(16'384, 'x')))) << ear->session.refusal();
     (void)ear->produce();
   }

@@ -140,6 +140,8 @@ TEST(H2Pair, AnEarlyAnswerStopsTheUpload) {
   pair.run();
   pair.server.respond(1, 403, "no");
   pair.run();
+  pair.server.session.reset(1, H2Error::NoError);
+  pair.run();
   EXPECT_EQ(pair.client.heard(), "response 1: 403 frames\ndata 1: no\nend 1\nclosed 1: NO_ERROR by peer\n");
   EXPECT_EQ(pair.server.heard(), "request 1: POST / @h https frames\ndata 1: begins\nclosed 1: NO_ERROR\n");
 }

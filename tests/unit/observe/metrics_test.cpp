@@ -213,7 +213,7 @@ TEST_F(MetricsPage, EveryReasonToDropACopyIsShownOnlyForRoutesThatMirror) {
   EXPECT_EQ(sample(R"(tidegate_mirror_requests_total{route="web",result="mirrored"})"), "2");
   EXPECT_EQ(sample(R"(tidegate_mirror_in_flight{route="web"})"), "1");
   for (const std::string reason : {"method", "percent", "rate", "concurrency", "buffer", "timeout", "connect", "reset",
-                                   "protocol", "client_abort", "shutdown"}) {
+                                   "protocol", "client_abort", "shutdown", "upgrade", "bidirectional"}) {
     EXPECT_EQ(sample("tidegate_mirror_dropped_total{route=\"web\",reason=\"" + reason + "\"}"),
               reason == "client_abort" ? "1" : "0");
     EXPECT_EQ(sample("tidegate_mirror_dropped_total{route=\"api\",reason=\"" + reason + "\"}"), "absent");
