@@ -5,7 +5,7 @@
 namespace tidegate::forward {
 
 namespace {
-constexpr Duration kFarewell = std::chrono::seconds(2);  // that a client has to answer a Close frame
+constexpr Duration kFarewell = std::chrono::seconds(2);  // to answer a Close frame, or to follow the end of the other direction
 }
 
 Tunnel::Tunnel(End client, End upstream, Duration idle, bool websocket)
@@ -22,13 +22,16 @@ Task<TunnelEnd> Tunnel::run() {
   co_return why_;
 }
 
-/// The first reason counts; both directions end.
+/// The first reason counts; both directions end. Where one had ended before, whoever awaits the tunnel is resumed in here and
+/// takes it down; the streams live until the turn's end.
 void Tunnel::end(TunnelEnd why) {
   if (ended_) return;
   ended_ = true;
   why_ = why;
-  client_.stream.cancel();
-  upstream_.stream.cancel();
+  net::ByteStream& client = client_.stream;
+  net::ByteStream& upstream = upstream_.stream;
+  client.cancel();
+  upstream.cancel();
 }
 
 void Tunnel::cancel() { end(TunnelEnd::Canceled); }
@@ -43,6 +46,12 @@ void Tunnel::leave() {
 
 // --- the clock
 
+void Tunnel::half_closed() {
+  if (!websocket_ || leaving_ || ended_) return;
+  closing_ = true;
+  client_.stream.reactor().arm(clock_, kFarewell);
+}
+
 void Tunnel::watch() {
   if (idle_ > Duration::zero()) client_.stream.reactor().arm(clock_, idle_);
 }
@@ -50,6 +59,7 @@ void Tunnel::watch() {
 void Tunnel::looked(void* self) {
   auto* tunnel = static_cast<Tunnel*>(self);
   if (tunnel->leaving_) return tunnel->end(TunnelEnd::Asked);
+  if (tunnel->closing_) return tunnel->end(TunnelEnd::Closed);
   const std::uint64_t now = tunnel->up_.bytes + tunnel->down_.bytes;
   if (now == std::exchange(tunnel->seen_, now)) return tunnel->end(TunnelEnd::Idle);
   tunnel->watch();
@@ -79,6 +89,7 @@ Task<> Tunnel::carry_up() {
     if (read.status == net::IoStatus::Eof) {
       up_.done = true;
       if (down_.done || goodbye_said_) co_return end(goodbye_said_ ? TunnelEnd::Asked : TunnelEnd::Closed);
+      half_closed();
       co_return upstream_.stream.shutdown_send();
     }
     if (read.status != net::IoStatus::Canceled) end(TunnelEnd::ClientBroke);
@@ -123,6 +134,7 @@ Task<> Tunnel::carry_down() {
     if (read.status == net::IoStatus::Eof) {
       down_.done = true;
       if (up_.done || goodbye_said_) co_return end(goodbye_said_ ? TunnelEnd::Asked : TunnelEnd::Closed);
+      half_closed();
       co_return client_.stream.shutdown_send();
     }
     if (read.status != net::IoStatus::Canceled) end(TunnelEnd::UpstreamBroke);

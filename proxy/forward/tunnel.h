@@ -2,7 +2,8 @@
 // until one end closes, or nothing moves for the idle timeout. An end of one direction is passed on as such, and the other
 // goes on.
 //
-// A WebSocket can be asked to leave: the client is sent a Close frame with 1001 (RFC 6455 §7.4.1) where no frame is in
+// A WebSocket has no use for one direction (RFC 6455 §7.1.1): when one has ended the other may do so for a moment, and is ended. It
+// can be asked to leave: the client is sent a Close frame with 1001 (RFC 6455 §7.4.1) where no frame is in
 // progress, and what the server still sends is dropped; the client's own Close, which follows, ends the server's side.
 //
 // Owned by its exchange; one worker's thread.
@@ -59,6 +60,7 @@ class Tunnel {
   Task<bool> pass(End& from, End& to, Direction& direction, std::string_view bytes);
   Task<bool> say_goodbye();
   void end(TunnelEnd why);
+  void half_closed();
   void watch();
   static void looked(void* self);
 
@@ -70,6 +72,7 @@ class Tunnel {
   Direction down_;
   http::WebSocketFrames frames_;  // from the server
   bool leaving_ = false;
+  bool closing_ = false;          // a WebSocket whose one direction has ended
   bool goodbye_said_ = false;
   bool ended_ = false;
   TunnelEnd why_ = TunnelEnd::Closed;

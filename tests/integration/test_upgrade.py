@@ -164,6 +164,19 @@ def test_a_connection_on_which_nothing_moves_ends(lab):
     eventually(lambda: upgraded(tidegate) == 0, "no upgraded connection", 10)
 
 
+@pytest.mark.parametrize("protocol", ["echo", "websocket"])
+def test_an_end_of_one_direction_and_then_nothing_is_the_end(lab, protocol):
+    """The server has ended its direction, and the client does not: a WebSocket is over, another protocol is idle."""
+    to = lab.origin(lambda c: (c.read_request(), c.send(f"HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: {protocol}\r\n\r\n".encode())),
+                    record=False)
+    tidegate = lab.proxy(to, to, route={"upgrade": {"protocols": [protocol], "idle_timeout": "1s" if protocol == "echo" else "60s"}})
+    client = lab.client(tidegate)
+    client.send((HANDSHAKE % protocol).encode())
+    while client.socket.recv(4096):
+        pass
+    eventually(lambda: upgraded(tidegate) == 0, "no upgraded connection", 20)
+
+
 async def code_after(address, what):
     """The code of the Close frame that comes after what() was done on an open connection."""
     async with websockets.connect(f"ws://{address}/chat", open_timeout=20) as connection:
