@@ -1,5 +1,6 @@
 """Split, mirror and gate over every pair of protocols, and what HTTP/2 and gRPC need of a proxy. Issue 5, PRODUCT §3."""
 import collections
+import itertools
 import os
 import shutil
 import signal
@@ -8,49 +9,58 @@ import threading
 
 import pytest
 
-from harness import eventually, memory_slack, ok, serve
+from harness import Authority, eventually, memory_slack, ok, serve
+from harness.legs import DOWN, UP, Legs
 
-PAIRS = [(down, up) for down in ("http1", "http2") for up in ("http1", "http2")]
 MIB = 1024 * 1024
 
 
-def origin(lab, protocol, name, status=200, body=None):
-    body = name if body is None else body
-    if protocol == "http1":
-        return lab.origin(serve(ok(body, status=f"{status} X")), record=False)
-    data = body.encode() if isinstance(body, str) else body
-    return lab.http2_origin(lambda request: (status, [("content-length", str(len(data)))], data, None))
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory):
+    authority = Authority(tmp_path_factory.mktemp("pki"))
+    return authority, authority.issue()
 
 
-def proxy(lab, up, old, new, **options):
-    return lab.proxy(old, new, listener={"h2c": True}, cluster={"protocol": up}, **options)
+@pytest.fixture
+def legs(request, lab, pki):
+    return Legs(lab, *pki, *request.param)
 
 
-def client(lab, down, tidegate):
-    return lab.http2_client(tidegate) if down == "http2" else lab.client(tidegate)
+def over(downs, ups):
+    """The test runs over each pair of these."""
+    pairs = list(itertools.product(downs, ups))
+    return pytest.mark.parametrize("legs", pairs, indirect=True, ids=[f"{down}->{up}" for down, up in pairs])
 
 
-@pytest.mark.parametrize("down,up", PAIRS)
-def test_the_share_of_1000_requests_is_exact_over_every_pair_of_protocols(lab, down, up):
-    tidegate = proxy(lab, up, origin(lab, up, "old"), origin(lab, up, "new"), weight=10)
-    asking = client(lab, down, tidegate)
-    seen = collections.Counter(asking.get("/").body for _ in range(1000))
-    assert abs(seen[b"new"] - 100) <= 1 and seen[b"new"] + seen[b"old"] == 1000, seen
+over_every_pair = over(DOWN, UP)
+HTTP2_DOWN = ("h2c", "tls-h2")
+HTTP2_UP = ("h2c", "tls-h2", "tls-auto")
 
 
-@pytest.mark.parametrize("down,up", PAIRS)
-def test_copies_add_up_over_every_pair_of_protocols(lab, down, up):
-    old, new = origin(lab, up, "old"), origin(lab, up, "new")
-    tidegate = proxy(lab, up, old, new, route={"mirror": {"percent": 100, "methods": ["GET", "POST"]}})
-    asking = client(lab, down, tidegate)
+def answering(body, status=200):
+    """A handler that says the same to everybody."""
+    return lambda request: (status, [], body, None)
+
+
+# --- over every pair
+
+@over_every_pair
+def test_the_share_is_exact_to_one_request_over_every_pair_of_protocols(legs):
+    tidegate = legs.proxy(legs.origin(answering(b"old")), legs.origin(answering(b"new")), weight=10)
+    asking = legs.client(tidegate)
+    seen = collections.Counter(asking.get("/").body for _ in range(200))
+    assert abs(seen[b"new"] - 20) <= 1 and seen[b"new"] + seen[b"old"] == 200, seen
+
+
+@over_every_pair
+def test_copies_add_up_over_every_pair_of_protocols(legs):
+    old, new = legs.origin(answering(b"old")), legs.origin(answering(b"new"))
+    tidegate = legs.proxy(old, new, route={"mirror": {"percent": 100, "methods": ["GET", "POST"]}})
+    asking = legs.client(tidegate)
     for _ in range(50):
         assert asking.get("/").body == b"old"
     for size in (1, 100_000):
-        if down == "http2":
-            assert asking.request("/up", method="POST", body=b"x" * size).body == b"old"
-        else:
-            asking.send(b"POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size)
-            assert asking.read_response().body == b"old"
+        assert asking.post(b"x" * size, "/up").body == b"old"
 
     def at_rest():
         mirror = tidegate.api.route()["mirror"]
@@ -59,13 +69,14 @@ def test_copies_add_up_over_every_pair_of_protocols(lab, down, up):
 
     mirror = eventually(at_rest, "the mirror at rest", 15, 0.05)
     assert mirror["mirrored"] + sum(mirror["dropped"].values()) == 52 and mirror["mirrored"] >= 50, mirror
+    assert {request.body for request in new.requests} <= {b"", b"x", b"x" * 100_000}, "copies are whole or not there"
 
 
-@pytest.mark.parametrize("down,up", PAIRS)
-def test_a_new_cluster_that_fails_is_reverted_over_every_pair_of_protocols(lab, down, up):
-    old, new = origin(lab, up, "old"), origin(lab, up, "new", status=503)
-    tidegate = proxy(lab, up, old, new, weight=50, route={"gate": {"breaker": {"requests": 10, "for": "0s"}}})
-    asking = client(lab, down, tidegate)
+@over_every_pair
+def test_a_new_cluster_that_fails_is_reverted_over_every_pair_of_protocols(legs):
+    old, new = legs.origin(answering(b"old")), legs.origin(answering(b"new", status=503))
+    tidegate = legs.proxy(old, new, weight=50, route={"gate": {"breaker": {"requests": 10, "for": "0s"}}})
+    asking = legs.client(tidegate)
 
     def reverted():
         for _ in range(20):
@@ -76,105 +87,95 @@ def test_a_new_cluster_that_fails_is_reverted_over_every_pair_of_protocols(lab, 
     assert {asking.get("/").body for _ in range(100)} == {b"old"}
 
 
-@pytest.mark.parametrize("down,up", PAIRS)
-def test_large_bodies_pass_intact_both_ways_over_every_pair_of_protocols(lab, down, up):
-    body = os.urandom(2 * MIB)
-    if up == "http1":
-        to = lab.origin(serve(ok(body)))
-    else:
-        to = lab.http2_origin(lambda request: (200, [], body, None))
-    tidegate = proxy(lab, up, to, to)
-    asking = client(lab, down, tidegate)
-    sent = os.urandom(MIB + 1)
-    if down == "http2":
-        answer = asking.request("/", method="POST", body=sent)
-    else:
-        asking.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(sent) + sent)
-        answer = asking.read_response()
-    assert answer.body == body
+@over_every_pair
+def test_large_bodies_pass_intact_both_ways_over_every_pair_of_protocols(legs):
+    body, sent = os.urandom(2 * MIB), os.urandom(MIB + 1)
+    to = legs.origin(answering(body))
+    asking = legs.client(legs.proxy(to))
+    assert asking.post(sent).body == body
     assert to.requests[0].body == sent
 
 
-@pytest.mark.parametrize("up", ["http1", "http2"])
-def test_trailers_pass_both_ways(lab, up):
-    if up == "http2":
-        to = lab.http2_origin(lambda request: (200, [], b"body", [("x-down", request.trailers.get("x-up", "none"))]))
-    else:
-        answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nx-down: 1\r\n\r\n"
-        to = lab.origin(serve(answer))
-    tidegate = proxy(lab, up, to, to)
-    answer = lab.http2_client(tidegate).request("/", method="POST", body=b"a", trailers=[("x-up", "1")])
-    assert (answer.status, answer.body, answer.trailers) == (200, b"body", {"x-down": "1"})
+@over_every_pair
+def test_trailers_pass_both_ways_over_every_pair_of_protocols(legs):
+    to = legs.origin(lambda request: (200, [], b"body", [("x-down", request.trailers.get("x-up", "none"))]))
+    answer = legs.client(legs.proxy(to)).post(b"a", trailers=[("x-up", "1")])
+    assert (answer.status, answer.body, dict(answer.trailers)) == (200, b"body", {"x-down": "1"})
 
 
-def test_fields_of_http2_arrive_as_http1_orders_them(lab):
-    to = lab.origin(serve(ok("x")))
-    tidegate = proxy(lab, "http1", to, to)
+# --- what HTTP/2 needs
+
+@over(HTTP2_DOWN, ("http1", "tls-http1"))
+def test_fields_of_http2_arrive_as_http1_orders_them(legs):
+    to = legs.scripted(serve(ok("x")))
     fields = [("cookie", "a=1"), ("cookie", "b=2"), ("x-a", "b"), ("te", "trailers")]
-    assert lab.http2_client(tidegate).get("/p?q", host="shop.example", headers=fields).status == 200
+    assert legs.client(legs.proxy(to)).get("/p?q", host="shop.example", headers=fields).status == 200
     request = to.requests[0]
     assert (request.method, request.target, request.get("host"), request.get("cookie"), request.get("x-a")) == (
         "GET", "/p?q", "shop.example", "a=1; b=2", "b")
     assert request.get("te") == "trailers" and request.get("transfer-encoding") is None and request.get("content-length") is None
 
 
-def test_a_response_that_is_cut_is_a_reset_and_never_an_end(lab):
+@over(HTTP2_DOWN, ("http1", "tls-http1"))
+def test_a_response_that_is_cut_is_a_reset_and_never_an_end(legs):
     def half(connection):
         connection.read_request()
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
 
-    to = lab.origin(half, record=False)
-    answer = lab.http2_client(proxy(lab, "http1", to, to, route={"retry": {"retries": 0}})).get("/")
+    to = legs.scripted(half, record=False)
+    answer = legs.client(legs.proxy(to, route={"retry": {"retries": 0}})).get("/")
     assert answer.status == 200 and answer.reset is not None
 
 
-def test_an_upstream_that_resets_a_stream_fails_that_request_alone(lab):
+@over(HTTP2_DOWN, HTTP2_UP)
+def test_an_upstream_that_resets_a_stream_fails_that_request_alone(legs):
     def handler(request):
         return (200, [], None, None) if request.path == "/reset" else (200, [], b"fine", None)
 
-    to = lab.http2_origin(handler)
-    tidegate = proxy(lab, "http2", to, to, route={"retry": {"retries": 0}})
-    asking = lab.http2_client(tidegate)
+    to = legs.origin(handler)
+    asking = legs.client(legs.proxy(to, route={"retry": {"retries": 0}}))
+    assert asking.get("/first").body == b"fine"
     other = asking.start("/other")
     assert asking.get("/reset").reset is not None
     assert asking.finish(other).body == b"fine"
     assert asking.get("/again").body == b"fine"
-    assert to.connections == 1
+    assert len(to.connections) == 1
 
 
-def test_many_clients_share_one_connection_to_an_http2_cluster(lab):
-    to = origin(lab, "http2", "x")
-    tidegate = proxy(lab, "http2", to, to)
-    clients = [lab.client(tidegate) for _ in range(20)]
+@over(DOWN, HTTP2_UP)
+def test_many_clients_share_one_connection_to_a_cluster_that_speaks_http2(legs):
+    to = legs.origin(answering(b"x"))
+    tidegate = legs.proxy(to)
+    clients = [legs.client(tidegate) for _ in range(20)]
+    assert clients[0].get("/").status == 200    # with `auto` it is known only now
     threads = [threading.Thread(target=lambda c=c: [c.get("/") for _ in range(5)]) for c in clients]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert to.connections == 1 and len(to.requests) == 100
+    assert len(to.connections) == 1 and len(to.requests) == 101
 
 
-def test_a_scheme_that_is_not_the_listeners_is_refused(lab):
-    to = origin(lab, "http1", "x")
-    tidegate = proxy(lab, "http1", to, to)
-    asking = lab.http2_client(tidegate)
-    stream = asking.peer.h2.get_next_available_stream_id()
-    asking._parts[stream] = {"status": 0, "headers": [], "body": b"", "trailers": [], "over": False, "reset": None}
-    asking.peer.h2.send_headers(stream, [(":method", "GET"), (":scheme", "https"), (":authority", "a"), (":path", "/")], True)
-    asking.peer.flush()
-    assert asking.finish(stream).status == 400
+@over(HTTP2_DOWN, ("http1",))
+def test_a_scheme_that_is_not_the_listeners_is_refused(legs):
+    asking = legs.client(legs.proxy(legs.origin(answering(b"x"))))
+    other = {"http": "https", "https": "http"}[asking.scheme]
+    assert asking.get("/", scheme=other).status == 400
+    assert asking.get("/").status == 200
 
 
-def test_sigterm_says_goaway_and_loses_no_request(lab):
+@over(HTTP2_DOWN, ("h2c", "tls-auto"))
+def test_sigterm_says_goaway_and_loses_no_request(legs):
     release = threading.Event()
 
     def slow(request):
         release.wait(20)
         return (200, [], b"whole", None)
 
-    to = lab.http2_origin(slow)
-    tidegate = proxy(lab, "http2", to, to, drain={"timeout": "20s"})
-    asking = subprocess.Popen(["nghttp", "-v", f"http://{tidegate.address}/"], stdout=subprocess.PIPE, text=True)
+    to = legs.origin(slow)
+    tidegate = legs.proxy(to, drain={"timeout": "20s"})
+    scheme = "https" if legs.down == "tls-h2" else "http"
+    asking = subprocess.Popen(["nghttp", "-v", f"{scheme}://{tidegate.address}/"], stdout=subprocess.PIPE, text=True)
     eventually(lambda: len(to.requests) == 1, "the request at the origin", 15)
     tidegate.signal(signal.SIGTERM)
     seen = []
@@ -188,10 +189,11 @@ def test_sigterm_says_goaway_and_loses_no_request(lab):
     assert tidegate.wait() == 0
 
 
-def test_a_hundred_stalled_responses_on_one_connection_cost_little_memory(lab):
-    to = lab.origin(serve(ok(b"x" * MIB)), record=False)
-    tidegate = proxy(lab, "http1", to, to)
-    asking = lab.http2_client(tidegate)
+@over(HTTP2_DOWN, ("http1",))
+def test_a_hundred_stalled_responses_on_one_connection_cost_little_memory(legs):
+    to = legs.scripted(serve(ok(b"x" * MIB)), record=False)
+    tidegate = legs.proxy(to)
+    asking = legs.client(tidegate)
     asking.peer.h2.update_settings({4: 0})  # INITIAL_WINDOW_SIZE
     asking.peer.flush()
     asking._take(asking.peer.events())
@@ -213,18 +215,12 @@ def h2spec():
 
 
 @pytest.mark.deadline(400)
-def test_h2spec_passes_whole(lab):
+@over(("tls-h2",), ("http1",))
+def test_h2spec_passes_whole(legs):
     program = h2spec()
     if program is None:
         pytest.skip("h2spec cannot be had: no Go module proxy at hand")
-    to = origin(lab, "http1", "x")
-    authority = lab.directory / "tls"
-    authority.mkdir()
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout",
-                    authority / "key.pem", "-out", authority / "cert.pem", "-days", "2", "-subj", "/CN=localhost"], check=True,
-                   capture_output=True)
-    tls = {"certificates": [{"cert": str(authority / "cert.pem"), "key": str(authority / "key.pem")}]}
-    tidegate = lab.proxy(to, to, listener={"tls": tls})
+    tidegate = legs.proxy(legs.origin(answering(b"x")))
     host, port = tidegate.address.rsplit(":", 1)
     done = subprocess.run([program, "-h", host, "-p", port, "-t", "-k", "-S", "-o", "10"], timeout=300, capture_output=True,
                           text=True)
@@ -278,7 +274,8 @@ class CallServer:
 @pytest.fixture
 def calls(lab):
     old, new = lab.keep(CallServer("old")), lab.keep(CallServer("new"))
-    tidegate = proxy(lab, "http2", old, new, weight=0, route={"gate": {"breaker": {"requests": 10, "for": "0s"}}})
+    tidegate = lab.proxy(old, new, listener={"h2c": True}, cluster={"protocol": "http2"},
+                         route={"gate": {"breaker": {"requests": 10, "for": "0s"}}})
     channel = grpc.insecure_channel(tidegate.address)
     lab.keep(channel)
     return old, new, tidegate, channel
@@ -326,7 +323,7 @@ def test_a_grpc_status_reverts_though_its_http_status_is_200(calls):
 def test_a_grpc_failure_of_tidegates_own_is_a_status_of_grpc(lab):
     gone = CallServer("gone")
     gone.close()
-    tidegate = proxy(lab, "http2", gone.address, gone.address)
+    tidegate = lab.proxy(gone, gone, listener={"h2c": True}, cluster={"protocol": "http2"})
     channel = lab.keep(grpc.insecure_channel(tidegate.address))
     with pytest.raises(grpc.RpcError) as raised:
         channel.unary_unary("/t/unary")(b"x", timeout=20)
