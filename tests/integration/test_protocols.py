@@ -156,6 +156,74 @@ def test_many_clients_share_one_connection_to_a_cluster_that_speaks_http2(legs):
     assert len(to.connections) == 1 and len(to.requests) == 101
 
 
+# --- what a server offers by ALPN, and how it changes
+
+def spoken(to):
+    """On the newest connection that an origin has; nothing before its handshake is done."""
+    return getattr(to.connections[-1].socket, "selected_alpn_protocol", lambda: None)()
+
+
+@over(("http1", "tls-h2"), ("tls-auto",))
+@pytest.mark.parametrize("offered, expected", [(["http/1.1", "h2"], "http/1.1"), (["http/1.1"], "http/1.1"), (None, None)])
+def test_a_server_that_prefers_or_knows_http1_alone_is_spoken_to_in_it(legs, offered, expected):
+    to = legs.origin(answering(b"x"))
+    to.tls = legs.authority.server(legs.identity, alpn=offered)
+    asking = legs.client(legs.proxy(to))
+    assert [asking.get("/").body for _ in range(3)] == [b"x"] * 3
+    assert asking.post(b"a" * 1000).body == b"x"
+    assert spoken(to) == expected and {request.version for request in to.requests} == {"HTTP/1.1"}
+    assert len(to.connections) == 1, "it is kept as a connection of HTTP/1.1 is"
+
+
+@over(("http1",), ("tls-auto",))
+def test_a_server_that_changes_its_mind_under_load_loses_no_request(legs):
+    """Its old connections end as they should: GOAWAY, Connection: close."""
+    to = legs.origin(answering(b"x"))
+    tidegate = legs.proxy(to)
+    stop, wrong, answered = threading.Event(), [], [0]
+
+    def ask(client):
+        while not stop.is_set():
+            answer = client.get("/")
+            answered[0] += 1
+            if answer.status != 200 or answer.body != b"x":
+                wrong.append(answer)
+                return
+
+    threads = [threading.Thread(target=ask, args=(legs.client(tidegate),)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    try:
+        for offered in (["http/1.1"], ["h2"]) * 3:
+            known = len(to.connections)
+            to.tls = legs.server_tls(offered)
+            eventually(lambda: len(to.connections) > known and spoken(to) == offered[0], f"a connection of {offered}", 20)
+            before = answered[0]
+            eventually(lambda: answered[0] >= before + 100 or wrong, "more answers", 20)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(20)
+    assert not wrong and answered[0] >= 600, wrong[:5]
+
+
+@over(("http1", "tls-h2"), ("tls-auto",))
+@pytest.mark.parametrize("first, then", [("h2", "http/1.1"), ("http/1.1", "h2")])
+def test_a_server_that_is_restarted_with_the_other_protocol_is_asked_in_that(legs, first, then):
+    """It just closes what is idle."""
+    to = legs.origin(answering(b"x"))
+    asking = legs.client(legs.proxy(to))
+    for offered in (first, then, first):
+        to.tls = legs.server_tls([offered])
+        for connection in to.connections:
+            if not connection.over.is_set() and connection.socket.fileno() >= 0:
+                connection.fin()
+        assert [asking.get("/").status for _ in range(3)] == [200] * 3
+        assert spoken(to) == offered
+
+
+# --- more of HTTP/2
+
 @over(HTTP2_DOWN, ("http1",))
 def test_a_scheme_that_is_not_the_listeners_is_refused(legs):
     asking = legs.client(legs.proxy(legs.origin(answering(b"x"))))

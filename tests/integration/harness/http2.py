@@ -6,6 +6,7 @@ import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
+from hyperframe.frame import GoAwayFrame
 
 from .http1 import chunked
 from .origin import Origin, ok
@@ -130,7 +131,11 @@ class Http2Client:
 
 
 class Http2Origin(Origin):
-    """`handler(request)` returns (status, headers, body, trailers); a body of None is reset instead of ended."""
+    """`handler(request)` returns (status, headers, body, trailers); a body of None is reset instead of ended.
+
+    Another context in .tls is for new connections; those that were made with the one before are ended without losing a request,
+    as by a server that is replaced.
+    """
 
     def __init__(self, handler, **options):
         """@param options of Origin."""
@@ -139,12 +144,15 @@ class Http2Origin(Origin):
 
     def _converse(self, connection):
         try:
-            self._answer(_Peer(connection.socket, False))
+            self._answer(_Peer(connection.socket, False), connection)
         except (OSError, h2.exceptions.StreamClosedError):
             pass
 
-    def _answer(self, peer):
-        asked, waiting = {}, {}
+    def _is_replaced(self, connection):
+        return getattr(connection.socket, "context", None) is not self.tls
+
+    def _answer(self, peer, connection):
+        asked, waiting, announced = {}, {}, False
         while True:
             events = peer.events()
             if not events:
@@ -165,6 +173,9 @@ class Http2Origin(Origin):
             for stream in list(waiting):
                 self._go_on(peer, stream, waiting)
             peer.flush()
+            if not announced and self._is_replaced(connection):     # RFC 9113 6.8: what is on its way is answered
+                connection.send(GoAwayFrame(0, last_stream_id=2**31 - 1).serialize())
+                announced = True
 
     def _begin(self, peer, stream, parts, waiting):
         headers = dict(parts[0])
@@ -208,9 +219,12 @@ class AlpnOrigin(Http2Origin):
             if body is None:
                 connection.rst()
                 return
-            lines = "".join(f"{name}: {value}\r\n" for name, value in fields)
+            replaced = self._is_replaced(connection)
+            lines = "".join(f"{name}: {value}\r\n" for name, value in fields) + ("Connection: close\r\n" if replaced else "")
             if trailers:
                 head = f"HTTP/1.1 {status} X\r\nTransfer-Encoding: chunked\r\n{lines}\r\n"
                 connection.send(head.encode("latin1") + chunked(body, trailers))
             else:
                 connection.send(ok(body, f"{status} X", lines))
+            if replaced:
+                return
