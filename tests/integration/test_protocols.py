@@ -222,6 +222,55 @@ def test_a_server_that_is_restarted_with_the_other_protocol_is_asked_in_that(leg
         assert spoken(to) == offered
 
 
+class HeldTls:
+    """A context of ssl whose handshakes wait."""
+
+    def __init__(self, context):
+        self.context, self.go_on = context, threading.Event()
+
+    def wrap_socket(self, sock, **options):
+        self.go_on.wait(20)
+        return self.context.wrap_socket(sock, **options)
+
+
+@over(("http1",), ("tls-auto",))
+def test_who_waited_for_a_connection_of_many_does_not_wait_for_the_one_exchange_that_it_carries_after_all(legs):
+    """The server has spoken HTTP/2, so two requests wait for one connection; it speaks HTTP/1.1 now, and one request takes long."""
+    held = threading.Event()
+    to = legs.origin(lambda request: (200, [], b"held" if request.path == "/held" and held.wait(20) else b"free", None))
+    tidegate = legs.proxy(to, cluster={"timeouts": {"connect": "20s"}})
+    assert legs.client(tidegate).get("/").status == 200
+    to.tls = HeldTls(legs.server_tls(["http/1.1"]))
+    to.connections[0].fin()
+    eventually(lambda: tidegate.api.metric("tidegate_upstream_connections", cluster="old") == 0, "no connection")
+    slow, quick = legs.client(tidegate), legs.client(tidegate)
+    slow.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: len(to.connections) == 2, "the connection that is being made")
+    quick.send("GET /free HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: tidegate.api.metric("tidegate_http_requests_in_flight") == 2, "both requests")
+    to.tls.go_on.set()
+    try:
+        assert quick.read_response().body == b"free"
+    finally:
+        held.set()
+    assert slow.read_response().body == b"held"
+
+
+@over(HTTP2_DOWN, ("h2c",))
+def test_a_request_with_a_body_that_a_goaway_kept_from_beginning_goes_over_another_connection(legs):
+    """Nothing of it was sent: it was told to a connection in the turn in which the server's GOAWAY was read."""
+    to = legs.origin(answering(b"x"))
+    tidegate = legs.proxy(to, route={"retry": {"retries": 0}})
+    asking = legs.client(tidegate)
+    assert asking.get("/").status == 200
+    tidegate.signal(signal.SIGSTOP)     # so that both are there in one turn, the request first
+    stream = asking.start("/", method="POST", body=b"a" * 2000)
+    to.announce_goaway(to.connections[0])
+    tidegate.signal(signal.SIGCONT)
+    assert asking.finish(stream).status == 200
+    assert tidegate.api.metric("tidegate_upstream_failures_total", cluster="old") == 0
+
+
 # --- more of HTTP/2
 
 @over(HTTP2_DOWN, ("http1",))

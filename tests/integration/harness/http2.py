@@ -148,6 +148,11 @@ class Http2Origin(Origin):
         except (OSError, h2.exceptions.StreamClosedError):
             pass
 
+    @staticmethod
+    def announce_goaway(connection):
+        """RFC 9113 6.8: no new streams; what is on its way is answered."""
+        connection.send(GoAwayFrame(0, last_stream_id=2**31 - 1).serialize())
+
     def _is_replaced(self, connection):
         return getattr(connection.socket, "context", None) is not self.tls
 
@@ -173,8 +178,8 @@ class Http2Origin(Origin):
             for stream in list(waiting):
                 self._go_on(peer, stream, waiting)
             peer.flush()
-            if not announced and self._is_replaced(connection):     # RFC 9113 6.8: what is on its way is answered
-                connection.send(GoAwayFrame(0, last_stream_id=2**31 - 1).serialize())
+            if not announced and self._is_replaced(connection):
+                self.announce_goaway(connection)
                 announced = True
 
     def _begin(self, peer, stream, parts, waiting):
