@@ -1,6 +1,6 @@
 // The access log's formatter against arbitrary bytes in every text: whatever clients send and however small the room
 // is, a line comes out, it is one line, and an independent parser takes it as a JSON object with every field.
-#include <boost/json/src.hpp>
+#include <boost/json/parse.hpp>
 
 #include <algorithm>
 #include <array>

@@ -70,8 +70,8 @@ class Authority:
         return stem + ".ocsp"
 
     # --- contexts of Python's own TLS
-    def client(self, identity=None, least=None, most=None):
-        """Trusts this authority."""
+    def client(self, identity=None, least=None, most=None, alpn=None):
+        """Trusts this authority. @param alpn names of protocols to offer, in the order of preference."""
         context = ssl.create_default_context(cafile=self.ca)
         if identity:
             context.load_cert_chain(identity.cert, identity.key)
@@ -79,11 +79,15 @@ class Authority:
             context.minimum_version = least
         if most:
             context.maximum_version = most
+        if alpn:
+            context.set_alpn_protocols(alpn)
         return context
 
-    def server(self, identity, most=None):
+    def server(self, identity, most=None, alpn=None):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(identity.cert, identity.key)
         if most:
             context.maximum_version = most
+        if alpn:
+            context.set_alpn_protocols(alpn)
         return context

@@ -4,7 +4,7 @@ import socket
 import ssl
 import struct
 
-from .http1 import Cut, Fields, Source, read_chunks, read_head
+from .http1 import Cut, Fields, Source, chunked, read_chunks, read_head
 
 
 class Response(Fields):
@@ -151,9 +151,11 @@ class Client:
         self.send(f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n")
         return self.read_response(method)
 
-    def post(self, body, target="/", host="tidegate.test", fields="", method="POST"):
-        self.send(f"{method} {target} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n{fields}\r\n".encode()
-                  + body)
+    def post(self, body, target="/", host="tidegate.test", fields="", method="POST", trailers=None):
+        """With a length; in chunks when there are trailers."""
+        framing = f"Content-Length: {len(body)}" if trailers is None else "Transfer-Encoding: chunked"
+        head = f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n{framing}\r\n{fields}\r\n".encode()
+        self.send(head + (body if trailers is None else chunked(body, trailers)))
         return self.read_response(method)
 
     def is_closed(self, seconds=5.0):

@@ -103,6 +103,12 @@ def read_chunks(source, on_data):
         trailers.append(line)
 
 
+def chunked(body, trailers=()):
+    """The bytes of a body in one chunk, and trailers."""
+    data = b"%x\r\n%s\r\n" % (len(body), body) if body else b""
+    return data + b"0\r\n" + "".join(f"{name}: {value}\r\n" for name, value in trailers).encode() + b"\r\n"
+
+
 class Fields:
     """Look-ups shared by requests and responses."""
 

@@ -1,20 +1,22 @@
-"""HTTP/2 by prior knowledge, with the h2 library: a client and an origin that Tidegate has no part in."""
+"""HTTP/2 with the h2 library, by prior knowledge or over TLS: a client and origins that Tidegate has no part in."""
 import socket
-import threading
-import traceback
 from collections import namedtuple
 
 import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
+from hyperframe.frame import GoAwayFrame
+
+from .http1 import chunked
+from .origin import Origin, ok
 
 Http2Response = namedtuple("Http2Response", "status headers body trailers reset")
 Http2Request = namedtuple("Http2Request", "method path headers body trailers")
 
 
 class _Peer:
-    """The bytes of one connection, and its events."""
+    """The bytes of one connection, and its events. One thread's."""
 
     def __init__(self, sock, client_side):
         self.socket = sock
@@ -29,11 +31,13 @@ class _Peer:
             self.socket.sendall(data)
 
     def events(self):
-        """Those of the next bytes; none at the connection's end."""
-        data = self.socket.recv(65536)
-        if not data:
-            return []
-        events = self.h2.receive_data(data)
+        """Those of the next frames; none at the connection's end."""
+        events = []
+        while not events:   # a frame may come in pieces
+            data = self.socket.recv(65536)
+            if not data:
+                return []
+            events = self.h2.receive_data(data)
         for event in events:
             if isinstance(event, h2.events.DataReceived):
                 self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
@@ -42,19 +46,25 @@ class _Peer:
 
 
 class Http2Client:
-    def __init__(self, address, timeout=20.0):
+    def __init__(self, address, timeout=20.0, tls=None, name="localhost"):
+        """@param tls a context of ssl that offers h2; what the server chooses must be that."""
         host, port = address.rsplit(":", 1)
         sock = socket.create_connection((host, int(port)), timeout)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.scheme = "http"
+        if tls is not None:
+            self.scheme = "https"
+            sock = tls.wrap_socket(sock, server_hostname=name)
+            assert sock.selected_alpn_protocol() == "h2", sock.selected_alpn_protocol()
         self.peer = _Peer(sock, True)
         self.goaway = None
         self._parts = {}
 
-    def start(self, path="/", method="GET", host="a", headers=(), body=None, trailers=None, end=True):
+    def start(self, path="/", method="GET", host="a", headers=(), body=None, trailers=None, scheme=None, end=True):
         """Sends a request. @param end False: more of it may follow. @return its stream"""
         h2c = self.peer.h2
         stream = h2c.get_next_available_stream_id()
-        fields = [(":method", method), (":scheme", "http"), (":authority", host), (":path", path), *headers]
+        fields = [(":method", method), (":scheme", scheme or self.scheme), (":authority", host), (":path", path), *headers]
         h2c.send_headers(stream, fields, end_stream=end and body is None and trailers is None)
         self._parts[stream] = {"status": 0, "headers": [], "body": b"", "trailers": [], "over": False, "reset": None}
         self.peer.flush()
@@ -113,50 +123,41 @@ class Http2Client:
     def get(self, path="/", **options):
         return self.request(path, **options)
 
+    def post(self, body, path="/", **options):
+        return self.request(path, method="POST", body=body, **options)
+
     def close(self):
         self.peer.socket.close()
 
 
-class Http2Origin:
-    """`handler(request)` returns (status, headers, body, trailers); a body of None is reset instead of ended."""
+class Http2Origin(Origin):
+    """`handler(request)` returns (status, headers, body, trailers); a body of None is reset instead of ended.
 
-    def __init__(self, handler):
+    Another context in .tls is for new connections; those that were made with the one before are ended without losing a request,
+    as by a server that is replaced.
+    """
+
+    def __init__(self, handler, **options):
+        """@param options of Origin."""
         self.handler = handler
-        self.requests = []
-        self.errors = []
-        self.connections = 0
-        self._lock = threading.Lock()
-        self._open = True
-        self._sockets = []
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__(self._converse, record=False, **options)
 
-    def _accept(self):
-        while self._open:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self._lock:
-                self.connections += 1
-                self._sockets.append(sock)
-            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
-
-    def _serve(self, sock):
+    def _converse(self, connection):
         try:
-            self._answer(_Peer(sock, False))
+            self._answer(_Peer(connection.socket, False), connection)
         except (OSError, h2.exceptions.StreamClosedError):
             pass
-        except Exception:  # noqa: B902 - shown by the lab at the end
-            if self._open:
-                self.errors.append(traceback.format_exc())
-        finally:
-            sock.close()
 
-    def _answer(self, peer):
-        asked, waiting = {}, {}
+    @staticmethod
+    def announce_goaway(connection):
+        """RFC 9113 6.8: no new streams; what is on its way is answered."""
+        connection.send(GoAwayFrame(0, last_stream_id=2**31 - 1).serialize())
+
+    def _is_replaced(self, connection):
+        return getattr(connection.socket, "context", None) is not self.tls
+
+    def _answer(self, peer, connection):
+        asked, waiting, announced = {}, {}, False
         while True:
             events = peer.events()
             if not events:
@@ -177,11 +178,14 @@ class Http2Origin:
             for stream in list(waiting):
                 self._go_on(peer, stream, waiting)
             peer.flush()
+            if not announced and self._is_replaced(connection):
+                self.announce_goaway(connection)
+                announced = True
 
     def _begin(self, peer, stream, parts, waiting):
         headers = dict(parts[0])
         request = Http2Request(headers[":method"], headers[":path"], headers, parts[1], dict(parts[2]))
-        with self._lock:
+        with self.lock:
             self.requests.append(request)
         status, fields, body, trailers = self.handler(request)
         peer.h2.send_headers(stream, [(":status", str(status)), *fields])
@@ -206,12 +210,26 @@ class Http2Origin:
             peer.h2.end_stream(stream)
         del waiting[stream]
 
-    def close(self):
-        self._open = False
-        self.listener.close()
-        with self._lock:
-            for sock in self._sockets:
-                try:
-                    sock.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
+
+class AlpnOrigin(Http2Origin):
+    """Speaks what TLS agreed on, by the same handler; HTTP/1.1 where that is nothing, and without TLS."""
+
+    def _converse(self, connection):
+        if getattr(connection.socket, "selected_alpn_protocol", lambda: None)() == "h2":
+            super()._converse(connection)
+            return
+        while request := connection.read_request():
+            asked = Http2Request(request.method, request.target, dict(request.fields), request.body, dict(request.trailers))
+            status, fields, body, trailers = self.handler(asked)
+            if body is None:
+                connection.rst()
+                return
+            replaced = self._is_replaced(connection)
+            lines = "".join(f"{name}: {value}\r\n" for name, value in fields) + ("Connection: close\r\n" if replaced else "")
+            if trailers:
+                head = f"HTTP/1.1 {status} X\r\nTransfer-Encoding: chunked\r\n{lines}\r\n"
+                connection.send(head.encode("latin1") + chunked(body, trailers))
+            else:
+                connection.send(ok(body, f"{status} X", lines))
+            if replaced:
+                return

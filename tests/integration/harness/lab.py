@@ -29,13 +29,17 @@ class Lab:
     def origin(self, script, **options):
         return self.keep(Origin(script, **options))
 
-    def http2_origin(self, handler):
+    def http2_origin(self, handler, **options):
         from .http2 import Http2Origin  # the h2 library is there for those who need it
-        return self.keep(Http2Origin(handler))
+        return self.keep(Http2Origin(handler, **options))
 
-    def http2_client(self, tidegate):
+    def alpn_origin(self, handler, **options):
+        from .http2 import AlpnOrigin
+        return self.keep(AlpnOrigin(handler, **options))
+
+    def http2_client(self, tidegate, **options):
         from .http2 import Http2Client
-        return self.keep(Http2Client(tidegate.address))
+        return self.keep(Http2Client(tidegate.address, **options))
 
     def haproxy(self, body, **options):
         return self.keep(Haproxy(self._next("haproxy"), body, **options))
