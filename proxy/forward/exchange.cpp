@@ -604,6 +604,9 @@ Task<bool> Exchange::relay_informational() {
 }
 
 void Exchange::fail(Failure why) {
+  // An upstream keeps the deadline of a call as well, and may be the first to act.
+  if (call_deadline_ <= worker_.reactor.now() + net::TimerWheel::kTick) call_expired_ = true;
+  if (call_expired_) why = Failure::Canceled;
   if (why == Failure::Canceled && timed_out_ && !client_gone_ && !call_expired_) why = Failure::Timeout;
   failure_ = why;
   end_slow_clock();
