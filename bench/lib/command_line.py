@@ -10,10 +10,10 @@ import tempfile
 
 import peers
 import picture
+import report
 import results
 import self_test
 import session
-import wrk
 from processes import NotStarted
 from scenarios import SCENARIOS
 
@@ -79,7 +79,7 @@ def main(arguments):
     directory = tempfile.mkdtemp(prefix="tidegate-bench-")
     try:
         return session.run(options, directory)
-    except (NotStarted, wrk.NotAReport, subprocess.TimeoutExpired) as problem:
+    except (NotStarted, report.NotAReport, subprocess.SubprocessError) as problem:
         print(f"bench/run: {problem}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

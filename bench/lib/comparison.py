@@ -4,13 +4,13 @@ import time
 from dataclasses import asdict, dataclass
 
 import accounting
+import clients
 import figures
+import proof
 import scenarios
 import table
-import wrk
 
 WARM_UP_SECONDS = 1
-GRACE_SECONDS = 20  # for wrk to end after its time
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,18 @@ class Bench:
     files: int                    # that a process may have open
 
     def start(self, name, scenario):
-        old, new = self.origins
-        return self.peers[name].start(self.processes, scenario, old.port, new.port, self.cores.proxy)
+        old, new = (origin.port_for(scenario) for origin in self.origins)
+        process, port = self.peers[name].start(self.processes, scenario, old, new, self.cores.proxy)
+        proof.check(self, name, scenario, port)
+        return process, port
+
+    def client(self, scenario, port, connections, seconds, rate=None):
+        return clients.Client(self.processes, self.cores.client, scenario, port, connections, seconds, rate)
 
     def load(self, scenario, port, connections, seconds):
-        command = wrk.arguments(f"http://127.0.0.1:{port}{scenario.path}", connections, seconds, scenario.headers,
-                                scenario.upload)
-        return wrk.parse(self.processes.run(command, self.cores.client, seconds + GRACE_SECONDS))
+        client = self.client(scenario, port, connections, seconds)
+        client.ask()
+        return client.report()
 
 
 @dataclass(frozen=True)
@@ -57,8 +62,8 @@ class Measurement:
 
 
 def measurement(report, used, wall_seconds, resident_kib, arrived_at_new, scenario, slack):
-    """The figures of one turn, from what wrk said and the kernel counted meanwhile. `slack`: requests that may have arrived
-    without being counted by wrk; None = the proxy does not split by request."""
+    """The figures of one turn, from what the client said and the kernel counted meanwhile. `slack`: requests that may have arrived
+    without being counted by the client; None = the proxy does not split by request."""
     requests = max(report.requests, 1)
     share = arrived_at_new / scenario.requests_at_origin() / requests
     cpu_us = used.run_ns / 1e3 / requests
@@ -104,15 +109,17 @@ class Comparison:
         peer, scenario = self.parts[label]
         process, port = self.started[label]
         new = self.bench.origins[1]
-        self.bench.load(scenario, port, self.connections, WARM_UP_SECONDS)
+        rate = self.bench.load(scenario, port, self.connections, WARM_UP_SECONDS).requests_per_second
         arrived = new.requests()
+        client = self.bench.client(scenario, port, self.connections, seconds, rate)
         used, begin = accounting.usage(process.pid), time.monotonic()
-        report = self.bench.load(scenario, port, self.connections, seconds)
+        client.ask()
         wall = time.monotonic() - begin
         used = accounting.usage(process.pid).since(used)
         arrived = new.requests() - arrived - 1  # the question itself
-        # What wrk leaves in flight at its end counts at the origins only; among few requests (large ones) that weighs more.
-        slack = 100 + self.connections if self.bench.peers[peer].splits_requests else None
+        report = client.report()
+        # What a client leaves in flight at its end counts at the origins only; among few requests (large ones) that weighs more.
+        slack = 100 + self.connections * max(scenario.streams, 1) if self.bench.peers[peer].splits_requests else None
         result = measurement(report, used, wall, accounting.resident_kib(process.pid), arrived, scenario, slack)
         self.rounds[label].append(result)
         return f"{result.cpu_us:.1f} us/request, {result.requests_per_second:,.0f} requests/s", result.problem
@@ -126,7 +133,8 @@ class Comparison:
     def title(self, seconds):
         count = len(next(iter(self.rounds.values())))
         connections = f"{self.connections:,} connection{'s' if self.connections > 1 else ''}"
-        return (f"{self.scenario.name}: {self.scenario.title}; {connections}, "
+        streams = f" of {self.scenario.streams} streams" if self.scenario.http2() else ""
+        return (f"{self.scenario.name}: {self.scenario.title}; {connections}{streams}, "
                 f"{count} round{'s' if count > 1 else ''} of {seconds} s; median (lowest..highest)")
 
     def end(self):

@@ -3,7 +3,10 @@ and a count of the requests that really arrived (stub_status), which proves the 
 
 An upload is read whole into memory before it is answered. What NGINX answers without a module of its own it answers before
 it has the body, so /upload asks the origin itself once more, without the body, and says how long the request was: one
-that was not whole is answered 400."""
+that was not whole is answered 400.
+
+A second port speaks HTTP/2 alone (by prior knowledge), so that what arrives there was HTTP/2. A call of gRPC is read whole
+(`mirror` does that before anything is answered) and answered with a message and with grpc-status in trailers."""
 
 import http.client
 import os
@@ -13,6 +16,7 @@ import nginx_process
 from processes import answers
 
 SMALL, LARGE = 1 << 10, 1 << 20  # bytes of the answers to / and /large
+CALL = "/bench.Echo/Say"          # of gRPC; its answer has SMALL bytes
 # The length, head included, of a whole request to /upload with LARGE bytes of body, chunked or not: 1,048,600 to 1,099,999.
 WHOLE = r"^(1048[6-9]\d\d|1049\d\d\d|10[5-9]\d\d\d\d)$"
 
@@ -23,8 +27,11 @@ def parse_requests(status):
 
 
 class Origin:
-    def __init__(self, port):
-        self.port = port
+    def __init__(self, port, http2_port):
+        self.port, self.http2_port = port, http2_port
+
+    def port_for(self, scenario):
+        return self.http2_port if scenario.http2_upstream else self.port
 
     def requests(self):
         """So far, this question included."""
@@ -36,7 +43,7 @@ class Origin:
             connection.close()
 
 
-def configuration(home, port):
+def configuration(home, port, http2_port):
     # `return` holds at most 4 KiB; the large answer is a file in the page cache, sent with sendfile.
     return nginx_process.frame(home, f"""
     sendfile on;
@@ -64,6 +71,21 @@ def configuration(home, port):
             return 200 "{'x' * SMALL}";
         }}
         location = /status {{ stub_status; }}
+    }}
+    server {{
+        listen 127.0.0.1:{http2_port} http2 backlog=4096;
+        location / {{ default_type text/plain; return 200 "{'x' * SMALL}"; }}
+        location = {CALL} {{
+            alias {home}/large;
+            mirror /read;
+            error_page 405 =200 @call;
+        }}
+        location = /read {{ internal; return 204; }}
+        location @call {{
+            default_type application/grpc;
+            add_trailer grpc-status 0;
+            return 200 "{'x' * SMALL}";
+        }}
     }}""")
 
 
@@ -71,7 +93,7 @@ def start(processes, name, cpu):
     home = processes.home(f"origin-{name}")
     with open(os.path.join(home, "large"), "wb") as file:
         file.write(b"x" * LARGE)
-    port = processes.free_port()
-    process = nginx_process.start(processes, home, configuration(home, port), cpu)
-    processes.wait_for(process, lambda: answers(port))
-    return Origin(port)
+    port, http2_port = processes.free_port(), processes.free_port()
+    process = nginx_process.start(processes, home, configuration(home, port, http2_port), cpu)
+    processes.wait_for(process, lambda: answers(port) and answers(http2_port))
+    return Origin(port, http2_port)

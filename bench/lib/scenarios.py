@@ -8,6 +8,8 @@ import origins
 EVERYONE = ("tidegate", "haproxy", "nginx", "nghttpx", "envoy", "floor")
 PROXIES = EVERYONE[:-1]        # those that know what a request is
 ROUTERS = PROXIES[:3]
+TERMINATORS = PROXIES[:4]      # those that are set up for TLS and HTTP/2
+MULTIPLEXERS = ("tidegate", "haproxy", "nghttpx")   # HTTP/2 to the origin as well: NGINX speaks it there for gRPC alone
 MANY_ROUTES = 1000
 SHARE_TOLERANCE = 0.01         # of the requests
 CAPACITY = 4000                # connections of clients that a proxy must take
@@ -24,6 +26,11 @@ class Scenario:
     upload: int = 0                # bytes of the request's body; makes it a POST
     connections: int = 0           # 0 = what --connections says
     headers: tuple = ()            # that the client sends
+    tls: bool = False              # TLS 1.3 downstream
+    handshakes: bool = False       # a connection and a full handshake for every request
+    streams: int = 0               # at a time on a connection; more than 0: the client speaks HTTP/2
+    http2_upstream: bool = False
+    grpc: bool = False             # unary calls
     access_log: bool = False       # Tidegate's; the peers never log
     routed_by: str = ""            # "host" or "prefix": MANY_ROUTES routes of that kind; "" = one route for everything
     idle: bool = False             # no load: memory of `connections` kept ones (idle.py)
@@ -35,6 +42,9 @@ class Scenario:
     def share_of_new(self):
         """Requests that arrive at new, as a part of those that the client made."""
         return (self.weight + self.mirror) / 100
+
+    def http2(self):
+        return self.streams > 0
 
     def requests_at_origin(self):
         """An origin asks itself once more after an upload (origins.py)."""
@@ -60,6 +70,16 @@ SCENARIOS = [
     Scenario("many", "1 KiB answers, 1,000 kept connections, split 90/10", connections=1000),
     Scenario("large", "1 MiB answers, kept connections, split 90/10", path="/large", body=origins.LARGE),
     Scenario("upload", "1 MiB request bodies, kept connections, split 90/10", path="/upload", upload=origins.LARGE),
+    Scenario("tls", "TLS 1.3 to HTTP/1.1, 1 KiB answers, kept connections, split 90/10", tls=True, peers=TERMINATORS),
+    Scenario("tls_large", "TLS 1.3 to HTTP/1.1, 1 MiB answers, kept connections, split 90/10", tls=True, path="/large",
+             body=origins.LARGE, peers=TERMINATORS),
+    Scenario("handshakes", "a full TLS 1.3 handshake for every request, split 90/10", tls=True, handshakes=True,
+             peers=TERMINATORS),
+    Scenario("h2", "HTTP/2 to HTTP/1.1, 1 KiB answers, split 90/10", connections=16, streams=10, peers=TERMINATORS),
+    Scenario("h2_h2", "HTTP/2 to HTTP/2, 1 KiB answers, split 90/10", connections=16, streams=10, http2_upstream=True,
+             peers=MULTIPLEXERS),
+    Scenario("grpc", "gRPC, unary calls of 1 KiB answers, split 90/10", connections=16, streams=10, http2_upstream=True,
+             grpc=True, path=origins.CALL, peers=TERMINATORS),
     Scenario("log", "as keepalive, Tidegate alone writes an access log", access_log=True, peers=ROUTERS,
              baseline="keepalive", baseline_peers=("tidegate",)),
     Scenario("hosts", "as keepalive, 1,000 routes by host, the last one asked for", routed_by="host", peers=ROUTERS,

@@ -3,6 +3,7 @@
 import os
 import sys
 
+import clients
 import idle
 import origins
 import peers
@@ -33,6 +34,10 @@ def pick_cores():
 
 
 def run(options, directory):
+    measured = chosen(options.scenario, only_keepalive=options.syscalls)
+    problems = clients.missing(measured)
+    if problems:
+        raise NotStarted("\n".join(problems))
     compared, left_out = peers.find(options.peers)
     for line in left_out:
         print(f"bench/run: {line}", file=sys.stderr)
@@ -45,8 +50,8 @@ def run(options, directory):
         both = tuple(origins.start(processes, name, cores.client) for name in ("old", "new"))
         bench = Bench(processes, compared, both, cores, raise_file_limit())
         if options.syscalls:
-            return 1 if syscalls.run(bench, chosen(options.scenario, only_keepalive=True), options.connections) else 0
-        for scenario in chosen(options.scenario):
+            return 1 if syscalls.run(bench, measured, options.connections) else 0
+        for scenario in measured:
             if set(scenario.peers) & set(compared):
                 comparisons.append(compare(scenario, bench, options))
             else:

@@ -1,44 +1,23 @@
-"""The client: runs wrk and reads its report."""
+"""The client of HTTP/1.1: runs wrk and reads its report."""
 
 import os
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+
+import report
 
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 BYTES = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
 SCRIPT = os.path.join(os.path.dirname(os.path.realpath(__file__)), "wrk.lua")
 
 
-class NotAReport(Exception):
-    pass
-
-
 @dataclass(frozen=True)
-class Errors:
+class Errors(report.Errors):
     not_2xx: int = 0
     connect: int = 0
     read: int = 0
     write: int = 0
     timeout: int = 0
-
-    def total(self):
-        return sum(getattr(self, field.name) for field in fields(self))
-
-    def __str__(self):
-        seen = {field.name: getattr(self, field.name) for field in fields(self)}
-        return ", ".join(f"{name} {count}" for name, count in seen.items() if count) or "none"
-
-
-@dataclass(frozen=True)
-class Report:
-    requests: int
-    seconds: float
-    bytes_read: float
-    requests_per_second: float
-    p50_ms: float
-    p99_ms: float
-    p999_ms: float
-    errors: Errors
 
 
 def seconds_of(text):
@@ -51,19 +30,19 @@ def parse(text):
     def one(pattern):
         found = re.search(pattern, text, re.MULTILINE)
         if not found:
-            raise NotAReport(f"wrk's report has no {pattern!r}:\n{text}")
+            raise report.NotAReport(f"wrk's report has no {pattern!r}:\n{text}")
         return found.groups()
 
     requests, duration, size, unit = one(r"^\s*(\d+) requests in ([\d.]+[a-z]+), ([\d.]+)([KMGT]?B) read")
     sockets = re.search(r"^\s*Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text, re.MULTILINE)
     refused = re.search(r"^\s*Non-2xx or 3xx responses: (\d+)", text, re.MULTILINE)
     counts = [int(count) for count in sockets.groups()] if sockets else [0, 0, 0, 0]
-    return Report(requests=int(requests), seconds=seconds_of(duration), bytes_read=float(size) * BYTES[unit],
-                  requests_per_second=float(one(r"^Requests/sec:\s+([\d.]+)")[0]),
-                  p50_ms=seconds_of(one(r"^\s+50%\s+(\S+)")[0]) * 1e3,
-                  p99_ms=seconds_of(one(r"^\s+99%\s+(\S+)")[0]) * 1e3,
-                  p999_ms=float(one(r"^p99\.9 (\d+) us")[0]) / 1e3,
-                  errors=Errors(int(refused.group(1)) if refused else 0, *counts))
+    return report.Report(requests=int(requests), seconds=seconds_of(duration), bytes_read=float(size) * BYTES[unit],
+                         requests_per_second=float(one(r"^Requests/sec:\s+([\d.]+)")[0]),
+                         p50_ms=seconds_of(one(r"^\s+50%\s+(\S+)")[0]) * 1e3,
+                         p99_ms=seconds_of(one(r"^\s+99%\s+(\S+)")[0]) * 1e3,
+                         p999_ms=float(one(r"^p99\.9 (\d+) us")[0]) / 1e3,
+                         errors=Errors(int(refused.group(1)) if refused else 0, *counts))
 
 
 def arguments(url, connections, seconds, headers=(), upload=0):

@@ -2,6 +2,7 @@
 
 import shutil
 
+import certificate
 from peers import program
 from processes import answers
 
@@ -26,7 +27,14 @@ class HAProxy:
         sample = "req.hdr(host),map_str" if scenario.hosts() else "path,map_beg"
         return f"use_backend %[{sample}({table},none)]"
 
+    def bind(self, scenario, home, port):
+        protocol = " proto h2" if scenario.http2() else ""
+        tls = (f" ssl crt {home}/{certificate.BOTH} ssl-min-ver {certificate.VERSION} ciphersuites {certificate.SUITE} "
+               f"curves {certificate.GROUP}" if scenario.tls else "")
+        return f"bind 127.0.0.1:{port}{protocol}{tls}"
+
     def configuration(self, scenario, home, port, old, new):
+        protocol = " proto h2" if scenario.http2_upstream else ""
         # Without the ratios HAProxy closes idle upstream connections as soon as a quarter of its files are in use, which
         # 1,000 clients reach: a request then costs two to three times as much.
         return f"""global
@@ -44,16 +52,16 @@ defaults
     timeout http-request 10s
     timeout http-keep-alive 60s
 frontend web
-    bind 127.0.0.1:{port}
+    {self.bind(scenario, home, port)}
     {self.choice(scenario, home)}
 backend both
     balance roundrobin
-    server old 127.0.0.1:{old} weight {100 - scenario.weight}
-    server new 127.0.0.1:{new} weight {scenario.weight}
+    server old 127.0.0.1:{old} weight {100 - scenario.weight}{protocol}
+    server new 127.0.0.1:{new} weight {scenario.weight}{protocol}
 """
 
     def start(self, processes, scenario, old, new, cpu):
-        home = processes.home(f"haproxy-{scenario.name}")
+        home = program.home(processes, self.name, scenario)
         port = processes.free_port()
         path = program.write(home, "haproxy.cfg", self.configuration(scenario, home, port, old, new))
         process = processes.start(home, ["haproxy", "-db", "-f", path], cpu)

@@ -1,7 +1,8 @@
-"""nghttpx of the distribution (package nghttp2-proxy): one worker, HTTP/1.1 on both legs."""
+"""nghttpx of the distribution (package nghttp2-proxy): one worker. Without TLS it takes HTTP/1.1 and HTTP/2 on one port."""
 
 import shutil
 
+import certificate
 from peers import program
 from processes import answers
 
@@ -17,12 +18,22 @@ class Nghttpx:
     def version(self):
         return program.first_line(["nghttpx", "--version"], r"nghttp2/(\S+)")
 
-    def configuration(self, scenario, port, old, new):
+    def tls(self, home):
+        return f"""private-key-file={home}/{certificate.KEY}
+certificate-file={home}/{certificate.CERT}
+tls-min-proto-version={certificate.VERSION}
+tls13-ciphers={certificate.SUITE}
+ecdh-curves={certificate.GROUP}
+no-ocsp=yes
+"""
+
+    def configuration(self, scenario, home, port, old, new):
         sides = ((old, 100 - scenario.weight), (new, scenario.weight))
-        backends = "\n".join(f"backend=127.0.0.1,{side};/;weight={weight}" for side, weight in sides if weight)
-        return f"""frontend=127.0.0.1,{port};no-tls
+        protocol = ";proto=h2" if scenario.http2_upstream else ""
+        backends = "\n".join(f"backend=127.0.0.1,{side};/;weight={weight}{protocol}" for side, weight in sides if weight)
+        return f"""frontend=127.0.0.1,{port}{"" if scenario.tls else ";no-tls"}
 {backends}
-workers=1
+{self.tls(home) if scenario.tls else ""}workers=1
 backlog=4096
 no-via=yes
 no-add-x-forwarded-proto=yes
@@ -38,9 +49,9 @@ errorlog-file=/dev/stderr
 """
 
     def start(self, processes, scenario, old, new, cpu):
-        home = processes.home(f"nghttpx-{scenario.name}")
+        home = program.home(processes, self.name, scenario)
         port = processes.free_port()
-        path = program.write(home, "nghttpx.conf", self.configuration(scenario, port, old, new))
+        path = program.write(home, "nghttpx.conf", self.configuration(scenario, home, port, old, new))
         process = processes.start(home, ["nghttpx", f"--conf={path}"], cpu)
         processes.wait_for(process, lambda: answers(port))
         return process, port

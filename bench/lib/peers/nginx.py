@@ -2,6 +2,7 @@
 
 import shutil
 
+import certificate
 import nginx_process
 from peers import program
 from processes import answers
@@ -25,7 +26,7 @@ class Nginx:
     def servers(self, scenario, port):
         """One, or one for each host; with a location for all, or for each prefix. What fits none is 404, an error."""
         mirror = "mirror /copy; mirror_request_body off; " if scenario.mirror else ""
-        target = f"{mirror}proxy_pass http://both;"
+        target = f"{mirror}{'grpc_pass grpc' if scenario.grpc else 'proxy_pass http'}://both;"
         copies = "location = /copy { internal; proxy_pass http://copies$request_uri; }" if scenario.mirror else ""
         if scenario.hosts():
             return "\n".join([f"    server {{ listen 127.0.0.1:{port} backlog=4096 default_server; return 404; }}"] + [
@@ -33,7 +34,16 @@ class Nginx:
                 for host in scenario.hosts()])
         locations = [f"location {prefix}/ {{ {target} }}" for prefix in scenario.prefixes()]
         body = "\n        ".join(locations or [f"location / {{ {target} }}", copies])
-        return f"    server {{\n        listen 127.0.0.1:{port} backlog=4096;\n        {body}\n    }}"
+        kind = " ssl" if scenario.tls else " http2" if scenario.http2() else ""
+        return f"    server {{\n        listen 127.0.0.1:{port}{kind} backlog=4096;\n        {body}\n    }}"
+
+    def tls(self, home):
+        return f"""
+    ssl_certificate {home}/{certificate.CERT};
+    ssl_certificate_key {home}/{certificate.KEY};
+    ssl_protocols {certificate.VERSION};
+    ssl_conf_command Ciphersuites {certificate.SUITE};
+    ssl_ecdh_curve {certificate.GROUP};"""
 
     def configuration(self, scenario, home, port, old, new):
         sides = (("old", old, 100 - scenario.weight), ("new", new, scenario.weight))
@@ -55,10 +65,13 @@ class Nginx:
     proxy_send_timeout 30s;
     proxy_max_temp_file_size 0;
     proxy_request_buffering off;
+    grpc_connect_timeout 1s;
+    grpc_read_timeout 30s;
+    grpc_send_timeout 30s;{self.tls(home) if scenario.tls else ""}
 {self.servers(scenario, port)}"""]), connections=2 * scenario.capacity())
 
     def start(self, processes, scenario, old, new, cpu):
-        home = processes.home(f"nginx-{scenario.name}")
+        home = program.home(processes, self.name, scenario)
         port = processes.free_port()
         process = nginx_process.start(processes, home, self.configuration(scenario, home, port, old, new), cpu)
         processes.wait_for(process, lambda: answers(port))

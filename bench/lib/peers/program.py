@@ -4,6 +4,8 @@ import os
 import re
 import subprocess
 
+import certificate
+
 ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..", ".."))
 UNLIMITED = 1000000000
 
@@ -16,6 +18,14 @@ def first_line(command, pattern):
 
 def tidegate():
     return os.path.realpath(os.environ.get("TIDEGATE_BIN") or os.path.join(ROOT, "build", "release", "tidegate"))
+
+
+def home(processes, peer, scenario):
+    """A new directory, with the run's certificate in it where there is TLS."""
+    path = processes.home(f"{peer}-{scenario.name}")
+    if scenario.tls:
+        certificate.place(processes.directory, path)
+    return path
 
 
 def write(home, name, text):

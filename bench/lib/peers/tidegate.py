@@ -3,6 +3,7 @@
 import os
 import re
 
+import certificate
 from peers import program
 
 
@@ -32,16 +33,25 @@ class Tidegate:
         prefixes = [f"    match: {{path: {{prefix: {prefix}}}}}\n" for prefix in scenario.prefixes()]
         return "".join(self.route(f"r{n}", match, scenario) for n, match in enumerate(hosts + prefixes or [""]))
 
+    def listener(self, scenario, home):
+        """What it has beyond an address."""
+        if scenario.tls:
+            return (f"    tls: {{certificates: [{{cert: {home}/{certificate.CERT}, key: {home}/{certificate.KEY}}}], "
+                    'min_version: "1.3"}\n')
+        return "    h2c: true\n" if scenario.http2() else ""
+
     def configuration(self, scenario, home, old, new):
         log = os.path.join(home, "access.log") if scenario.access_log else "off"
+        protocol = ", protocol: http2" if scenario.http2_upstream else ""
+        common = "timeouts: {connect: 1s, response_header: 30s, idle: 30s}" + protocol
         return f"""workers: 1
 listeners:
   - name: web
     address: 127.0.0.1:0
     timeouts: {{header: 10s, idle: 60s, body_idle: 30s}}
-clusters:
-  old: {{endpoints: ["127.0.0.1:{old}"], timeouts: {{connect: 1s, response_header: 30s, idle: 30s}}}}
-  new: {{endpoints: ["127.0.0.1:{new}"], timeouts: {{connect: 1s, response_header: 30s, idle: 30s}}}}
+{self.listener(scenario, home)}clusters:
+  old: {{endpoints: ["127.0.0.1:{old}"], {common}}}
+  new: {{endpoints: ["127.0.0.1:{new}"], {common}}}
 routes:
 {self.routes(scenario)}state: {{store: sqlite, path: {home}/state.db}}
 admin: {{address: "127.0.0.1:0"}}
@@ -49,7 +59,7 @@ log: {{access: {{path: "{log}"}}}}
 """
 
     def start(self, processes, scenario, old, new, cpu):
-        home = processes.home(f"tidegate-{scenario.name}")
+        home = program.home(processes, self.name, scenario)
         path = program.write(home, "tidegate.yaml", self.configuration(scenario, home, old, new))
         process = processes.start(home, [self.program, "run", "--config", path], cpu)
 
