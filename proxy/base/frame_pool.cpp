@@ -15,8 +15,10 @@ void free_frame(void* frame, std::size_t) noexcept { ::operator delete(frame); }
 namespace {
 
 constexpr std::size_t kStep = 128;       // bytes between size classes
-constexpr std::size_t kClasses = 32;     // frames over 4 KiB go to the heap: none on the request path is that large
+constexpr std::size_t kClasses = 48;     // what is over 6 KiB goes to the heap: nothing on the request path is that large
+constexpr std::size_t kLarge = 32;       // classes from here on, over 4 KiB: heads of HTTP/2
 constexpr std::size_t kKeptPerClass = 4096;
+constexpr std::size_t kKeptOfLarge = 256;
 
 struct FreeFrame {
   FreeFrame* next;
@@ -54,7 +56,7 @@ void* allocate_frame(std::size_t bytes) {
 
 void free_frame(void* memory, std::size_t bytes) noexcept {
   const std::size_t at = size_class(bytes);
-  if (at >= kClasses || lists.kept[at] >= kKeptPerClass) {
+  if (at >= kClasses || lists.kept[at] >= (at < kLarge ? kKeptPerClass : kKeptOfLarge)) {
     ::operator delete(memory);
     return;
   }

@@ -82,7 +82,9 @@ Fill fill(Pump& pump, Batch& batch) {
     const http::BodyStep step = pump.decoder.next(all.substr(out.used));
     out.used += step.consumed;
     switch (step.event) {
-      case http::BodyEvent::NeedMore: return out;
+      case http::BodyEvent::NeedMore:
+        if (pump.source_frames == nullptr || !pump.source_frames->body_ended() || !pump.decoder.end_of_stream()) return out;
+        continue;  // the end goes with the bytes before it
       case http::BodyEvent::End: out.result = Filled::End; return out;
       case http::BodyEvent::Refused: out.result = Filled::Refused; return out;
       case http::BodyEvent::Data: break;
@@ -188,6 +190,10 @@ Task<PumpEnd> run(Pump& pump) {
   Batch batch(pump.sink_frames == nullptr ? pump.staged : pieces);
   bool ended = false;
   net::Expect expected = net::Expect::Little;
+  if (pump.source_frames != nullptr && pump.received.empty() && pump.source_frames->has_data()) {
+    const net::IoResult read = co_await pump.source.read(pump.received, pump.source_timeout);  // there already: it goes with the head
+    if (read.status != net::IoStatus::Ok) co_return source_end(read.status);
+  }
   while (!ended) {
     batch.ensure();
     const Fill filled = fill(pump, batch);

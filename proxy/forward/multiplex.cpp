@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/pooled.h"
 #include "forward/exchange.h"
 #include "forward/linger.h"
 #include "forward/session.h"
@@ -31,7 +32,7 @@ h2::Limits limits_of(const SessionPolicy& policy) {
 }  // namespace
 
 /// One request of the connection, with its stream and its exchange.
-class Multiplex::Carried final : private Place, public Downstream, public net::Retirable, public Link<> {
+class Multiplex::Carried final : private Place, public Downstream, public net::Retirable, public Link<>, public base::Pooled {
  public:
   Carried(Multiplex& owner, Worker& worker, Session& session)
       : Place(worker.reactor), Downstream(session, Place::stream, &(Place::stream), Place::head), owner_(owner), worker_(worker) {}

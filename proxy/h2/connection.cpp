@@ -48,10 +48,12 @@ Task<> Connection::run(Buffer& received) {
 }
 
 Task<> Connection::read(Buffer& received) {
+  net::Expect expected = net::Expect::Little;
   for (;;) {
     if (!received.empty()) {
       heard_at_ = reactor().now();
       const bool goes_on = session_.feed(received.view(), heard_at_);
+      expected = received.free_bytes() == 0 ? net::Expect::Much : net::Expect::Little;
       received.clear();
       owner_.after_input();
       settle();
@@ -59,7 +61,7 @@ Task<> Connection::read(Buffer& received) {
       flush();
     }
     if (session_.is_over() || ending_) co_return;
-    const net::IoResult result = co_await socket_.read(received, Duration::zero());
+    const net::IoResult result = co_await socket_.read(received, Duration::zero(), expected);
     if (result.status != net::IoStatus::Ok) co_return;
   }
 }

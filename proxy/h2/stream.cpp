@@ -52,14 +52,16 @@ void Stream::news() noexcept {
 // --- what the connection tells
 
 void Stream::take_response(http::ResponseHead& head, Buffer& bytes, bool ends) {
-  if (heads_.size() > static_cast<std::size_t>(http::kInformationalResponses)) {
+  int waiting = 0;
+  std::unique_ptr<Head>* last = &heads_;
+  for (; *last != nullptr; last = &(*last)->next) ++waiting;
+  if (waiting > http::kInformationalResponses) {
     connection_->session().reset(id_, http::H2Error::EnhanceYourCalm);
     return take_closed(http::H2Error::EnhanceYourCalm, false, false);
   }
-  auto taken = std::make_unique<Head>(reactor_.blocks());
-  taken->bytes.swap(bytes);
-  taken->head = head;
-  heads_.push_back(std::move(taken));
+  *last = std::make_unique<Head>(reactor_.blocks());
+  (*last)->bytes.swap(bytes);
+  (*last)->head = head;
   if (ends) end_received_ = true;
   news();
 }
@@ -162,7 +164,7 @@ bool Stream::attempt(ReadOp& op) noexcept {
     op.result.status = IoStatus::Canceled;
   } else if (op.pipe != nullptr) {
     op.result.status = IoStatus::NotSpliced;
-  } else if (only_waits && !heads_.empty()) {
+  } else if (only_waits && heads_ != nullptr) {
     op.result.status = IoStatus::Ok;
   } else if (!received_.empty()) {
     if (!only_waits) give(op);
@@ -259,9 +261,9 @@ void Stream::finish(const http::FieldList* trailers) {
 }
 
 bool Stream::take_head(http::ResponseHead& head) {
-  if (heads_.empty()) return false;
-  head_ = std::move(heads_.front());
-  heads_.pop_front();
+  if (heads_ == nullptr) return false;
+  head_ = std::move(heads_);
+  heads_ = std::move(head_->next);
   head = head_->head;
   return true;
 }

@@ -10,11 +10,11 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 
 #include "base/buffer.h"
 #include "base/intrusive_list.h"
+#include "base/pooled.h"
 #include "http/frames.h"
 #include "http/h2_session.h"
 #include "net/byte_stream.h"
@@ -62,6 +62,8 @@ class Stream final : public net::ByteStream, public http::Frames, public Link<Ne
   bool send_head(Buffer& encoded, bool ends) override;
   void finish(const http::FieldList* trailers) override;
   bool take_head(http::ResponseHead& head) override;
+  bool has_data() const noexcept override { return !received_.empty(); }
+  bool body_ended() const noexcept override { return end_received_ && !reset_ && received_.empty(); }
   const http::FieldList* trailers() const noexcept override { return trailers_ ? &trailers_->fields : nullptr; }
   bool unprocessed() const noexcept override { return unprocessed_; }
   std::string_view refusal() const noexcept override { return refusal_; }
@@ -69,12 +71,13 @@ class Stream final : public net::ByteStream, public http::Frames, public Link<Ne
  private:
   friend class Connection;
 
-  struct Head {
+  struct Head : base::Pooled {
     Head(BlockPool& blocks) : bytes(blocks, BlockSize::Small) {}
     Buffer bytes;
     http::ResponseHead head;
+    std::unique_ptr<Head> next;
   };
-  struct Trailers {
+  struct Trailers : base::Pooled {
     Trailers(BlockPool& blocks) : bytes(blocks, BlockSize::Small) {}
     Buffer bytes;
     http::FieldList fields;
@@ -111,7 +114,7 @@ class Stream final : public net::ByteStream, public http::Frames, public Link<Ne
   std::string_view refusal_;
   std::unique_ptr<Buffer> held_;             // a head that waits for the peer's settings
   Buffer received_;
-  std::deque<std::unique_ptr<Head>> heads_;  // not taken yet, client only
+  std::unique_ptr<Head> heads_;              // not taken yet, client only: the first of few
   std::unique_ptr<Head> head_;               // the one that was taken last
   std::unique_ptr<Trailers> trailers_;
   bool end_received_ = false;

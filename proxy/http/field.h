@@ -2,7 +2,7 @@
 // came. Nothing is copied; the bytes must outlive the list. Fields that the data plane acts upon carry their FieldId.
 #pragma once
 
-#include <array>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -50,6 +50,16 @@ class FieldList {
  public:
   static constexpr std::size_t kMost = 256;  ///< bounds what HeadLimits::fields may ask for
 
+  FieldList() noexcept {}
+  FieldList(const FieldList& other) noexcept { *this = other; }
+  FieldList& operator=(const FieldList& other) noexcept {
+    base_ = other.base_;
+    count_ = other.count_;
+    ids_ = other.ids_;
+    if (this != &other) std::copy(other.begin(), other.end(), begin());
+    return *this;
+  }
+
   void clear() noexcept {
     count_ = 0;
     ids_ = 0;
@@ -58,7 +68,7 @@ class FieldList {
   void set_base(const char* base) noexcept { base_ = base; }
   bool add(const Field& field) noexcept {
     if (count_ == kMost) return false;
-    fields_[count_++] = field;
+    places_.of[count_++] = field;
     ids_ |= bit(field.id);
     return true;
   }
@@ -66,10 +76,10 @@ class FieldList {
   bool has(FieldId id) const noexcept { return (ids_ & bit(id)) != 0; }
 
   std::size_t size() const noexcept { return count_; }
-  Field* begin() noexcept { return fields_.data(); }
-  Field* end() noexcept { return fields_.data() + count_; }
-  const Field* begin() const noexcept { return fields_.data(); }
-  const Field* end() const noexcept { return fields_.data() + count_; }
+  Field* begin() noexcept { return places_.of; }
+  Field* end() noexcept { return places_.of + count_; }
+  const Field* begin() const noexcept { return places_.of; }
+  const Field* end() const noexcept { return places_.of + count_; }
 
   std::string_view name(const Field& field) const noexcept { return {base_ + field.name_at, field.name_size}; }
   std::string_view value(const Field& field) const noexcept { return {base_ + field.value_at, field.value_size}; }
@@ -84,12 +94,17 @@ class FieldList {
   std::string_view sole(std::string_view name) const noexcept;
 
  private:
+  union Places {
+    Places() noexcept {}  // 5 KiB that are written before they are read: lists are made and copied for every message of HTTP/2
+    Field of[kMost];
+  };
+
   static constexpr std::uint32_t bit(FieldId id) noexcept { return 1u << static_cast<unsigned>(id); }
 
   const char* base_ = nullptr;
   std::size_t count_ = 0;
   std::uint32_t ids_ = 0;
-  std::array<Field, kMost> fields_;
+  Places places_;
 };
 
 /// Marks what must not be forwarded (RFC 9110 §7.6.1): hop-by-hop fields by nature and those that Connection names. Host

@@ -21,6 +21,10 @@ class Frames {
   virtual void finish(const FieldList* trailers) = 0;
   /// A response's head that has arrived, if one has; its views are good until the next one is taken.
   virtual bool take_head(ResponseHead& head) = 0;
+  /// Bytes of the body have arrived that were not read.
+  virtual bool has_data() const noexcept = 0;
+  /// The body's end has arrived, and everything before it was read.
+  virtual bool body_ended() const noexcept = 0;
   /// The trailers that were received, once the body's end was read; nullptr: none.
   virtual const FieldList* trailers() const noexcept = 0;
   /// The peer says that it did nothing with the request: it may be sent again, whatever it is (RFC 9113 §8.7).

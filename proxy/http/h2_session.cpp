@@ -65,9 +65,13 @@ bool is_secret(std::string_view name) noexcept {
   return name == "cookie" || name == "authorization" || name == "proxy-authorization";
 }
 
+/// Another value each time: in the table it would only cost work and the place of others.
+bool is_made_once(std::string_view name) noexcept { return name == "x-request-id" || name == "traceparent"; }
+
 nghttp2_nv pair_of(std::string_view name, std::string_view value, bool shared) noexcept {
   const auto bytes = [](std::string_view text) { return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data())); };
-  const auto flags = static_cast<std::uint8_t>(shared && is_secret(name) ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE);
+  const bool indexed = !is_made_once(name) && !(shared && is_secret(name));
+  const auto flags = static_cast<std::uint8_t>(indexed ? NGHTTP2_NV_FLAG_NONE : NGHTTP2_NV_FLAG_NO_INDEX);
   return {bytes(name), bytes(value), name.size(), value.size(), flags};
 }
 

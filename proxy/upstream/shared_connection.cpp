@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/pooled.h"
 #include "upstream/pool.h"
 
 namespace tidegate::upstream {
@@ -23,7 +24,7 @@ struct StreamPlace {
 
 }  // namespace
 
-class SharedConnection::StreamChannel final : private StreamPlace, public Channel, public net::Retirable {
+class SharedConnection::StreamChannel final : private StreamPlace, public Channel, public net::Retirable, public base::Pooled {
  public:
   StreamChannel(net::Reactor& reactor, SharedConnection& connection)
       : StreamPlace(reactor),
