@@ -11,6 +11,7 @@ import pytest
 
 from harness import Authority, eventually, memory_slack, ok, serve
 from harness.legs import DOWN, UP, Legs
+from harness.ports import refusing_address
 from harness.tidegate import ROOT
 
 MIB = 1024 * 1024
@@ -437,8 +438,7 @@ def test_a_grpc_status_reverts_though_its_http_status_is_200(calls):
 
 
 def test_a_grpc_failure_of_tidegates_own_is_a_status_of_grpc(lab):
-    gone = CallServer("gone")
-    gone.close()
+    gone = refusing_address()
     tidegate = lab.proxy(gone, gone, listener={"h2c": True}, cluster={"protocol": "http2"})
     channel = lab.keep(grpc.insecure_channel(tidegate.address))
     with pytest.raises(grpc.RpcError) as raised:
