@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from harness import Authority, eventually, memory_slack, ok, serve
+from harness import Authority, eventually, memory_slack, ok, serve, stays
 from harness.legs import DOWN, UP, Legs
 from harness.ports import refusing_address
 from harness.tidegate import ROOT
@@ -454,3 +454,18 @@ def test_a_grpc_clients_own_deadline_is_nobodys_failure(calls):
     failures = sum(value for (name, labels), value in tidegate.api.metrics().items()
                    if name == "tidegate_upstream_failures_total" and ("reason", "canceled") not in labels)
     assert failures == 0
+
+
+@over(HTTP2_DOWN, ("h2c",))
+def test_a_call_whose_own_deadline_is_over_is_nobodys_failure_though_its_client_still_waits(legs):
+    """As the test above, where Tidegate's clock is the first to strike, not the client's."""
+    release = threading.Event()
+    to = legs.origin(lambda request: (200, [], b"late", None) if release.wait(20) else (500, [], b"", None))
+    tidegate = legs.proxy(to)
+    fields = [("content-type", "application/grpc"), ("te", "trailers"), ("grpc-timeout", "100m")]
+    answer = legs.client(tidegate).post(b"\0\0\0\0\0", "/t/unary", headers=fields)
+    release.set()
+    assert {**answer.headers, **answer.trailers}["grpc-status"] == str(grpc.StatusCode.DEADLINE_EXCEEDED.value[0])
+    assert tidegate.api.metric("tidegate_upstream_failures_total", cluster="old", reason="timeout") == 0
+    eventually(lambda: tidegate.api.route()["gate"]["step"]["old"]["requests"] == 1, "the gate's count")
+    stays(lambda: tidegate.api.route()["gate"]["step"]["old"]["failures"] == 0, "a side without failures")
