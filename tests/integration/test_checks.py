@@ -1,7 +1,6 @@
 """What a rollout asks before and during its steps: smoke requests, Prometheus, webhooks with Flagger's names. What says
 nothing holds, and never counts as good. PRODUCT §2 checks, §3 Rollout."""
 import json
-import threading
 
 import pytest
 
