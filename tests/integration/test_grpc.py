@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from harness import Authority, eventually
+from harness.ports import refusing_address
 
 grpc = pytest.importorskip("grpc")
 
@@ -112,8 +113,7 @@ def test_a_grpc_status_reverts_though_its_http_status_is_200(calls):
 
 
 def test_a_grpc_failure_of_tidegates_own_is_a_status_of_grpc(lab):
-    gone = CallServer("gone")
-    gone.close()
+    gone = refusing_address()
     tidegate = lab.proxy(gone, gone, listener={"h2c": True}, cluster={"protocol": "http2"})
     channel = lab.keep(grpc.insecure_channel(tidegate.address))
     with pytest.raises(grpc.RpcError) as raised:

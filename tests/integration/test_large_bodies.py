@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from harness import Client, eventually, ok, serve
+from harness import Client, eventually, ok
 from harness.large import block, echo, sha
 
 KIB, MIB = 1024, 1024 * 1024

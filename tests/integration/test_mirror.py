@@ -271,7 +271,7 @@ def test_a_mirror_that_never_answers_does_not_slow_the_original(lab, kind):
     tidegate.api.mirror(100)
     with_mirror = latencies()
     assert statistics.median(with_mirror) < 5 * statistics.median(without)
-    assert max(with_mirror) < 2, "a request waited for the mirror"
+    assert max(with_mirror) < 4, "a request waited for the mirror"
     tidegate.api.mirror(0)
     settled(tidegate, None, 20)
 

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from harness import Authority, eventually, memory_slack, ok, serve
+from harness import Authority, eventually, memory_slack, ok, serve, stays
 from harness.legs import DOWN, UP, Legs
 from harness.tidegate import ROOT
 
@@ -184,8 +184,8 @@ def test_a_server_that_changes_its_mind_under_load_loses_no_request(legs):
     stop, wrong, answered = threading.Event(), [], [0]
 
     def ask(client):
-        while not stop.is_set():
-            answer = client.get("/")
+        for turn in itertools.takewhile(lambda _: not stop.is_set(), itertools.count()):
+            answer = client.get("/") if turn % 2 else client.post(b"a" * 3000)
             answered[0] += 1
             if answer.status != 200 or answer.body != b"x":
                 wrong.append(answer)
@@ -343,3 +343,18 @@ def test_h2spec_passes_whole(legs):
     summary = done.stdout.strip().splitlines()[-1]
     print(summary)
     assert done.returncode == 0 and summary == "146 tests, 146 passed, 0 skipped, 0 failed", done.stdout[-4000:]
+
+
+@over(HTTP2_DOWN, ("h2c",))
+def test_a_grpc_call_whose_own_deadline_is_over_is_nobodys_failure_though_its_client_still_waits(legs):
+    """As in test_grpc, where Tidegate's clock is the first to strike, not the client's."""
+    release = threading.Event()
+    to = legs.origin(lambda request: (200, [], b"late", None) if release.wait(20) else (500, [], b"", None))
+    tidegate = legs.proxy(to)
+    fields = [("content-type", "application/grpc"), ("te", "trailers"), ("grpc-timeout", "100m")]
+    answer = legs.client(tidegate).post(b"\0\0\0\0\0", "/t/unary", headers=fields)
+    release.set()
+    assert {**answer.headers, **answer.trailers}["grpc-status"] == "4"
+    assert tidegate.api.metric("tidegate_upstream_failures_total", cluster="old", reason="timeout") == 0
+    eventually(lambda: tidegate.api.route()["gate"]["step"]["old"]["requests"] == 1, "the gate's count")
+    stays(lambda: tidegate.api.route()["gate"]["step"]["old"]["failures"] == 0, "a side without failures")

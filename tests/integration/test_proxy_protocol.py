@@ -169,7 +169,7 @@ def test_a_trusted_peer_that_sends_something_else_is_closed_without_an_answer(la
     client.try_send(bytes_sent)
     assert client.is_closed(20)
     refused(tidegate, malformed=1)
-    assert "its PROXY header is malformed: " in tidegate.output
+    tidegate.logs("its PROXY header is malformed: ")
     assert ask(tidegate, V1) == "192.0.2.1|http"
 
 
@@ -179,7 +179,7 @@ def test_a_trusted_peer_that_sends_no_header_in_time_is_closed(lab):
     slow.send(V1[:-1])
     assert silent.is_closed(20) and slow.is_closed(20)
     refused(tidegate, timeout=2)
-    assert "its PROXY header did not come within timeouts.header" in tidegate.output
+    tidegate.logs("its PROXY header did not come within timeouts.header")
 
 
 def test_the_header_s_time_is_its_own_and_the_request_has_one_too(lab):
@@ -197,7 +197,7 @@ def test_an_untrusted_peer_is_closed_whatever_it_sends(lab):
         client.try_send(header)
         assert client.is_closed(20)
     refused(tidegate, untrusted=3)
-    assert "a PROXY header is required here, and it is not in trusted_proxies" in tidegate.output
+    tidegate.logs("a PROXY header is required here, and it is not in trusted_proxies")
 
 
 def test_a_header_that_is_cut_off_is_counted_and_a_port_check_is_not(lab):
@@ -209,6 +209,7 @@ def test_a_header_that_is_cut_off_is_counted_and_a_port_check_is_not(lab):
     client.fin()
     assert client.is_closed(20)
     refused(tidegate, incomplete=1)
+    tidegate.logs("closed the connection of")
     assert tidegate.output.count("closed the connection of") == 1
 
 

@@ -66,10 +66,6 @@ def upstream_handshakes(proxy, result, upstream="old"):
     return proxy.api.metric("tidegate_upstream_tls_handshakes_total", upstream=upstream, result=result)
 
 
-def logged(proxy, text):
-    eventually(lambda: text in proxy.output, f"{text!r} in the log:\n{proxy.output}")
-
-
 def s_client(proxy, *arguments):
     """What openssl s_client says of a handshake."""
     done = subprocess.run(["timeout", "20", "openssl", "s_client", "-connect", proxy.address, *arguments], stdin=subprocess.DEVNULL,
@@ -543,7 +539,7 @@ def test_an_endpoint_that_is_not_who_it_should_be_gets_nothing_and_the_log_says_
     proxy = upstream(lab, pki, origin, **options)
     response = lab.client(proxy).get()
     assert response.status == 502 and "connect" in response.text
-    logged(proxy, f"cluster old: TLS with {origin.address}: {message}")
+    proxy.logs(f"cluster old: TLS with {origin.address}: {message}")
     assert not origin.requests
     assert proxy.api.metric("tidegate_upstream_failures_total", reason="connect") >= 1
     assert sum(upstream_handshakes(proxy, result) for result in ("bad_certificate", "plain", "timeout", "closed")) >= 1
@@ -568,7 +564,7 @@ def test_an_endpoint_that_refuses_the_own_certificate_is_named(lab, pki):
     server.load_verify_locations(pki.clients.ca)
     proxy = upstream(lab, pki, lab.origin(serve(ok("x")), tls=server), tls={"cert": pki.mallory.cert, "key": pki.mallory.key})
     assert lab.client(proxy).get().status == 502
-    logged(proxy, "unknown ca")
+    proxy.logs("unknown ca")
 
 
 def test_copies_go_over_tls_too(lab, pki):
@@ -622,7 +618,7 @@ def test_a_certificate_that_is_replaced_is_used_by_new_connections_and_old_ones_
     moving.install(renewed)
     moving.serves(renewed)
     assert before.get().status == 200
-    logged(moving.proxy, "tls.crt was read again")
+    moving.proxy.logs("tls.crt was read again")
     assert moving.reloads("ok") >= 1
     assert not_after(moving.proxy) == renewed.not_after
 
@@ -669,13 +665,13 @@ def test_a_bad_pair_changes_nothing_and_is_told_once(lab, pki, moving, tmp_path,
     else:
         openssl("ec", "-in", pki.server.key, "-aes256", "-passout", "pass:secret", "-out", tmp_path / "locked")
         moving.install(cert=pki.server.cert, key=str(tmp_path / "locked"))
-    logged(moving.proxy, message)
-    logged(moving.proxy, "what was read before stays in use")
+    moving.proxy.logs(message)
+    moving.proxy.logs("what was read before stays in use")
     assert moving.serial() == pki.server.serial
     assert lab.client(moving.proxy, tls=pki.authority.client()).get().status == 200
     eventually(lambda: moving.reloads("failed") == 1)
     moving.proxy.signal(1)  # SIGHUP looks again; there is nothing new to say
-    logged(moving.proxy, "SIGHUP")
+    moving.proxy.logs("SIGHUP")
     renewed = pki.authority.issue()
     moving.install(renewed)
     moving.serves(renewed)
@@ -732,7 +728,7 @@ def test_the_authorities_and_the_own_certificate_of_an_endpoint_are_re_read(lab,
     shutil.copy(pki.authority.ca, tmp_path / "ca.new")
     os.rename(tmp_path / "ca.new", trusted)
     eventually(lambda: client.get().status == 200, "the new authority trusted")
-    logged(proxy, "cluster old: its TLS files were read again")
+    proxy.logs("cluster old: its TLS files were read again")
 
 
 def test_the_authorities_of_clients_are_re_read_and_old_sessions_do_not_get_around_it(lab, pki, tmp_path):
@@ -745,7 +741,7 @@ def test_the_authorities_of_clients_are_re_read_and_old_sessions_do_not_get_arou
         session = client.socket.session
     shutil.copy(pki.stranger.ca, tmp_path / "new")
     os.rename(tmp_path / "new", trusted)
-    logged(proxy, "clients.pem was read again")
+    proxy.logs("clients.pem was read again")
     with pytest.raises(ssl.SSLError):
         Client(proxy.address, tls=context, session=session)
 

@@ -76,11 +76,8 @@ class Nginx:
         self._log_to = os.path.join(self.directory, "access.log seen") if log else "off"
         self._database = (database or self).directory
         self.process = None
-        self.port = 0
-        for _ in range(5):
-            if self._try_start():
-                return
-        raise AssertionError("nginx did not start: " + self._log())
+        self.port = free_port()
+        self._start()
 
     @property
     def address(self):
@@ -93,8 +90,7 @@ class Nginx:
         except OSError:
             return ""
 
-    def _try_start(self):
-        self.port = self.port if self.process else free_port()
+    def _start(self):
         statuses = "\n".join(f'    location = /status/{s} {{ return {s} "{s}\\n"; }}' for s in STATUSES if s != 301)
         path = os.path.join(self.directory, "nginx.conf")
         with open(path, "w") as file:
@@ -119,10 +115,7 @@ class Nginx:
                 return False
 
         eventually(answers, "nginx answering")
-        if self.process.poll() is None:
-            return True
-        self.process = None
-        return False
+        assert self.process.poll() is None, "nginx did not start: " + self._log()
 
     def seen(self, path):
         """Of each request for the path, in their order: whether it was a mirror's copy. Needs log=True."""

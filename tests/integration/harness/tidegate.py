@@ -227,6 +227,10 @@ class Tidegate:
     def output(self):
         return "\n".join(self.lines)
 
+    def logs(self, text):
+        """Waits until it has: what it writes is read a moment later."""
+        eventually(lambda: text in self.output, f"{text!r} in the log:\n{self.output}")
+
     def signal(self, number):
         self.process.send_signal(number)
 
