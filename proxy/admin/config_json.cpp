@@ -232,6 +232,8 @@ json::object config_json(const config::Config& from) {
   for (const config::AddressRange& range : from.trusted_proxies) {
     trusted.push_back(json::value(config::to_string(range)));
   }
+  out["dns"] = json::object{{"servers", from.dns.servers.empty() ? json::value("system") : json::value(texts(from.dns.servers))},
+                            {"timeout", duration_text(from.dns.timeout)}};
   for (const upstream::ClusterPolicy& one : from.clusters) clusters[one.name] = cluster(one);
   for (const config::Route& one : from.routes) routes.push_back(route(one));
   out["listeners"] = std::move(listeners);

@@ -41,6 +41,12 @@ struct ClusterTimeouts {
 /// What is spoken on connections to a cluster. Auto: what TLS agrees on (ALPN), and HTTP/1.1 without TLS.
 enum class Protocol : std::uint8_t { Http1, Http2, Auto };
 
+/// How names of endpoints are resolved, for all clusters.
+struct DnsPolicy {
+  std::vector<std::string> servers;             ///< "10.0.0.2:53", "[2001:db8::1]:53"; empty = those of /etc/resolv.conf
+  Duration timeout = std::chrono::seconds(2);   ///< for the answer of one server; the second time it is asked, twice that
+};
+
 struct ClusterPolicy {
   std::string name;
   std::vector<EndpointAddress> endpoints;
