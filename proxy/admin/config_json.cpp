@@ -96,6 +96,7 @@ json::object cluster(const upstream::ClusterPolicy& from) {
                              {"pending", from.pool.pending},
                              {"idle_timeout", duration_text(from.pool.idle_timeout)},
                              {"requests_per_connection", from.pool.requests_per_connection}};
+  out["slow_start"] = duration_text(from.slow_start);
   out["timeouts"] = json::object{{"connect", duration_text(from.timeouts.connect)},
                                  {"response_header", duration_text(from.timeouts.response_header)},
                                  {"idle", duration_text(from.timeouts.idle)}};

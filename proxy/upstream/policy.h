@@ -53,6 +53,7 @@ struct ClusterPolicy {
   Protocol protocol = Protocol::Http1;
   std::optional<std::string> host;              ///< a literal Host to send; empty = preserve the client's
   PoolPolicy pool;
+  Duration slow_start{};                        ///< a new address gets its full share after so long; 0 = at once
   ClusterTimeouts timeouts;
   std::optional<net::ProxyVersion> proxy_protocol;  ///< sent first on each connection; empty = off
   std::optional<net::TlsClientPolicy> tls;          ///< empty = plain
