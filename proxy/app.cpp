@@ -288,10 +288,9 @@ void App::Parts::make_resolver() {
       worker->post([=](forward::Worker& w) { w.set_addresses(cluster, endpoint, addresses); });
     }
   };
-  const auto failed = [](const upstream::EndpointAddress& endpoint, const std::string& why) {
-    observe::log_warn("cannot resolve " + endpoint.text + ": " + why + "; the last good answer stays in use");
-  };
-  resolver = std::make_unique<upstream::Resolver>(config.clusters, found, failed);
+  const auto news = [](const std::string& line) { observe::log_info(line); };
+  const auto problem = [](const std::string& line) { observe::log_warn(line); };
+  resolver = std::make_unique<upstream::Resolver>(config.clusters, config.dns, upstream::Resolver::Events{found, news, problem});
 }
 
 admin::Services App::Parts::services() {
@@ -299,6 +298,7 @@ admin::Services App::Parts::services() {
     observe::LiveFacts facts = live_facts(status, access_log ? access_log->lost() : 0);
     if (notifier) add_targets(facts, notifier->stats());
     add_certificates(facts, certificates->facts());
+    add_resolutions(facts, config.clusters, resolver->counts());
     return metrics->text(facts);
   };
   return {*engine,

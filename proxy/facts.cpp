@@ -47,6 +47,19 @@ void add_targets(observe::LiveFacts& facts, const std::vector<notify::TargetStat
   }
 }
 
+void add_resolutions(observe::LiveFacts& facts, const std::vector<upstream::ClusterPolicy>& clusters,
+                     const std::vector<upstream::Resolver::Counts>& counts) {
+  for (std::size_t c = 0; c < clusters.size(); ++c) {
+    if (!counts[c].has_names) continue;
+    observe::LiveResolution& one = facts.resolutions.emplace_back();
+    one.cluster = clusters[c].name;
+    one.addresses = counts[c].addresses;
+    for (std::size_t r = 0; r < upstream::kResolvedCount; ++r) {
+      one.results.push_back({upstream::name(static_cast<upstream::Resolved>(r)), counts[c].results[r]});
+    }
+  }
+}
+
 void add_certificates(observe::LiveFacts& facts, const control::CertificateFacts& from) {
   for (const control::CertificateFacts::One& one : from.certificates) facts.certificates.push_back({one.used_by, one.file, one.not_after});
   facts.certificate_reloads = from.reloads;

@@ -13,11 +13,15 @@
 #include "observe/live_facts.h"
 #include "observe/metrics.h"
 #include "store/store.h"
+#include "upstream/policy.h"
+#include "upstream/resolver.h"
 
 namespace tidegate {
 
 observe::LiveFacts live_facts(const control::Status& status, std::uint64_t access_log_lost);
 void add_targets(observe::LiveFacts& facts, const std::vector<notify::TargetStats>& targets);
+void add_resolutions(observe::LiveFacts& facts, const std::vector<upstream::ClusterPolicy>& clusters,
+                     const std::vector<upstream::Resolver::Counts>& counts);
 void add_certificates(observe::LiveFacts& facts, const control::CertificateFacts& from);
 
 /// What people are told of a decision; empty: nothing, as of a weight that was set by hand.

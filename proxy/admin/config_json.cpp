@@ -96,6 +96,7 @@ json::object cluster(const upstream::ClusterPolicy& from) {
                              {"pending", from.pool.pending},
                              {"idle_timeout", duration_text(from.pool.idle_timeout)},
                              {"requests_per_connection", from.pool.requests_per_connection}};
+  out["slow_start"] = duration_text(from.slow_start);
   out["timeouts"] = json::object{{"connect", duration_text(from.timeouts.connect)},
                                  {"response_header", duration_text(from.timeouts.response_header)},
                                  {"idle", duration_text(from.timeouts.idle)}};
@@ -232,6 +233,8 @@ json::object config_json(const config::Config& from) {
   for (const config::AddressRange& range : from.trusted_proxies) {
     trusted.push_back(json::value(config::to_string(range)));
   }
+  out["dns"] = json::object{{"servers", from.dns.servers.empty() ? json::value("system") : json::value(texts(from.dns.servers))},
+                            {"timeout", duration_text(from.dns.timeout)}};
   for (const upstream::ClusterPolicy& one : from.clusters) clusters[one.name] = cluster(one);
   for (const config::Route& one : from.routes) routes.push_back(route(one));
   out["listeners"] = std::move(listeners);

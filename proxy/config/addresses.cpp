@@ -135,6 +135,19 @@ Parsed<SocketAddress> parse_socket_address(std::string_view text) {
   return Result::good({literal->text(), parts.value->port});
 }
 
+Parsed<SocketAddress> parse_name_server(std::string_view text) {
+  using Result = Parsed<SocketAddress>;
+  constexpr std::uint16_t kDnsPort = 53;
+  if (const std::optional<Literal> alone = parse_literal(text)) return Result::good({alone->text(), kDnsPort});
+  const Parsed<HostPort> parts = split_host_port(text);
+  const std::optional<Literal> literal = parts ? parse_literal(parts.value->host) : std::nullopt;
+  if (!literal || parts.value->bracketed != (literal->family == AF_INET6)) {
+    return Result::bad(in_quotes(text) + " is not the address of a name server, such as 10.0.0.2, 10.0.0.2:53 or [2001:db8::1]:53");
+  }
+  if (parts.value->port == 0) return Result::bad(in_quotes(text) + ": port 0 cannot be asked");
+  return Result::good({literal->text(), parts.value->port});
+}
+
 Parsed<upstream::EndpointAddress> parse_endpoint(std::string_view text) {
   using Result = Parsed<upstream::EndpointAddress>;
   if (is_unix(text)) {

@@ -21,6 +21,9 @@ bool is_unix(std::string_view host) noexcept;
 /// The same or "name:443"; the port is 1..65535.
 Parsed<upstream::EndpointAddress> parse_endpoint(std::string_view text);
 
+/// "10.0.0.2", "10.0.0.2:5353", "2001:db8::1", "[2001:db8::1]:5353": without a port it is 53.
+Parsed<SocketAddress> parse_name_server(std::string_view text);
+
 /// "10.0.0.0/8", "2001:db8::/32"; an address without "/" is a range of one. Bits below the prefix must be 0. Or kUnixSockets.
 Parsed<AddressRange> parse_range(std::string_view text);
 

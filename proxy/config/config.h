@@ -82,6 +82,7 @@ struct Config {
   std::uint32_t workers = 0;                    ///< never 0 after validation: "auto" is resolved
   std::vector<Listener> listeners;
   std::vector<AddressRange> trusted_proxies;
+  upstream::DnsPolicy dns;
   std::vector<upstream::ClusterPolicy> clusters;
   std::vector<Route> routes;                    ///< first match wins
   std::vector<check::CheckPolicy> checks;

@@ -12,6 +12,7 @@ std::vector<std::string> known_keys() {
   append_route_keys(out);
   append_check_keys(out);
   append_notify_keys(out);
+  append_dns_keys(out);
   append_service_keys(out);
   return out;
 }

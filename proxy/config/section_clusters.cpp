@@ -86,6 +86,8 @@ constexpr std::array kFields{
     Field<ClusterPolicy>{"host", read_host},
     Field<ClusterPolicy>{"proxy_protocol", read_proxy_protocol},
     Field<ClusterPolicy>{"pool", [](In v, ClusterPolicy& out) { read_section(v, kPool, out); }},
+    Field<ClusterPolicy>{"slow_start",
+                         [](In v, ClusterPolicy& out) { read_duration(v, out.slow_start, {"0s", "1h"}); }},
     Field<ClusterPolicy>{"timeouts", [](In v, ClusterPolicy& out) { read_section(v, kTimeouts, out); }},
 };
 constexpr Section<ClusterPolicy> kSection{"clusters.NAME", kFields};

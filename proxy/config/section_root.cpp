@@ -27,6 +27,7 @@ constexpr std::array kFields{
     Field<Config>{"workers", read_workers},
     Field<Config>{"listeners", [](In v, Config& out) { read_listeners(v, out.listeners); }, true},
     Field<Config>{"trusted_proxies", read_trusted_proxies},
+    Field<Config>{"dns", [](In v, Config& out) { read_dns(v, out.dns); }},
     Field<Config>{"clusters", [](In v, Config& out) { read_clusters(v, out.clusters); }, true},
     Field<Config>{"routes", [](In v, Config& out) { read_routes(v, out.routes); }, true},
     Field<Config>{"checks", [](In v, Config& out) { read_checks(v, out.checks); }},

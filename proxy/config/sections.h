@@ -26,6 +26,9 @@ void read_listener_tls(const Value& value, Listener& out);
 void read_cluster_tls(const Value& value, upstream::ClusterPolicy& out);
 void append_tls_keys(KeyList& out);
 
+void read_dns(const Value& value, upstream::DnsPolicy& out);
+void append_dns_keys(KeyList& out);
+
 void read_clusters(const Value& value, std::vector<upstream::ClusterPolicy>& out);
 void append_cluster_keys(KeyList& out);
 

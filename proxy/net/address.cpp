@@ -104,6 +104,34 @@ std::optional<Address> make_address(const std::string& host, std::uint16_t port)
   return std::nullopt;
 }
 
+Address make_four(const void* bytes, std::uint16_t port) noexcept {
+  Address out;
+  auto* to = reinterpret_cast<sockaddr_in*>(out.get());
+  to->sin_family = AF_INET;
+  std::memcpy(&to->sin_addr, bytes, sizeof to->sin_addr);
+  out.length = sizeof *to;
+  return with_port(out, port);
+}
+
+Address make_six(const void* bytes, std::uint16_t port) noexcept {
+  Address out;
+  auto* to = reinterpret_cast<sockaddr_in6*>(out.get());
+  to->sin6_family = AF_INET6;
+  std::memcpy(&to->sin6_addr, bytes, sizeof to->sin6_addr);
+  out.length = sizeof *to;
+  return with_port(out, port);
+}
+
+Address with_port(Address address, std::uint16_t port) noexcept {
+  if (address.get()->sa_family == AF_INET) reinterpret_cast<sockaddr_in*>(address.get())->sin_port = htons(port);
+  if (address.get()->sa_family == AF_INET6) reinterpret_cast<sockaddr_in6*>(address.get())->sin6_port = htons(port);
+  return address;
+}
+
+bool operator==(const Address& a, const Address& b) noexcept {
+  return a.length == b.length && std::memcmp(&a.storage, &b.storage, a.length) == 0;
+}
+
 std::uint16_t port_of(const Address& address) noexcept {
   if (address.get()->sa_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in*>(address.get())->sin_port);
   if (address.get()->sa_family == AF_INET6) return ntohs(reinterpret_cast<const sockaddr_in6*>(address.get())->sin6_port);

@@ -33,7 +33,14 @@ bool is_unix(const Address& address) noexcept;
 /// As make_unix_address() takes it. Empty for other families.
 std::string_view unix_name(const Address& address) noexcept;
 
+/// Of the 4 bytes of an IPv4 address, or the 16 of an IPv6 one, in network order.
+Address make_four(const void* bytes, std::uint16_t port) noexcept;
+Address make_six(const void* bytes, std::uint16_t port) noexcept;
+
 std::uint16_t port_of(const Address& address) noexcept;  ///< 0 where there are none
+/// The same host; unchanged where there are no ports.
+Address with_port(Address address, std::uint16_t port) noexcept;
+bool operator==(const Address& a, const Address& b) noexcept;
 /// "10.0.0.1" or "2001:db8::1"; IPv4-mapped IPv6 addresses are shown as IPv4. "unix:" for a unix-domain socket, as NGINX
 /// writes it: its path names nobody. Empty when the family is unknown.
 std::string host_text(const Address& address);

@@ -69,11 +69,19 @@ struct LiveCertificate {
   std::int64_t not_after = 0;  ///< seconds since the Unix epoch
 };
 
+/// The names of a cluster's endpoints.
+struct LiveResolution {
+  std::string cluster;
+  std::vector<ReasonCount> results;  ///< every result there is
+  std::size_t addresses = 0;         ///< that they have now
+};
+
 struct LiveFacts {
   std::vector<LiveRoute> routes;           ///< in the order of Metrics::Setup::routes
   LiveStore store;
   std::vector<LiveTarget> targets;         ///< in the order of the file
   std::vector<LiveCertificate> certificates;
+  std::vector<LiveResolution> resolutions;  ///< of the clusters that have names
   std::uint64_t certificate_reloads = 0;   ///< changes of files that are in force
   std::uint64_t certificate_failures = 0;  ///< changes that were not taken
   std::uint64_t epoch = 0;

@@ -33,6 +33,7 @@ std::string Metrics::text(const LiveFacts& live) const {
   add_notifications(page, live);
   add_mirror(page);
   add_upstream(page);
+  add_resolutions(page, live);
   add_retries(page);
   add_downstream(page, live.access_log_lost);
   add_handshakes(page);

@@ -113,6 +113,15 @@ void Metrics::add_notifications(Exposition& page, const LiveFacts& live) const {
   }
 }
 
+void Metrics::add_resolutions(Exposition& page, const LiveFacts& live) const {
+  auto asked = page.counter("tidegate_dns_resolutions_total", "Times that a name of a cluster was asked for, by the result.");
+  auto addresses = page.gauge("tidegate_dns_addresses", "Addresses that the names of a cluster have, the last good ones while DNS fails.");
+  for (const LiveResolution& of : live.resolutions) {
+    for (const ReasonCount& one : of.results) asked.add({{"cluster", of.cluster}, {"result", one.reason}}, one.count);
+    addresses.add({{"cluster", of.cluster}}, static_cast<std::uint64_t>(of.addresses));
+  }
+}
+
 void Metrics::add_reverts(Exposition& page, const LiveFacts& live) const {
   auto reverts = page.counter("tidegate_reverts_total", "Reverts to old, by the reason.");
   auto holds = page.counter("tidegate_gate_holds_total",

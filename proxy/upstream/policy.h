@@ -41,12 +41,19 @@ struct ClusterTimeouts {
 /// What is spoken on connections to a cluster. Auto: what TLS agrees on (ALPN), and HTTP/1.1 without TLS.
 enum class Protocol : std::uint8_t { Http1, Http2, Auto };
 
+/// How names of endpoints are resolved, for all clusters.
+struct DnsPolicy {
+  std::vector<std::string> servers;             ///< "10.0.0.2:53", "[2001:db8::1]:53"; empty = those of /etc/resolv.conf
+  Duration timeout = std::chrono::seconds(2);   ///< for the answer of one server; the second time it is asked, twice that
+};
+
 struct ClusterPolicy {
   std::string name;
   std::vector<EndpointAddress> endpoints;
   Protocol protocol = Protocol::Http1;
   std::optional<std::string> host;              ///< a literal Host to send; empty = preserve the client's
   PoolPolicy pool;
+  Duration slow_start{};                        ///< a new address gets its full share after so long; 0 = at once
   ClusterTimeouts timeouts;
   std::optional<net::ProxyVersion> proxy_protocol;  ///< sent first on each connection; empty = off
   std::optional<net::TlsClientPolicy> tls;          ///< empty = plain

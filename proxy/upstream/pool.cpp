@@ -2,20 +2,14 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "net/tls_layer.h"
+#include "upstream/choice.h"
+#include "upstream/resolution.h"
+#include "upstream/slow_start.h"
 
 namespace tidegate::upstream {
-
-namespace {
-constexpr std::size_t kMostAddresses = 64;  // of one endpoint; what DNS answers beyond that is ignored
-
-bool same(const net::Address& a, const net::Address& b) {
-  return a.length == b.length && std::memcmp(&a.storage, &b.storage, a.length) == 0;
-}
-}  // namespace
 
 // --- Acquisition, Connection
 
@@ -70,41 +64,64 @@ const EndpointAddress& Pool::endpoint(const Channel& channel) const noexcept {
 const std::string& Pool::endpoint_text(const Channel& channel) const noexcept { return endpoint(channel).text; }
 
 void Pool::set_addresses(std::size_t endpoint, const std::vector<net::Address>& addresses) {
+  std::vector<Target*> now;
+  for (const net::Address& address : addresses) {
+    if (now.size() == kMostAddresses) break;
+    now.push_back(&place_for(endpoint, address));
+  }
   for (auto& target : targets_) {
     if (target->endpoint == endpoint) target->current = false;
   }
-  std::size_t taken = 0;
-  for (const net::Address& address : addresses) {
-    if (++taken > kMostAddresses) break;
-    Target* known = nullptr;
-    for (auto& target : targets_) {
-      if (target->endpoint == endpoint && same(target->address, address)) known = target.get();
-    }
-    if (known == nullptr) {
-      targets_.push_back(std::make_unique<Target>());
-      known = targets_.back().get();
-      known->endpoint = endpoint;
-      known->address = address;
-    }
-    known->current = true;
-  }
+  for (Target* target : now) target->current = true;
+  current_.clear();
   for (auto& target : targets_) {
-    if (target->current) continue;
+    if (target->current) {
+      current_.push_back(target.get());
+      continue;
+    }
     while (Connection* connection = target->idle.front()) remove_idle(*connection);
     target->shared.for_each([](SharedConnection& connection) { connection.retire(); });
   }
 }
 
-Pool::Target* Pool::next_target() {
-  for (std::size_t tried = 0; tried < targets_.size(); ++tried) {
-    turn_ = turn_ + 1 < targets_.size() ? turn_ + 1 : 0;
-    if (targets_[turn_]->current) return targets_[turn_].get();
+/// The one that the address has, or one that nothing is left of, or a new one. It counts as appearing now unless it has been there.
+Pool::Target& Pool::place_for(std::size_t endpoint, const net::Address& address) {
+  Target* place = nullptr;
+  for (auto& target : targets_) {
+    if (target->endpoint == endpoint && target->address == address) {
+      place = target.get();
+      break;
+    }
+    if (place == nullptr && target->is_left()) place = target.get();
   }
-  return nullptr;
+  if (place == nullptr) {
+    place = targets_.emplace_back(std::make_unique<Target>()).get();
+    place->current = false;
+  }
+  if (place->current) return *place;
+  if (place->endpoint != endpoint || place->address != address) place->session.put(nullptr);
+  place->endpoint = endpoint;
+  place->address = address;
+  place->current = true;
+  place->appeared = was_used_ && policy_.slow_start > Duration::zero() ? reactor_.now() : TimePoint{};
+  return *place;
+}
+
+Pool::Target* Pool::choose() {
+  if (current_.size() < 2) return current_.empty() ? nullptr : current_.front();
+  const auto candidate = [this](const Target& target) {
+    if (target.appeared == TimePoint{}) return Candidate{target.load};
+    return Candidate{target.load, share_of(reactor_.now() - target.appeared, policy_.slow_start)};
+  };
+  const std::uint64_t chance = random_.next();
+  const auto [first, second] = draw_two(current_.size(), chance);
+  const bool other = prefers_second(candidate(*current_[first]), candidate(*current_[second]), chance & 0xffff);
+  return current_[other ? second : first];
 }
 
 Lease Pool::lend(Connection& connection) {
   ++connection.exchanges_;
+  ++targets_[connection.target_]->load;
   events_.on_connections(1, 0);
   return Lease(connection);
 }
@@ -133,15 +150,24 @@ Lease Pool::take_idle_of(Client& client, Reuse reuse) {
 }
 
 Lease Pool::take_idle(Reuse reuse, Client* client, Carrying carrying) {
-  const bool streams = carrying == Carrying::Any && shared_ != 0;
+  const bool streams = streams_for(carrying);
   if ((idle_ == 0 || reuse == Reuse::Never) && !streams) return {};
-  if (client != nullptr && policy_.proxy_protocol) return reuse != Reuse::Never ? take_idle_of(*client, reuse) : Lease();
-  for (std::size_t tried = 0; tried < targets_.size(); ++tried) {
-    Target* target = next_target();
-    if (target == nullptr) return {};
-    Lease found = streams ? take_stream(*target) : Lease();
-    if (!found && reuse != Reuse::Never) found = take_exclusive(*target, reuse);
-    if (found) return found;
+  if (is_announced(client)) return reuse != Reuse::Never ? take_idle_of(*client, reuse) : Lease();
+  Target* const target = choose();
+  return target != nullptr ? take_from(*target, reuse, streams) : Lease();
+}
+
+Lease Pool::take_from(Target& target, Reuse reuse, bool streams) {
+  Lease found = streams ? take_stream(target) : Lease();
+  if (!found && reuse != Reuse::Never) found = take_exclusive(target, reuse);
+  return found;
+}
+
+/// Better another target than the one that was chosen than to wait, or to close a connection to make room for another.
+Lease Pool::take_any(Reuse reuse, Carrying carrying) {
+  const bool streams = streams_for(carrying);
+  for (Target* target : current_) {
+    if (Lease found = take_from(*target, reuse, streams)) return found;
   }
   return {};
 }
@@ -161,6 +187,7 @@ Lease Pool::take_stream(Target& target) {
   });
   if (found == nullptr) return {};
   if (found->streams() == 0) events_.on_connections(1, -1);
+  ++target.load;
   return Lease(found->open());
 }
 
@@ -173,7 +200,9 @@ Lease Pool::share(std::unique_ptr<Connection> established) {
   expects_many_ = true;
   events_.on_connections(0, 1);
   shared->start();
-  return take_stream(target);
+  Lease first = take_stream(target);
+  if (first && !target.current) shared->retire();  // its address went while it was made
+  return first;
 }
 
 /// With TLS it is what both sides agreed on; who wants HTTP/2 alone offers nothing else.
@@ -182,14 +211,22 @@ bool Pool::carries_many(const Connection& connection) const noexcept {
   return policy_.may_carry_many() && (policy_.protocol == Protocol::Http2 || (tls != nullptr && tls->protocol() == "h2"));
 }
 
-void Pool::on_stream_end(SharedConnection& connection) {
-  if (connection.streams() == 0) events_.on_connections(-1, 1);
+/// @param is_over the connection ended before: it is in no count any more
+void Pool::on_stream_end(SharedConnection& connection, bool is_over) {
+  --targets_[connection.target()]->load;
+  if (connection.streams() == 0 && !is_over) events_.on_connections(-1, 1);
+}
+
+/// A connection to it is closed or was not made.
+void Pool::gone(std::size_t target) noexcept {
+  --total_;
+  --targets_[target]->connections;
 }
 
 void Pool::on_shared_end(SharedConnection& connection) {
   static_cast<Link<>&>(connection).unlink();
   --shared_;
-  --total_;
+  gone(connection.target());
   if (connection.streams() > 0) {
     events_.on_connections(-1, 0);
   } else {
@@ -202,18 +239,34 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
   acquisition.canceled_ = false;
   acquisition.failure_ = Failure::None;
   Acquired out;
+  Target* target = nullptr;
   for (;;) {
-    out.lease = take_idle(reuse, client, carrying);
+    target = choose();
+    if (target == nullptr) {  // a name that never resolved
+      acquisition.dispatch();
+      out.failure = Failure::Connect;
+      out.error_number = EHOSTUNREACH;
+      co_return std::move(out);
+    }
+    const bool announced = is_announced(client);
+    if (announced) {
+      if (reuse != Reuse::Never) out.lease = take_idle_of(*client, reuse);
+    } else {
+      out.lease = take_from(*target, reuse, streams_for(carrying));
+    }
+    const bool shares = carrying == Carrying::Any && expects_many_ && target->connecting > 0 && pending_count_ < share_.pending;
+    if (!out.lease && !shares && total_ < share_.connections) break;
+    if (!out.lease && !announced) out.lease = take_any(reuse, carrying);
     if (out.lease) {
       acquisition.dispatch();
       co_return std::move(out);
     }
-    const bool awaits_shared = carrying == Carrying::Any && expects_many_ && connecting_ > 0 && pending_count_ < share_.pending;
-    if (!awaits_shared && (total_ < share_.connections || make_room())) break;
+    if (!shares && make_room()) break;
     if (pending_count_ >= share_.pending) {
       out.failure = Failure::Overflow;
       co_return std::move(out);
     }
+    acquisition.awaited_ = shares ? target : nullptr;
     struct Wait {
       Pool& pool;
       Acquisition& by;
@@ -238,28 +291,25 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
       co_return std::move(out);
     }
   }
-  Target* target = next_target();
-  if (target == nullptr) {  // a name that never resolved
-    acquisition.dispatch();
-    out.failure = Failure::Connect;
-    out.error_number = EHOSTUNREACH;
-    co_return std::move(out);
-  }
   std::size_t at = 0;
   while (targets_[at].get() != target) ++at;
   auto connection = std::make_unique<Connection>(reactor_, *this, at, policy_.proxy_protocol ? client : nullptr);
   ++total_;
+  ++target->connections;
+  was_used_ = true;
   events_.on_connect();
   out.endpoint = endpoint_text(*connection);
   acquisition.connecting_ = connection.get();
-  if (carrying == Carrying::Any) ++connecting_;
+  ++target->load;
+  if (carrying == Carrying::Any) ++target->connecting;
   const net::IoStatus status = co_await establish(*connection, *target, acquisition, carrying);
-  if (carrying == Carrying::Any) --connecting_;
+  if (carrying == Carrying::Any) --target->connecting;
+  --target->load;
   acquisition.connecting_ = nullptr;
   if (status == net::IoStatus::Ok) {
     if (!carries_many(*connection)) {
       out.lease = lend(*connection.release());
-      if (carrying == Carrying::Any && std::exchange(expects_many_, false)) end_wait(Failure::None);
+      if (carrying == Carrying::Any && std::exchange(expects_many_, false)) end_wait(Failure::None, nullptr);
       co_return std::move(out);
     }
     out.lease = share(std::move(connection));
@@ -271,8 +321,8 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
   out.failure = status == net::IoStatus::Canceled ? Failure::Canceled : failure_of_connect(out.error_number);
   connection->socket.close();
   reactor_.retire(std::move(connection));
-  --total_;
-  if (carrying == Carrying::Any && expects_many_ && out.failure == Failure::Connect) end_wait(out.failure);
+  gone(at);
+  if (carrying == Carrying::Any && expects_many_ && out.failure == Failure::Connect) end_wait(out.failure, target);
   wake_next();
   co_return std::move(out);
 }
@@ -325,6 +375,7 @@ void Pool::set_tls(std::shared_ptr<const net::TlsClientContext> context) {
 void Pool::release(Connection& connection, bool reusable) {
   events_.on_connections(-1, 0);
   Target& target = *targets_[connection.target_];
+  --target.load;
   const bool used_up = policy_.pool.requests_per_connection != 0 && connection.exchanges_ >= policy_.pool.requests_per_connection;
   if (!reusable || used_up || !target.current || !connection.socket.is_quiet() || !connection.received.empty()) {
     close(connection);
@@ -348,7 +399,7 @@ void Pool::close(Connection& connection) {
   close_socket(connection);
   connection.received.release();
   connection.idle_timer_.disarm();
-  --total_;
+  gone(connection.target_);
   reactor_.retire(std::unique_ptr<net::Retirable>(&connection));
 }
 
@@ -388,10 +439,15 @@ void Pool::wake_for_stream() {
 }
 
 /// Those who wait for a connection that many share share its failure, too: one after the other they would wait for ever.
-/// Without a failure it has turned out that it carries one: each looks for a connection of its own.
-void Pool::end_wait(Failure why) {
-  List<Acquisition> waiting;
-  while (Acquisition* next = pending_.pop_front()) waiting.push_back(*next);
+/// Those who wait for one to another target do not. Without a failure it has turned out that it carries one: each looks for a
+/// connection of its own. @param of nullptr: all of them.
+void Pool::end_wait(Failure why, const Target* of) {
+  List<Acquisition> waiting, others;
+  while (Acquisition* next = pending_.pop_front()) {
+    const bool is_of_it = of == nullptr || next->awaited_ == nullptr || next->awaited_ == of;
+    (is_of_it ? waiting : others).push_back(*next);
+  }
+  while (Acquisition* next = others.pop_front()) pending_.push_back(*next);
   while (Acquisition* next = waiting.pop_front()) {
     next->failure_ = why;
     std::exchange(next->waiting_, {}).resume();

@@ -2,7 +2,8 @@
 // `pool.connections` together, and a bounded queue of exchanges that wait for one. Mirrors have pools of their own, so a mirror can never
 // take a connection from the original (PRODUCT §3).
 //
-// A target is one address of an endpoint; targets take turns. The newest idle connection of a target is lent first.
+// A target is one address of an endpoint. Which one an exchange goes to is choice.h's business; then an idle connection to it
+// is lent, the newest first, or one is made. Before an exchange waits it takes whatever is free, of any target.
 // One worker's thread.
 #pragma once
 
@@ -14,6 +15,7 @@
 
 #include "base/failure.h"
 #include "base/intrusive_list.h"
+#include "base/random.h"
 #include "base/task.h"
 #include "net/address.h"
 #include "net/tls_context.h"
@@ -100,6 +102,7 @@ class Acquisition : public Link<> {
   void* dispatched_context_ = nullptr;
   std::coroutine_handle<> waiting_;
   Connection* connecting_ = nullptr;
+  const void* awaited_ = nullptr;  // the target whose connection, which many will share, it waits for
   bool canceled_ = false;
   Failure failure_ = Failure::None;  // of the connection that it waited for
 };
@@ -128,7 +131,8 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
   ~Pool();
 
-  /// What the endpoint's name resolves to now. Leases keep their addresses; idle connections to others are closed.
+  /// What the endpoint's name resolves to now. Leases keep their addresses; idle connections to others are closed. Addresses
+  /// that are new once the pool is used begin slowly (`slow_start`).
   void set_addresses(std::size_t endpoint, const std::vector<net::Address>& addresses);
 
   /// From now on connections are made with it; nullptr = plain. Idle ones that were made otherwise are closed.
@@ -146,6 +150,7 @@ class Pool {
   const std::string& endpoint_text(const Channel& channel) const noexcept;
   const EndpointAddress& endpoint(const Channel& channel) const noexcept;
   std::uint32_t connections() const noexcept { return total_; }
+  std::size_t places() const noexcept { return targets_.size(); }  ///< of targets, those that are gone included
   /// Closes the idle connections; leases are closed when they end.
   void close_idle();
 
@@ -159,10 +164,20 @@ class Pool {
     net::TlsSessionSlot session{};  ///< that the next connection resumes
     List<Connection> idle;
     List<SharedConnection> shared;
-    bool current = true;  ///< still among the endpoint's addresses
+    std::uint32_t load = 0;         ///< exchanges in flight: connecting, leases, streams
+    std::uint32_t connecting = 0;   ///< for exchanges that can share what comes of it
+    std::uint32_t connections = 0;  ///< of total_
+    TimePoint appeared{};           ///< with slow_start; zero: it was there from the beginning
+    bool current = true;            ///< still among the endpoint's addresses
+    bool is_left() const noexcept { return !current && load == 0 && connections == 0; }
   };
 
-  Target* next_target();
+  Target* choose();
+  Target& place_for(std::size_t endpoint, const net::Address& address);
+  Lease take_from(Target& target, Reuse reuse, bool streams);
+  Lease take_any(Reuse reuse, Carrying carrying);
+  bool is_announced(const Client* client) const noexcept { return client != nullptr && policy_.proxy_protocol.has_value(); }
+  bool streams_for(Carrying carrying) const noexcept { return carrying == Carrying::Any && shared_ != 0; }
   Task<net::IoStatus> announce(Connection& connection);
   Lease take_idle_of(Client& client, Reuse reuse);
   Lease take(Connection& connection);
@@ -181,8 +196,9 @@ class Pool {
   bool has_pending() const noexcept { return !pending_.empty(); }
   void wake_next();
   void wake_for_stream();
-  void end_wait(Failure why);
-  void on_stream_end(SharedConnection& connection);
+  void end_wait(Failure why, const Target* of);
+  void gone(std::size_t target) noexcept;
+  void on_stream_end(SharedConnection& connection, bool is_over);
   void on_shared_end(SharedConnection& connection);
 
   net::Reactor& reactor_;
@@ -190,12 +206,13 @@ class Pool {
   const PoolShare share_;
   PoolEvents& events_;
   std::shared_ptr<const net::TlsClientContext> tls_;
-  std::vector<std::unique_ptr<Target>> targets_;  // grows with the addresses that DNS has named, at most kMostAddresses at a time
-  std::size_t turn_ = 0;
+  std::vector<std::unique_ptr<Target>> targets_;  // places of addresses that DNS has taken back are used again once nothing is left there
+  std::vector<Target*> current_;                  // at most kMostAddresses an endpoint
+  Random random_;
+  bool was_used_ = false;
   std::uint32_t total_ = 0;  // open or connecting
   std::uint32_t idle_ = 0;
   std::uint32_t shared_ = 0;       // of them, those that carry many
-  std::uint32_t connecting_ = 0;
   bool expects_many_ = false;      // a new connection will carry many, so one at a time is made
   List<Acquisition> pending_;
   List<Acquisition> pending_one_;  // of Carrying::One: a stream that is free is nothing to them

@@ -1,56 +1,100 @@
-// Turns the names of endpoints into addresses, on a thread of its own: getaddrinfo blocks. Literals are answered at once;
-// names are asked again every kPeriod. When a name cannot be resolved the last good answer stays in use.
+// Turns the names of endpoints into addresses, on a thread of its own: asks DNS again when an answer's TTL ends, tells what
+// has changed, and keeps the last good answer while there is none (resolution.h). A name that several endpoints have is
+// asked for once. Literals and unix-domain sockets are answered at once, and without names there is no thread.
 //
-// Owned by the composition root. The callback runs on the resolver's thread, or inside start() for literals.
+// Owned by the composition root. Callbacks run on the resolver's thread, or inside start() for literals.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "net/address.h"
+#include "upstream/dns_lookup.h"
 #include "upstream/policy.h"
+#include "upstream/resolution.h"
 
 namespace tidegate::upstream {
 
 class Resolver {
  public:
-  /// What getaddrinfo does not tell is the record's TTL; load balancers' names change within minutes.
-  static constexpr Duration kPeriod = std::chrono::seconds(15);
+  /// start() does not wait longer for names; the side of one that has no address yet answers 502.
+  static constexpr Duration kStartWait = std::chrono::seconds(5);
+  static constexpr std::size_t kMostAtOnce = 32;  ///< names that are being asked for, with some two sockets each
 
-  using Found = std::function<void(std::size_t cluster, std::size_t endpoint, const std::vector<net::Address>&)>;
-  using Failed = std::function<void(const EndpointAddress&, const std::string& why)>;
+  struct Events {
+    /// The endpoint's addresses, each time they are others.
+    std::function<void(std::size_t cluster, std::size_t endpoint, const std::vector<net::Address>&)> found;
+    /// For people: a line about a name that is no problem, and one that is.
+    std::function<void(const std::string& line)> news;
+    std::function<void(const std::string& line)> problem;
+  };
 
-  Resolver(const std::vector<ClusterPolicy>& clusters, Found found, Failed failed);
+  /// What a cluster's names came to since the start.
+  struct Counts {
+    std::array<std::uint64_t, kResolvedCount> results{};  ///< by Resolved
+    std::size_t addresses = 0;                            ///< that its names have now
+    bool has_names = false;
+  };
+
+  Resolver(const std::vector<ClusterPolicy>& clusters, DnsPolicy policy, Events events);
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
   ~Resolver();
 
-  /// Resolves everything once, then goes on in the background if there is a name. May take as long as DNS does.
+  /// Resolves everything once, for kStartWait at most, then goes on in the background if there is a name.
   void start();
   void stop();
+  /// By cluster. Any thread.
+  std::vector<Counts> counts() const;
 
  private:
-  struct Name {
+  struct Place {
     std::size_t cluster;
     std::size_t endpoint;
-    std::string last_error;
+    std::uint16_t port;
   };
-  void resolve(Name& name);
+  struct Name {
+    std::string host;
+    std::vector<Place> places;
+    Resolution known{};
+    std::unique_ptr<DnsLookup> lookup{};  // while it is asked for
+    bool was_asked = false;
+  };
+
+  void add(const std::string& host, Place place);
   void run();
+  void begin_due(TimePoint now);
+  void wait();
+  void finish(Name& name, const DnsLookup::Outcome& outcome);
+  void count(const Name& name, Resolved result);
+  void tell_changed(const Name& name, std::size_t before);
+  void end_of_start(TimePoint now);
+  double chance() { return static_cast<double>(random_.next() >> 11) * 0x1.0p-53; }
 
   const std::vector<ClusterPolicy>& clusters_;
-  const Found found_;
-  const Failed failed_;
+  const DnsPolicy policy_;
+  const Events events_;
+  Random random_;
   std::vector<Name> names_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  bool stopping_ = false;
+  TimePoint start_ends_{};
+  int wake_ = -1;
+  std::atomic<bool> stopping_{false};
   std::thread thread_;
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable begun_;
+  bool started_ = false;      // every name was asked for, or kStartWait is over
+  std::vector<Counts> counts_;
 };
 
 }  // namespace tidegate::upstream

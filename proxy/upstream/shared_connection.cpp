@@ -88,7 +88,7 @@ Channel& SharedConnection::open() {
 
 void SharedConnection::closed(StreamChannel& channel) {
   --open_;
-  pool_.on_stream_end(*this);
+  pool_.on_stream_end(*this, root_.done());
   reactor_.retire(std::unique_ptr<net::Retirable>(&channel));
   if (root_.done()) {
     if (open_ == 0) reactor_.retire(std::unique_ptr<net::Retirable>(this));

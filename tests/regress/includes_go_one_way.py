@@ -41,6 +41,7 @@ LIBRARIES = [
     (re.compile(r"yaml-cpp/"), {"config"}),
     (re.compile(r"prometheus/"), {"observe"}),
     (re.compile(r"nghttp2/"), {"http"}),
+    (re.compile(r"ares\.h"), {"upstream"}),
     (re.compile(r"openssl/(?!evp)"), {"net", "outbound"}),
     (re.compile(r"openssl/evp"), {"net", "outbound", "http"}),  # digests: a WebSocket's key
     (re.compile(r"boost/beast"), {"admin", "control", "store", "observe", "outbound"}),
@@ -105,7 +106,7 @@ def self_test():
         "control/a.cpp": ['  #  include "forward/worker.h"', "#include <yaml-cpp/yaml.h>"],
         "http/a.cpp": ["#include <boost/beast/http.hpp>", '#include "route/match.h"', '#include "app.h"'],
         "admin/a.cpp": ["#include <sqlite3.h>", "#include <prometheus/registry.h>", "#include <CLI/CLI.hpp>"],
-        "net/a.cpp": ["#include <nghttp2/nghttp2.h>"],
+        "net/a.cpp": ["#include <nghttp2/nghttp2.h>", "#include <ares.h>"],
         "helpers/a.h": ["#pragma once"],
         "main.cpp": ["#include <yaml-cpp/yaml.h>"],
     }

@@ -5,6 +5,7 @@ that tests run beside each other (pytest -n 2). Nothing here sleeps for a fixed 
 """
 from .certificates import Authority, Identity, openssl
 from .client import Client, Response
+from . import dns
 from .lab import Lab
 from .load import Load
 from .nginx import Nginx
@@ -15,6 +16,6 @@ from .tidegate import Tidegate, find_binary, make_config, memory_slack
 from .tools import WrkLoad, curl, wrk
 from .waiting import TooLate, eventually, stays
 
-__all__ = ["Authority", "Identity", "openssl", "Client", "Response", "Lab", "Load", "Nginx", "Origin", "OriginConnection", "Request",
+__all__ = ["Authority", "Identity", "openssl", "Client", "Response", "dns", "Lab", "Load", "Nginx", "Origin", "OriginConnection", "Request",
            "ok", "serve", "Prometheus", "Haproxy", "Nghttpx", "NginxServer",
            "Tidegate", "find_binary", "make_config", "memory_slack", "WrkLoad", "curl", "wrk", "TooLate", "eventually", "stays"]

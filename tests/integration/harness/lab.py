@@ -1,7 +1,8 @@
 """What one test starts, ended in the right order: clients, origins, then every Tidegate with the rules of finish()."""
 from .client import Client
+from .dns import NameServer
 from .nginx import Nginx
-from .origin import Origin
+from .origin import Origin, ok, serve
 from .prometheus import Prometheus
 from .proxies import Haproxy, Nghttpx, NginxServer
 from .tidegate import Tidegate, make_config
@@ -28,6 +29,24 @@ class Lab:
 
     def origin(self, script, **options):
         return self.keep(Origin(script, **options))
+
+    def origins(self, hosts, script=None):
+        """One on each of these addresses, on the same port. @param script of all; default: answers with its address."""
+        for _ in range(20):
+            port, made = 0, []
+            try:
+                for host in hosts:
+                    made.append(Origin(script or serve(ok(host)), host=host, port=port))
+                    port = int(made[0].address.rsplit(":", 1)[1])
+                return [self.keep(one) for one in made]
+            except OSError:  # another has that port on one of the addresses
+                for one in made:
+                    one.close()
+        raise AssertionError("no port is free on all of " + " ".join(hosts))
+
+    def name_server(self, *records):
+        """With these records for every name, until it is told otherwise."""
+        return self.keep(NameServer().answers(*records))
 
     def http2_origin(self, handler, **options):
         from .http2 import Http2Origin  # the h2 library is there for those who need it

@@ -143,7 +143,7 @@ class OriginConnection:
 class Origin:
     """`script(connection)` is run for every connection, which is closed when it returns."""
 
-    def __init__(self, script, backlog=512, record=True, receive_buffer=None, port=0, path=None, tls=None):
+    def __init__(self, script, backlog=512, record=True, receive_buffer=None, port=0, path=None, tls=None, host="127.0.0.1"):
         """@param path of a unix-domain socket, or "@name", instead of a port.
         @param tls a server's context of ssl; handshakes that fail are counted."""
         self.script = script
@@ -159,9 +159,9 @@ class Origin:
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if receive_buffer is not None:
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.listener.bind(socket_address(f"unix:{path}") if path else ("127.0.0.1", port))
+        self.listener.bind(socket_address(f"unix:{path}") if path else (host, port))
         self.listener.listen(backlog)
-        self.address = f"unix:{path}" if path else "127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.address = f"unix:{path}" if path else "%s:%d" % (host, self.listener.getsockname()[1])
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):

@@ -238,5 +238,115 @@ TEST(PoolOfClients, WithoutTheProtocolConnectionsAreEverybodys) {
   bench.loop.run(unannounced(bench, first, second));
 }
 
+// --- several targets
+
+struct Several {
+  explicit Several(std::size_t count, Duration slow_start = {}, PoolShare share = {})
+      : servers(count), cluster(made(slow_start)), pool(loop.reactor, cluster, share, events) {
+    pool.set_addresses(0, first(count));
+  }
+  static ClusterPolicy made(Duration slow_start) {
+    ClusterPolicy out = policy({});
+    out.slow_start = slow_start;
+    return out;
+  }
+  std::vector<net::Address> first(std::size_t count) const {
+    std::vector<net::Address> out;
+    for (std::size_t i = 0; i < count; ++i) out.push_back(servers[i].address());
+    return out;
+  }
+  Loop loop;
+  std::vector<Server> servers;
+  Counted events;
+  const ClusterPolicy cluster;
+  Pool pool;
+  Acquisition acquisition;
+};
+
+/// Acquires one after the other; those that are kept are in flight at the same time.
+Task<> ask(Several& bench, int times, bool keep, std::vector<int>& by_target, std::vector<Lease>& kept) {
+  for (int i = 0; i < times; ++i) {
+    Acquired out = co_await bench.pool.acquire(bench.acquisition, Reuse::Any);
+    EXPECT_TRUE(out.lease);
+    if (!out.lease) co_return;
+    ++by_target[out.lease->target()];
+    if (keep) kept.push_back(std::move(out.lease));
+    out.lease.give_back();
+  }
+}
+
+TEST(PoolOfTargets, WhatIsInFlightIsSpreadEvenly) {
+  Several bench(2);
+  std::vector<int> by_target(2);
+  std::vector<Lease> kept;
+  bench.loop.run(ask(bench, 14, true, by_target, kept));
+  EXPECT_EQ(by_target, (std::vector<int>{7, 7})) << "of two, the one with less is always drawn";
+}
+
+TEST(PoolOfTargets, OneAfterTheOtherAllAreUsedOnOneConnectionEach) {
+  Several bench(3);
+  std::vector<int> by_target(3);
+  std::vector<Lease> kept;
+  bench.loop.run(ask(bench, 300, false, by_target, kept));
+  for (const int one : by_target) EXPECT_NEAR(one, 100, 50);
+  EXPECT_EQ(bench.events.connects, 3);
+  EXPECT_EQ(bench.events.idle, 3);
+}
+
+TEST(PoolOfTargets, WithoutRoomForMoreConnectionsAnyIdleOneIsUsed) {
+  Several bench(3, {}, PoolShare{1, 0});
+  std::vector<int> by_target(3);
+  std::vector<Lease> kept;
+  bench.loop.run(ask(bench, 50, false, by_target, kept));
+  EXPECT_EQ(bench.events.connects, 1);
+}
+
+TEST(PoolOfTargets, AnAddressThatIsGoneGetsNothingNewAndItsExchangesEnd) {
+  Several bench(2);
+  std::vector<int> by_target(2);
+  std::vector<Lease> kept;
+  bench.loop.run(ask(bench, 4, true, by_target, kept));
+  kept.resize(2);  // two of the four end
+  bench.pool.set_addresses(0, {bench.servers[1].address()});
+  by_target = {0, 0};
+  std::vector<Lease> more;
+  bench.loop.run(ask(bench, 20, false, by_target, more));
+  EXPECT_EQ(by_target[0], 0);
+  for (Lease& one : kept) one.give_back();
+  EXPECT_EQ(bench.events.active, 0);
+  bench.pool.set_addresses(0, bench.first(2));
+  bench.loop.run(ask(bench, 40, false, by_target, more));
+  EXPECT_GT(by_target[0], 0) << "it is back";
+}
+
+TEST(PoolOfTargets, PlacesOfAddressesThatAreGoneAreUsedAgain) {
+  Several bench(2);
+  for (int i = 0; i < 1000; ++i) {
+    bench.pool.set_addresses(0, {*net::make_address("10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250), 80)});
+  }
+  EXPECT_LE(bench.pool.places(), 4u);
+}
+
+double share_of_a_new_one(Duration slow_start, bool used_before) {
+  Several bench(2, slow_start);
+  std::vector<int> by_target(2);
+  std::vector<Lease> kept;
+  bench.pool.set_addresses(0, {bench.servers[0].address()});
+  if (used_before) bench.loop.run(ask(bench, 1, false, by_target, kept));
+  bench.pool.set_addresses(0, bench.first(2));
+  by_target = {0, 0};
+  bench.loop.run(ask(bench, 400, false, by_target, kept));
+  return by_target[1] / 400.0;
+}
+
+TEST(PoolOfTargets, ANewAddressStartsSlowly) {
+  EXPECT_NEAR(share_of_a_new_one(std::chrono::hours(1), true), 0.05, 0.05);
+  EXPECT_NEAR(share_of_a_new_one({}, true), 0.5, 0.12);
+}
+
+TEST(PoolOfTargets, WhatIsThereBeforeTheFirstExchangeDoesNot) {
+  EXPECT_NEAR(share_of_a_new_one(std::chrono::hours(1), false), 0.5, 0.12);
+}
+
 }  // namespace
 }  // namespace tidegate::upstream
