@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "admin/server.h"
+#include "base/duration_text.h"
 #include "check/runner.h"
 #include "control/certificates.h"
 #include "control/engine.h"
@@ -149,6 +150,9 @@ struct App::Parts {
   void make_workers();
   void make_metrics();
   void make_resolver();
+  std::string place_of(std::size_t cluster, std::size_t endpoint, const net::Address& address) const;
+  void tell_health(std::size_t cluster, std::size_t endpoint, const net::Address& address, bool healthy, const std::string& why);
+  void tell_ejected(std::size_t cluster, std::size_t endpoint, const net::Address& address, Duration length);
   void make_admin();
   admin::Services services();
   void make_engine(store::State saved);
@@ -241,6 +245,11 @@ void App::Parts::make_workers() {
                                  opened[l].sharing,
                                  certificates->listener(l), config.listeners[l].tls_handshakes});
     }
+    setup.address_news.on_health = [this](std::size_t cluster, std::size_t endpoint, const net::Address& address, bool healthy,
+                                          const std::string& why) { tell_health(cluster, endpoint, address, healthy, why); };
+    setup.address_news.on_ejected = [this](std::size_t cluster, std::size_t endpoint, const net::Address& address, Duration length) {
+      tell_ejected(cluster, endpoint, address, length);
+    };
     for (std::size_t c = 0; c < config.clusters.size(); ++c) setup.cluster_tls.push_back(certificates->cluster(c));
     workers.push_back(std::make_unique<forward::Worker>(std::move(setup)));
   }
@@ -280,6 +289,36 @@ void App::Parts::make_metrics() {
   setup.version = TIDEGATE_VERSION;
   setup.started_ms = wall_clock_ms();
   metrics = std::make_unique<observe::Metrics>(std::move(setup));
+}
+
+std::string App::Parts::place_of(std::size_t cluster, std::size_t endpoint, const net::Address& address) const {
+  const upstream::ClusterPolicy& of = config.clusters[cluster];
+  const std::string where = net::text(address);
+  const std::string& written = of.endpoints[endpoint].text;
+  return "cluster " + of.name + ": " + (written == where ? where : written + " (" + where + ")");
+}
+
+/// A worker's thread.
+void App::Parts::tell_health(std::size_t cluster, std::size_t endpoint, const net::Address& address, bool healthy,
+                             const std::string& why) {
+  const std::string place = place_of(cluster, endpoint, address);
+  if (healthy) {
+    observe::log_info(place + " is healthy again");
+  } else {
+    observe::log_warn(place + " is unhealthy: " + why);
+  }
+  for (const auto& worker : workers) {
+    worker->post([=](forward::Worker& w) { w.set_health(cluster, endpoint, address, healthy); });
+  }
+}
+
+/// A worker's thread: the others need not find out for themselves.
+void App::Parts::tell_ejected(std::size_t cluster, std::size_t endpoint, const net::Address& address, Duration length) {
+  observe::log_warn(place_of(cluster, endpoint, address) + " is left out for " + duration_text(length) + ": " +
+                    std::to_string(config.clusters[cluster].outlier->consecutive_errors) + " failures in a row");
+  for (const auto& worker : workers) {
+    worker->post([=](forward::Worker& w) { w.eject(cluster, endpoint, address, length); });
+  }
 }
 
 void App::Parts::make_resolver() {

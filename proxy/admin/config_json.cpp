@@ -87,6 +87,21 @@ json::object listener(const config::Listener& from) {
   return out;
 }
 
+json::object health(const upstream::HealthPolicy& from) {
+  json::array expect;
+  for (const std::uint16_t status : from.expect) expect.push_back(json::value(status));
+  const std::string_view type = from.kind == upstream::HealthKind::Tcp ? "tcp" : from.kind == upstream::HealthKind::Grpc ? "grpc" : "http";
+  return {{"type", type},
+          {"path", from.path},
+          {"host", from.host},
+          {"service", from.service},
+          {"interval", duration_text(from.interval)},
+          {"timeout", duration_text(from.timeout)},
+          {"healthy", from.healthy},
+          {"unhealthy", from.unhealthy},
+          {"expect", std::move(expect)}};
+}
+
 json::object cluster(const upstream::ClusterPolicy& from) {
   json::array endpoints;
   for (const upstream::EndpointAddress& endpoint : from.endpoints) endpoints.push_back(json::value(endpoint.text));
@@ -101,6 +116,13 @@ json::object cluster(const upstream::ClusterPolicy& from) {
                                  {"response_header", duration_text(from.timeouts.response_header)},
                                  {"idle", duration_text(from.timeouts.idle)}};
   if (from.tls) out["tls"] = cluster_tls(*from.tls);
+  if (from.health) out["health"] = health(*from.health);
+  if (from.outlier) {
+    out["outlier"] = json::object{{"consecutive_errors", from.outlier->consecutive_errors},
+                                  {"ejection", duration_text(from.outlier->ejection)},
+                                  {"max_ejected", from.outlier->max_ejected}};
+  }
+  out["panic_threshold"] = from.panic_threshold;
   return out;
 }
 

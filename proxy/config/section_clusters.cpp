@@ -89,6 +89,9 @@ constexpr std::array kFields{
     Field<ClusterPolicy>{"slow_start",
                          [](In v, ClusterPolicy& out) { read_duration(v, out.slow_start, {"0s", "1h"}); }},
     Field<ClusterPolicy>{"timeouts", [](In v, ClusterPolicy& out) { read_section(v, kTimeouts, out); }},
+    Field<ClusterPolicy>{"health", read_health},
+    Field<ClusterPolicy>{"outlier", read_outlier},
+    Field<ClusterPolicy>{"panic_threshold", [](In v, ClusterPolicy& out) { read_share(v, out.panic_threshold, {"0%", "100%"}); }},
 };
 constexpr Section<ClusterPolicy> kSection{"clusters.NAME", kFields};
 
@@ -109,6 +112,7 @@ void append_cluster_keys(KeyList& out) {
   kSection.append_keys(out);
   kPool.append_keys(out);
   kTimeouts.append_keys(out);
+  append_health_keys(out);
 }
 
 }  // namespace tidegate::config

@@ -29,6 +29,11 @@ void append_tls_keys(KeyList& out);
 void read_dns(const Value& value, upstream::DnsPolicy& out);
 void append_dns_keys(KeyList& out);
 
+/// clusters.NAME.health and clusters.NAME.outlier; the keys of both.
+void read_health(const Value& value, upstream::ClusterPolicy& out);
+void read_outlier(const Value& value, upstream::ClusterPolicy& out);
+void append_health_keys(KeyList& out);
+
 void read_clusters(const Value& value, std::vector<upstream::ClusterPolicy>& out);
 void append_cluster_keys(KeyList& out);
 

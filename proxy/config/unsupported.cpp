@@ -13,8 +13,6 @@ struct Key {
 
 constexpr std::array kKeys{
     Key{"", "tracing"},
-    Key{"clusters.NAME", "health"},
-    Key{"clusters.NAME", "outlier"},
     Key{"routes[]", "sticky"},
     Key{"routes[]", "force"},
     Key{"routes[]", "writes"},

@@ -31,6 +31,7 @@ class Validation {
     check_shadowed_routes();
     check_unused_clusters();
     check_announced_clusters();
+    check_health();
     check_cluster_names();
   }
 
@@ -254,6 +255,19 @@ class Validation {
       if (!cluster.proxy_protocol || cluster.protocol != upstream::Protocol::Http2) continue;
       error({"clusters", cluster.name, "proxy_protocol"},
             "a PROXY header names one client, and a connection of protocol http2 carries the requests of many; use http1");
+    }
+  }
+
+  void check_health() {
+    for (const upstream::ClusterPolicy& cluster : config_.clusters) {
+      if (!cluster.health) continue;
+      const bool call = cluster.health->kind == upstream::HealthKind::Grpc;
+      if (call && cluster.protocol != upstream::Protocol::Http2) {
+        error({"clusters", cluster.name, "health", "type"}, "grpc is asked over HTTP/2: the cluster's protocol has to be http2");
+      }
+      if (!call && !cluster.health->service.empty()) {
+        error({"clusters", cluster.name, "health", "service"}, "only checks of type grpc ask for a service");
+      }
     }
   }
 

@@ -42,7 +42,7 @@ void Exchange::attach(Downstream& client) {
   mirrored_ = false;
   call_ = call_expired_ = false;
   upgrade_ = {};
-  leaving_ = counted_ = was_tunnel_ = false;
+  leaving_ = counted_ = was_tunnel_ = spilled_ = false;
   call_code_ = http::GrpcCode::Unknown;
   call_deadline_ = TimePoint::max();
   timed_out_ = client_gone_ = cut_off_ = survives_ = needs_linger_ = response_begun_ = truncated_ = must_reset_ = false;
@@ -169,6 +169,26 @@ void Exchange::choose_side() {
   split_ = route_->route->live->split();
   side_ = route::pick(worker_.positions.next(), split_.weight);
   has_side_ = true;
+  if (!cluster().pool.is_usable()) consider_spill();
+}
+
+/// A side without a healthy endpoint: its share goes to the other, if that one has any, and never to a new that has no share (it
+/// may have been reverted). What new could not take is an error of new (PRODUCT §3).
+void Exchange::consider_spill() {
+  const Side from = side_;
+  const Side to = other(from);
+  if (!route_->clusters[to]->pool.is_usable() || (to == Side::New && split_.weight == Weight::none())) return;
+  route_->counters->spilled[from].add();
+  spilled_ = true;
+  if (from == Side::New) {
+    route_->ledger->dispatched(from, split_.step);
+    failure_counted_ = false;
+    upstream_host_ = "no healthy endpoint";
+    attempt_started_ = started_;
+    count_failure(Failure::Connect);
+    upstream_host_ = {};
+  }
+  side_ = to;
 }
 
 /// What the original and its copy carry alike.
@@ -571,6 +591,7 @@ Task<> Exchange::read_response_head() {
   }
   service_time_ = worker_.reactor.now() - attempt_started_;
   end_slow_clock();
+  cluster().pool.note(*lease_, response_.status >= 500);
   if (is_error(route_->errors, response_.status)) count_failure(Failure::Status);
 }
 
@@ -614,6 +635,7 @@ void Exchange::fail(Failure why) {
     count_failure(Failure::Status);
   }
   if (why == Failure::Canceled) return;
+  if (lease_) cluster().pool.note(*lease_, true);
   count_failure(why);
 }
 
@@ -952,7 +974,7 @@ void Exchange::log() {
     record.side = name(side_);
     record.upstream_cluster = cluster().pool.policy().name;
     record.epoch = split_.epoch;
-    record.reason = attempts_ > 1 ? "retry" : "weight";
+    record.reason = attempts_ > 1 ? "retry" : spilled_ ? "spill" : "weight";
   }
   if (!refusal_reason_.empty()) record.reason = refusal_reason_;
   record.mirrored = mirrored_;

@@ -75,6 +75,7 @@ class Exchange final : public net::Retirable {
   bool find_route();
   void identify();
   void choose_side();
+  void consider_spill();
   bool consider_upgrade();
   std::string_view wanted_protocol() const;
   void consider_mirror();
@@ -149,6 +150,7 @@ class Exchange final : public net::Retirable {
   route::SplitState split_;
   Side side_ = Side::Old;
   bool has_side_ = false;
+  bool spilled_ = false;          // the side that it was for has no healthy endpoint
   std::uint32_t attempts_ = 0;
   bool on_budget_ = false;
   bool stale_ = false;            // the reused connection had been closed: the attempt is made again on a new one

@@ -55,6 +55,11 @@ void ClusterRuntime::on_tls(std::string_view endpoint, const net::TlsLayer& tls)
   if (tls.resumed()) counters.tls.resumed.add();
 }
 
+void ClusterRuntime::on_ejected(std::size_t endpoint, const net::Address& address, Duration length) {
+  counters.ejections.add();
+  if (tell_ejected) tell_ejected(endpoint, address, length);
+}
+
 /// A TLS 1.3 server says what it thinks of the client's certificate after the client's handshake is done.
 void ClusterRuntime::on_tls_alert(std::string_view endpoint, const net::TlsLayer& tls) { complain(endpoint, tls.failure()); }
 
@@ -70,6 +75,13 @@ Worker::Worker(WorkerSetup setup)
     share.connections = least_one_share(policy.pool.connections, setup_.index, setup_.count);
     share.pending = least_one_share(policy.pool.pending, setup_.index, setup_.count);
     clusters.push_back(std::make_unique<ClusterRuntime>(reactor, policy, share, counters.clusters[i]));
+    ClusterRuntime& cluster = *clusters.back();
+    if (setup_.address_news.on_ejected) {
+      cluster.tell_ejected = [this, i](std::size_t endpoint, const net::Address& address, Duration length) {
+        setup_.address_news.on_ejected(i, endpoint, address, length);
+      };
+    }
+    if (policy.health && i % setup_.count == setup_.index) cluster.prober = make_prober(i, cluster);
     if (i < setup_.cluster_tls.size()) set_cluster_tls(i, setup_.cluster_tls[i]);
   }
   for (const route::Route& route : snapshot.routes()) {
@@ -159,6 +171,7 @@ void Worker::end_everything() {
   }
   while (Session* session = sessions_.pop_front()) session->abort();  // one may end another that waits for its connection
   for (const auto& cluster : clusters) {
+    if (cluster->prober) cluster->prober->stop();
     cluster->pool.close_idle();
     cluster->mirror_pool.close_idle();
   }
@@ -168,6 +181,25 @@ void Worker::end_everything() {
 void Worker::set_addresses(std::size_t cluster, std::size_t endpoint, const std::vector<net::Address>& addresses) {
   clusters[cluster]->pool.set_addresses(endpoint, addresses);
   clusters[cluster]->mirror_pool.set_addresses(endpoint, addresses);
+  if (clusters[cluster]->prober) clusters[cluster]->prober->set_addresses(endpoint, addresses);
+}
+
+void Worker::set_health(std::size_t cluster, std::size_t endpoint, const net::Address& address, bool healthy) {
+  clusters[cluster]->pool.set_health(endpoint, address, healthy);
+  clusters[cluster]->mirror_pool.set_health(endpoint, address, healthy);
+}
+
+void Worker::eject(std::size_t cluster, std::size_t endpoint, const net::Address& address, Duration length) {
+  clusters[cluster]->pool.eject(endpoint, address, length);
+}
+
+std::unique_ptr<upstream::Prober> Worker::make_prober(std::size_t index, ClusterRuntime& cluster) {
+  upstream::Prober::Events told;
+  told.on_check = [&cluster](bool passed) { (passed ? cluster.counters.checks_passed : cluster.counters.checks_failed).add(); };
+  told.on_change = [this, index](std::size_t endpoint, const net::Address& address, bool healthy, const std::string& why) {
+    if (setup_.address_news.on_health) setup_.address_news.on_health(index, endpoint, address, healthy, why);
+  };
+  return std::make_unique<upstream::Prober>(reactor, cluster.pool.policy(), std::move(told));
 }
 
 void Worker::set_listener_tls(std::size_t listener, std::shared_ptr<const net::TlsServerContext> context) {
@@ -177,6 +209,7 @@ void Worker::set_listener_tls(std::size_t listener, std::shared_ptr<const net::T
 void Worker::set_cluster_tls(std::size_t cluster, const std::shared_ptr<const net::TlsClientContext>& context) {
   clusters[cluster]->pool.set_tls(context);
   clusters[cluster]->mirror_pool.set_tls(context);
+  if (clusters[cluster]->prober) clusters[cluster]->prober->set_tls(context);
 }
 
 bool Worker::is_trusted(const net::Address& peer) const noexcept {

@@ -29,6 +29,7 @@
 #include "route/snapshot.h"
 #include "route/split.h"
 #include "upstream/pool.h"
+#include "upstream/prober.h"
 
 namespace tidegate::forward {
 
@@ -45,6 +46,8 @@ struct alignas(64) ClusterRuntime final : private upstream::PoolEvents {
   observe::ClusterCounters& counters;
   upstream::Pool pool;
   upstream::Pool mirror_pool;  ///< copies never compete with originals for connections
+  std::unique_ptr<upstream::Prober> prober;  ///< on one worker a cluster, where it is asked for
+  std::function<void(std::size_t endpoint, const net::Address&, Duration)> tell_ejected;  ///< the other workers; may be empty
 
  private:
   void on_connections(int active_change, int idle_change) override {
@@ -52,6 +55,7 @@ struct alignas(64) ClusterRuntime final : private upstream::PoolEvents {
     counters.idle.add(idle_change);
   }
   void on_connect() override { counters.connects.add(); }
+  void on_ejected(std::size_t endpoint, const net::Address& address, Duration length) override;
   void on_tls(std::string_view endpoint, const net::TlsLayer& tls) override;
   void on_tls_alert(std::string_view endpoint, const net::TlsLayer& tls) override;
   void complain(std::string_view endpoint, std::string_view what);
@@ -90,6 +94,12 @@ struct ListenerSetup {
   std::uint32_t tls_handshakes = 0;                    ///< a second, all workers together; 0 = no limit
 };
 
+/// What one worker has found out about an address and the others are to know. Called on its thread.
+struct AddressNews {
+  std::function<void(std::size_t cluster, std::size_t endpoint, const net::Address&, bool healthy, const std::string& why)> on_health;
+  std::function<void(std::size_t cluster, std::size_t endpoint, const net::Address&, Duration)> on_ejected;
+};
+
 struct WorkerSetup {
   std::size_t index = 0;
   std::size_t count = 1;                       ///< of workers: bounds are shared out evenly
@@ -104,6 +114,7 @@ struct WorkerSetup {
   std::vector<net::AddressRange> trusted;
   std::vector<ListenerSetup> listeners;
   std::vector<std::shared_ptr<const net::TlsClientContext>> cluster_tls{};  ///< by cluster; nullptr or left out = plain
+  AddressNews address_news{};
 };
 
 class alignas(64) Worker {
@@ -129,6 +140,8 @@ class alignas(64) Worker {
 
   // --- the worker's own thread
   void set_addresses(std::size_t cluster, std::size_t endpoint, const std::vector<net::Address>& addresses);
+  void set_health(std::size_t cluster, std::size_t endpoint, const net::Address& address, bool healthy);
+  void eject(std::size_t cluster, std::size_t endpoint, const net::Address& address, Duration length);
   /// For the connections from now on.
   void set_listener_tls(std::size_t listener, std::shared_ptr<const net::TlsServerContext> context);
   void set_cluster_tls(std::size_t cluster, const std::shared_ptr<const net::TlsClientContext>& context);
@@ -156,6 +169,7 @@ class alignas(64) Worker {
   void run();
   void accept(ListenerRuntime& from, int descriptor, const net::Address& peer);
   void end_everything();
+  std::unique_ptr<upstream::Prober> make_prober(std::size_t index, ClusterRuntime& cluster);
 
   const WorkerSetup setup_;
   std::vector<std::unique_ptr<ListenerRuntime>> listeners_;

@@ -152,6 +152,7 @@ struct alignas(64) RouteCounters {
   PerSide<std::array<Counter, http::kGrpcCodes>> grpc{};  ///< calls of gRPC by the status that the client saw
   PerSide<Counter> retries;    ///< attempts that were retries, by the side that they went to
   PerSide<Counter> rescued;    ///< of them, those that gave the client a good answer
+  PerSide<Counter> spilled;    ///< requests that were the side's and went to the other: it had no healthy endpoint
   MirrorCounters mirror;
   Gauge in_flight;
   PerSide<Gauge> upgraded{};   ///< connections that were upgraded and are open
@@ -169,6 +170,9 @@ struct alignas(64) ClusterCounters {
   Gauge active;                                 ///< connections that carry an exchange
   Gauge idle;
   Counter connects;
+  Counter checks_passed;                        ///< of health
+  Counter checks_failed;
+  Counter ejections;                            ///< of addresses, by this worker's requests
   TlsCounters tls;
   void fail(Failure why) noexcept { failures[static_cast<std::size_t>(why)].add(); }
 };

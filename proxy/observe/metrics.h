@@ -79,6 +79,7 @@ class Metrics {
   void add_retries(Exposition& page) const;
   void add_mirror(Exposition& page) const;
   void add_upstream(Exposition& page) const;
+  void add_health(Exposition& page) const;
   void add_downstream(Exposition& page, std::uint64_t access_log_lost) const;
 
   // metrics_tls.cpp

@@ -135,6 +135,28 @@ void Metrics::add_upstream(Exposition& page) const {
                     sum([i](const WorkerCounters& w) { return w.clusters[i].idle.read(); }));
     connects.add({{"cluster", cluster}}, sum([i](const WorkerCounters& w) { return w.clusters[i].connects.read(); }));
   }
+  add_health(page);
+}
+
+void Metrics::add_health(Exposition& page) const {
+  auto checks = page.counter("tidegate_health_checks_total", "Active health checks of a cluster's addresses.");
+  auto ejections = page.counter("tidegate_outlier_ejections_total", "Times that an address was left out for failures in a row.");
+  for (std::size_t i = 0; i < setup_.clusters.size(); ++i) {
+    const std::string& cluster = setup_.clusters[i];
+    checks.add({{"cluster", cluster}, {"result", "passed"}},
+               sum([i](const WorkerCounters& w) { return w.clusters[i].checks_passed.read(); }));
+    checks.add({{"cluster", cluster}, {"result", "failed"}},
+               sum([i](const WorkerCounters& w) { return w.clusters[i].checks_failed.read(); }));
+    ejections.add({{"cluster", cluster}}, sum([i](const WorkerCounters& w) { return w.clusters[i].ejections.read(); }));
+  }
+  auto spilled = page.counter("tidegate_spilled_requests_total",
+                              "Requests that went to the other side because this one had no healthy endpoint.");
+  for (std::size_t i = 0; i < setup_.routes.size(); ++i) {
+    for (const Side side : {Side::Old, Side::New}) {
+      spilled.add({{"route", setup_.routes[i].name}, {"side", name(side)}},
+                  sum([i, side](const WorkerCounters& w) { return w.routes[i].spilled[side].read(); }));
+    }
+  }
 }
 
 void Metrics::add_downstream(Exposition& page, std::uint64_t access_log_lost) const {

@@ -47,6 +47,28 @@ struct DnsPolicy {
   Duration timeout = std::chrono::seconds(2);   ///< for the answer of one server; the second time it is asked, twice that
 };
 
+enum class HealthKind : std::uint8_t { Http, Tcp, Grpc };
+
+/// Active health checks (prober.h).
+struct HealthPolicy {
+  HealthKind kind = HealthKind::Http;
+  std::string path = "/";
+  std::string host;                             ///< to send; empty = the cluster's, else the endpoint's
+  std::string service;                          ///< that gRPC is asked for; empty = the server as a whole
+  Duration interval = std::chrono::seconds(2);  ///< from the end of one check to the next, a tenth more or less
+  Duration timeout = std::chrono::seconds(1);
+  std::uint32_t healthy = 2;                    ///< successes in a row that bring an address back
+  std::uint32_t unhealthy = 3;                  ///< failures in a row that take it out
+  std::vector<std::uint16_t> expect{200};
+};
+
+/// What requests tell of an address: it is left out for a while after so many failures in a row.
+struct OutlierPolicy {
+  std::uint32_t consecutive_errors = 5;
+  Duration ejection = std::chrono::seconds(30);  ///< the first time; each time in a row by as much longer, up to ten times
+  double max_ejected = 0.5;                     ///< of the addresses, at the most: of one none
+};
+
 struct ClusterPolicy {
   std::string name;
   std::vector<EndpointAddress> endpoints;
@@ -57,6 +79,9 @@ struct ClusterPolicy {
   ClusterTimeouts timeouts;
   std::optional<net::ProxyVersion> proxy_protocol;  ///< sent first on each connection; empty = off
   std::optional<net::TlsClientPolicy> tls;          ///< empty = plain
+  std::optional<HealthPolicy> health;               ///< empty = never asked
+  std::optional<OutlierPolicy> outlier;             ///< empty = off
+  double panic_threshold = 0.5;  ///< with fewer addresses than this share left, but some, all are used: those left could not bear it
 
   /// Of the requests that go there.
   std::string_view scheme() const noexcept { return tls ? "https" : "http"; }

@@ -53,6 +53,7 @@ Pool::Pool(net::Reactor& reactor, const ClusterPolicy& policy, PoolShare share, 
       policy_(policy),
       share_(share),
       events_(events),
+      readmission_(&Pool::readmit, this),
       expects_many_(policy.protocol == Protocol::Http2 && policy.may_carry_many()) {}
 
 Pool::~Pool() { close_idle(); }
@@ -73,15 +74,108 @@ void Pool::set_addresses(std::size_t endpoint, const std::vector<net::Address>& 
     if (target->endpoint == endpoint) target->current = false;
   }
   for (Target* target : now) target->current = true;
+  for (auto& target : targets_) {
+    if (!target->current) close_idle_to(*target);
+  }
+  choose_among();
+}
+
+void Pool::close_idle_to(Target& target) {
+  while (Connection* connection = target.idle.front()) remove_idle(*connection);
+  target.shared.for_each([](SharedConnection& connection) { connection.retire(); });
+}
+
+Pool::Target* Pool::find(std::size_t endpoint, const net::Address& address) noexcept {
+  for (auto& target : targets_) {
+    if (target->current && target->endpoint == endpoint && target->address == address) return target.get();
+  }
+  return nullptr;
+}
+
+// --- who takes requests
+
+/// Those that are well. When too few are, all: the load of all would only bring those few down as well (Envoy's panic threshold).
+void Pool::choose_among() {
+  std::size_t all = 0;
   current_.clear();
   for (auto& target : targets_) {
-    if (target->current) {
-      current_.push_back(target.get());
+    if (!target->current) continue;
+    ++all;
+    if (target->healthy && target->ejected_until == TimePoint{}) current_.push_back(target.get());
+  }
+  usable_ = !current_.empty();
+  if (usable_ && static_cast<double>(current_.size()) >= policy_.panic_threshold * static_cast<double>(all)) return;
+  current_.clear();
+  for (auto& target : targets_) {
+    if (target->current) current_.push_back(target.get());
+  }
+}
+
+void Pool::set_health(std::size_t endpoint, const net::Address& address, bool healthy) {
+  Target* const target = find(endpoint, address);
+  if (target == nullptr || target->healthy == healthy) return;
+  target->healthy = healthy;
+  if (healthy) {
+    target->errors = 0;
+    if (policy_.slow_start > Duration::zero()) target->appeared = reactor_.now();
+  } else {
+    close_idle_to(*target);
+  }
+  choose_among();
+}
+
+void Pool::note_outcome(Target& target, bool failed) {
+  if (!failed) {
+    target.errors = 0;
+    if (target.ejected_until == TimePoint{}) target.ejections = 0;
+    return;
+  }
+  if (++target.errors < policy_.outlier->consecutive_errors || target.ejected_until != TimePoint{}) return;
+  constexpr std::uint32_t kLongest = 10;
+  const Duration length = policy_.outlier->ejection * std::min(target.ejections + 1, kLongest);
+  if (eject(target, length)) events_.on_ejected(target.endpoint, target.address, length);
+}
+
+void Pool::eject(std::size_t endpoint, const net::Address& address, Duration length) {
+  Target* const target = find(endpoint, address);
+  if (target != nullptr && target->ejected_until == TimePoint{}) eject(*target, length);
+}
+
+/// @return false: as many as may be are ejected.
+bool Pool::eject(Target& target, Duration length) {
+  std::size_t all = 0;
+  std::size_t ejected = 1;
+  for (const auto& one : targets_) {
+    if (!one->current) continue;
+    ++all;
+    if (one->ejected_until != TimePoint{}) ++ejected;
+  }
+  target.errors = 0;
+  if (static_cast<double>(ejected) > policy_.outlier->max_ejected * static_cast<double>(all)) return false;
+  target.ejected_until = reactor_.now() + length;
+  ++target.ejections;
+  close_idle_to(target);
+  choose_among();
+  if (!readmission_.armed()) reactor_.arm(readmission_, length);
+  return true;
+}
+
+/// Those whose time is over are asked again; one that goes on to fail is out for longer.
+void Pool::readmit(void* self) {
+  auto* pool = static_cast<Pool*>(self);
+  const TimePoint now = pool->reactor_.now();
+  TimePoint next = TimePoint::max();
+  for (auto& target : pool->targets_) {
+    if (target->ejected_until == TimePoint{}) continue;
+    if (target->ejected_until > now) {
+      next = std::min(next, target->ejected_until);
       continue;
     }
-    while (Connection* connection = target->idle.front()) remove_idle(*connection);
-    target->shared.for_each([](SharedConnection& connection) { connection.retire(); });
+    target->ejected_until = {};
+    if (pool->policy_.slow_start > Duration::zero()) target->appeared = now;
   }
+  if (next != TimePoint::max()) pool->reactor_.arm(pool->readmission_, std::max<Duration>(next - now, net::TimerWheel::kTick));
+  pool->choose_among();
 }
 
 /// The one that the address has, or one that nothing is left of, or a new one. It counts as appearing now unless it has been there.
@@ -102,7 +196,9 @@ Pool::Target& Pool::place_for(std::size_t endpoint, const net::Address& address)
   if (place->endpoint != endpoint || place->address != address) place->session.put(nullptr);
   place->endpoint = endpoint;
   place->address = address;
-  place->current = true;
+  place->current = place->healthy = true;
+  place->errors = place->ejections = 0;
+  place->ejected_until = {};
   place->appeared = was_used_ && policy_.slow_start > Duration::zero() ? reactor_.now() : TimePoint{};
   return *place;
 }
@@ -322,6 +418,7 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
   connection->socket.close();
   reactor_.retire(std::move(connection));
   gone(at);
+  if (out.failure == Failure::Connect && policy_.outlier) note_outcome(*targets_[at], true);
   if (carrying == Carrying::Any && expects_many_ && out.failure == Failure::Connect) end_wait(out.failure, target);
   wake_next();
   co_return std::move(out);

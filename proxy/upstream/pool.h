@@ -118,6 +118,7 @@ struct PoolEvents {
   virtual void on_connections(int active_change, int idle_change) = 0;
   virtual void on_connect() = 0;
   virtual void on_tls(std::string_view /*endpoint*/, const net::TlsLayer& /*handshake, its end*/) {}
+  virtual void on_ejected(std::size_t /*endpoint*/, const net::Address& /*address*/, Duration /*length*/) {}
   virtual void on_tls_alert(std::string_view /*endpoint*/, const net::TlsLayer& /*refused later*/) {}
 
  protected:
@@ -134,6 +135,17 @@ class Pool {
   /// What the endpoint's name resolves to now. Leases keep their addresses; idle connections to others are closed. Addresses
   /// that are new once the pool is used begin slowly (`slow_start`).
   void set_addresses(std::size_t endpoint, const std::vector<net::Address>& addresses);
+
+  /// What the health checks say of an address. Idle connections to one that is not healthy are closed; leases go on.
+  void set_health(std::size_t endpoint, const net::Address& address, bool healthy);
+  /// An address is left out for so long, if `outlier.max_ejected` allows it: another worker has found it failing.
+  void eject(std::size_t endpoint, const net::Address& address, Duration length);
+  /// Some address may take requests. Without any the pool still serves, with all that there are.
+  bool is_usable() const noexcept { return usable_; }
+  /// With `outlier`: what an exchange over it came to.
+  void note(const Channel& channel, bool failed) {
+    if (policy_.outlier) note_outcome(*targets_[channel.target()], failed);
+  }
 
   /// From now on connections are made with it; nullptr = plain. Idle ones that were made otherwise are closed.
   void set_tls(std::shared_ptr<const net::TlsClientContext> context);
@@ -169,10 +181,20 @@ class Pool {
     std::uint32_t connections = 0;  ///< of total_
     TimePoint appeared{};           ///< with slow_start; zero: it was there from the beginning
     bool current = true;            ///< still among the endpoint's addresses
+    bool healthy = true;            ///< as the health checks say
+    std::uint32_t errors = 0;       ///< in a row, with outlier
+    std::uint32_t ejections = 0;    ///< in a row
+    TimePoint ejected_until{};      ///< zero: it is not
     bool is_left() const noexcept { return !current && load == 0 && connections == 0; }
   };
 
   Target* choose();
+  Target* find(std::size_t endpoint, const net::Address& address) noexcept;
+  void choose_among();
+  void close_idle_to(Target& target);
+  void note_outcome(Target& target, bool failed);
+  bool eject(Target& target, Duration length);
+  static void readmit(void* self);
   Target& place_for(std::size_t endpoint, const net::Address& address);
   Lease take_from(Target& target, Reuse reuse, bool streams);
   Lease take_any(Reuse reuse, Carrying carrying);
@@ -207,7 +229,9 @@ class Pool {
   PoolEvents& events_;
   std::shared_ptr<const net::TlsClientContext> tls_;
   std::vector<std::unique_ptr<Target>> targets_;  // places of addresses that DNS has taken back are used again once nothing is left there
-  std::vector<Target*> current_;                  // at most kMostAddresses an endpoint
+  std::vector<Target*> current_;                  // those that take requests; at most kMostAddresses an endpoint
+  bool usable_ = false;
+  net::Timer readmission_;                        // for the next of those that are ejected
   Random random_;
   bool was_used_ = false;
   std::uint32_t total_ = 0;  // open or connecting

@@ -156,4 +156,8 @@ class Nginx:
                 self.process.wait(5)
         self.process = None
 
+    def start(self):
+        """Serves again after stop()."""
+        self._start()
+
     close = stop

@@ -278,14 +278,43 @@ TEST(UnixSockets, HaveAModeThatChmodWouldTake) {
                        "only a unix-domain socket with a path has a file mode"));
 }
 
+// --- health and outliers
+
+TEST(Health, HasDefaultsAndIsOffWithoutItsKey) {
+  const Config off = good(with_new_cluster("endpoints: ['a:1']"));
+  EXPECT_FALSE(off.clusters[1].health);
+  EXPECT_FALSE(off.clusters[1].outlier);
+  const Config on = good(with_new_cluster("endpoints: ['a:1'], health: {}, outlier: {}"));
+  EXPECT_EQ(on.clusters[1].health->path, "/");
+  EXPECT_EQ(on.clusters[1].health->interval, std::chrono::seconds(2));
+  EXPECT_EQ(on.clusters[1].health->expect, std::vector<std::uint16_t>{200});
+  EXPECT_EQ(on.clusters[1].outlier->consecutive_errors, 5u);
+  EXPECT_EQ(on.clusters[1].outlier->max_ejected, 0.5);
+}
+
+TEST(Health, IsReadWhole) {
+  const Config config = good(with_new_cluster(
+      "endpoints: ['a:1'], panic_threshold: 30%, health: {path: /healthz, host: shop, interval: 1s, timeout: 500ms, healthy: 1, "
+      "unhealthy: 5, expect: [200, 204]}, outlier: {consecutive_errors: 7, ejection: 5s, max_ejected: 20%}"));
+  const upstream::HealthPolicy& health = *config.clusters[1].health;
+  EXPECT_EQ(health.path, "/healthz");
+  EXPECT_EQ(health.host, "shop");
+  EXPECT_EQ(health.unhealthy, 5u);
+  EXPECT_EQ(health.expect, (std::vector<std::uint16_t>{200, 204}));
+  EXPECT_EQ(config.clusters[1].panic_threshold, 0.3);
+  EXPECT_EQ(config.clusters[1].outlier->ejection, std::chrono::seconds(5));
+}
+
+TEST(Health, WhatCouldNotPassIsRefused) {
+  EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['a:1'], health: {path: healthz}")), "is not a path"));
+  EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['a:1'], health: {expect: []}")), "no check would ever pass"));
+  EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['a:1'], health: {type: grpc}")), "protocol has to be http2"));
+  EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['a:1'], health: {service: a}")), "only checks of type grpc"));
+}
+
 TEST(Later, KeysOfTheProductSayThatTheyAreNotSupportedYet) {
   for (const char* keys : {"tracing: {}"}) {
     EXPECT_TRUE(contains(bad(with(std::string(keys) + "\n")), "not supported by this version yet")) << keys;
-  }
-  for (const char* keys : {"health: {}", "outlier: {}"}) {
-    EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['a:1'], " + std::string(keys))),
-                         "not supported by this version yet"))
-        << keys;
   }
   for (const char* keys : {"sticky: {}", "force: {}", "writes: old", "hedge: {}",
       "mirror: {compare: {}}",

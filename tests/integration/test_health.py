@@ -1,0 +1,165 @@
+"""Health of endpoints: active checks, ejection of what fails, the other side where one has nobody left. Issue 6 point 2, PRODUCT §3."""
+import threading
+
+import pytest
+
+from harness import Load, eventually, ok, serve, stays
+from harness.ports import refusing_address
+from harness.rollout import decisions
+
+QUICK = {"interval": "50ms", "timeout": "500ms", "healthy": 2, "unhealthy": 2}
+PACE = {"clients": 4, "pause": 0.005}
+
+
+class Sick:
+    """An origin whose health answers what `status` says; requests are always answered with its name."""
+
+    def __init__(self, lab, name, tls=None):
+        self.status, self.asked = "200 OK", []
+        self.origin = lab.origin(serve(self._answer), record=False, **({"tls": tls} if tls else {}))
+        self.address, self.name = self.origin.address, name
+
+    def _answer(self, request):
+        if request.target == "/healthz":
+            self.asked.append(request)
+            return ok("", self.status)
+        return ok(self.name)
+
+
+def healthy(**more):
+    return {"health": {"path": "/healthz", **QUICK, **more}}
+
+
+def spilled(tidegate, side):
+    return tidegate.api.metric("tidegate_spilled_requests_total", side=side)
+
+
+def test_an_unhealthy_endpoint_gets_no_requests_until_it_is_healthy_again(lab):
+    good, sick = Sick(lab, "good"), Sick(lab, "sick")
+    tidegate = lab.proxy(good, clusters={
+        "old": {"endpoints": [good.address, sick.address], **healthy()}, "new": {"endpoints": [good.address]}})
+    client = lab.client(tidegate)
+    eventually(lambda: client.get("/").text == "sick", "both are used")
+    sick.status = "503 Unavailable"
+    tidegate.logs(f"{sick.address} is unhealthy: GET /healthz answered 503")
+    eventually(lambda: all(client.get("/").text == "good" for _ in range(20)), "requests go to the good one alone")
+    stays(lambda: all(client.get("/").text == "good" for _ in range(10)), "and stay there", 0.5, 0.05)
+    sick.status = "200 OK"
+    tidegate.logs(f"{sick.address} is healthy again")
+    eventually(lambda: client.get("/").text == "sick", "it is used again")
+    assert tidegate.api.metric("tidegate_health_checks_total", cluster="old", result="failed") >= 2
+
+
+def test_a_check_is_a_request_of_its_own_with_the_clusters_host(lab):
+    sick = Sick(lab, "a")
+    lab.proxy(sick, cluster={"host": "shop.example.com", **healthy()})
+    eventually(lambda: len(sick.asked) >= 2, "checks")
+    asked = sick.asked[0]
+    assert (asked.method, asked.get("host"), asked.get("user-agent")) == ("GET", "shop.example.com", "tidegate-health")
+
+
+@pytest.mark.parametrize("fault", ["refuses", "closes", "hangs", "garbage", "redirects"])
+def test_what_is_no_answer_that_is_expected_is_a_failure_with_its_reason(lab, fault):
+    scripts = {"closes": lambda c: c.read_request(), "hangs": lambda c: c.wait_for_end(10),
+               "garbage": lambda c: (c.read_request(), c.send(b"nonsense\r\n\r\n")),
+               "redirects": serve(lambda r: ok("", "302 Found"))}
+    reasons = {"refuses": "refused", "closes": "closed the connection", "hangs": "no answer in time", "garbage": "malformed",
+               "redirects": "answered 302"}
+    bad = refusing_address() if fault == "refuses" else lab.origin(scripts[fault], record=False).address
+    tidegate = lab.proxy(bad, cluster=healthy(timeout="200ms"))
+    tidegate.logs(f"{bad} is unhealthy: ")
+    assert reasons[fault] in tidegate.output
+
+
+def test_a_tcp_check_asks_for_a_connection_alone(lab):
+    heard = []
+    to = lab.origin(lambda c: heard.append(c.socket.recv(100)), record=False)
+    tidegate = lab.proxy(to, to, cluster={"health": {"type": "tcp", **QUICK}})
+    eventually(lambda: len(heard) >= 3, "connections")
+    assert set(heard) == {b""} and "unhealthy" not in tidegate.output
+
+
+def test_a_side_without_healthy_endpoints_spills_to_the_other_and_news_failing_share_counts_for_the_gate(lab):
+    old, new = Sick(lab, "old"), Sick(lab, "new")
+    tidegate = lab.proxy(old, new, weight=50, cluster=healthy(),
+                         route={"gate": {"breaker": {"requests": 10, "for": "0s"}}, "retry": {"retries": 0}})
+    client = lab.client(tidegate)
+    eventually(lambda: client.get("/").text == "new", "a share for new")
+    with Load(tidegate.address, **PACE) as load:
+        new.status = "500 Oops"
+        now = eventually(lambda: (lambda r: r["latched"] and r)(tidegate.api.route()), "the revert", 20)
+    assert load.errors == 0, "every request found the old side"
+    assert now["weight"]["effective"] == 0 and spilled(tidegate, "new") >= 10
+    made = eventually(lambda: [d for d in decisions(tidegate) if d["action"] == "revert"], "the decision")[0]
+    assert made["record"]
+
+
+def test_old_spills_to_new_only_while_new_has_a_share(lab):
+    old, new = Sick(lab, "old"), Sick(lab, "new")
+    tidegate = lab.proxy(old, new, weight=10, cluster=healthy(), route={"retry": {"retries": 0}})
+    client = lab.client(tidegate)
+    old.status = "500 Oops"
+    eventually(lambda: all(client.get("/").text == "new" for _ in range(20)), "everything goes to new")
+    assert spilled(tidegate, "old") >= 10
+    tidegate.api.weight(0)
+    assert {client.get("/").text for _ in range(20)} == {"old"}, "new has no share: old is tried though it is unhealthy"
+
+
+def test_with_nobody_healthy_on_either_side_requests_are_tried_all_the_same(lab):
+    old, new = Sick(lab, "old"), Sick(lab, "new")
+    old.status = new.status = "500 Oops"
+    tidegate = lab.proxy(old, new, weight=50, cluster=healthy())
+    eventually(lambda: tidegate.output.count("is unhealthy") == 2, "both are unhealthy")
+    client = lab.client(tidegate)
+    assert {client.get("/").text for _ in range(20)} == {"old", "new"}
+    assert spilled(tidegate, "old") == spilled(tidegate, "new") == 0
+
+
+def test_with_too_few_healthy_endpoints_all_are_used(lab):
+    """One of three, and the threshold is a half."""
+    origins = [Sick(lab, f"n{i}") for i in range(3)]
+    tidegate = lab.proxy(origins[0], clusters={"old": {"endpoints": [o.address for o in origins], **healthy()},
+                                               "new": {"endpoints": [origins[0].address]}})
+    origins[0].status = origins[1].status = "500 Oops"
+    eventually(lambda: tidegate.output.count("is unhealthy") == 2, "two are unhealthy")
+    client = lab.client(tidegate)
+    eventually(lambda: {client.get("/").text for _ in range(30)} == {"n0", "n1", "n2"}, "all are used")
+
+
+def test_an_endpoint_that_fails_request_after_request_is_left_out_and_comes_back(lab):
+    failing = threading.Event()
+    failing.set()
+    good = Sick(lab, "good")
+    bad = lab.origin(serve(lambda r: ok("no", "500 Oops") if failing.is_set() else ok("bad")), record=False)
+    tidegate = lab.proxy(good, workers=2, clusters={
+        "old": {"endpoints": [good.address, bad.address], "outlier": {"consecutive_errors": 3, "ejection": "1s"}},
+        "new": {"endpoints": [good.address]}})
+    clients = [lab.client(tidegate) for _ in range(4)]
+    eventually(lambda: [c.get("/") for c in clients] and f"{bad.address} is left out for " in tidegate.output, "the ejection")
+    eventually(lambda: all(c.get("/").text == "good" for c in clients), "nobody asks it")
+    failing.clear()
+    eventually(lambda: any(c.get("/").text == "bad" for c in clients), "it comes back", 20)
+    assert tidegate.api.metric("tidegate_outlier_ejections_total", cluster="old") >= 1
+
+
+def test_the_only_endpoint_is_never_left_out(lab):
+    to = lab.origin(serve(lambda r: ok("no", "500 Oops")), record=False)
+    tidegate = lab.proxy(to, cluster={"outlier": {"consecutive_errors": 1}})
+    client = lab.client(tidegate)
+    assert {client.get("/").status for _ in range(20)} == {500}
+    assert tidegate.api.metric("tidegate_outlier_ejections_total", cluster="old") == 0
+
+
+def test_an_endpoint_that_is_killed_and_brought_back_10_times_costs_no_request(lab):
+    """Issue 6, Shown by: killed is a listener that refuses, and connections that end."""
+    steady, flapping = lab.nginx("steady"), lab.nginx("flapping")
+    tidegate = lab.proxy(steady, clusters={
+        "old": {"endpoints": [steady.address, flapping.address], "health": {"type": "tcp", **QUICK}},
+        "new": {"endpoints": [steady.address]}}, route={"retry": {"retries": 1, "other_side": False}})
+    with Load(tidegate.address, **PACE) as load:
+        for turn in range(10):
+            flapping.stop()
+            eventually(lambda: tidegate.output.count(f"{flapping.address} is unhealthy") == turn + 1, "it is out", 20)
+            flapping.start()
+            eventually(lambda: tidegate.output.count(f"{flapping.address} is healthy again") == turn + 1, "it is in", 20)
+    assert load.errors == 0 and load.total > 100
