@@ -11,6 +11,10 @@
 
 namespace tidegate::upstream {
 
+namespace {
+constexpr Duration kAvoidance = std::chrono::seconds(10);  // as NGINX's max_fails=1 fail_timeout=10s, its defaults
+}
+
 // --- Acquisition, Connection
 
 void Acquisition::cancel() noexcept {
@@ -117,6 +121,7 @@ void Pool::set_health(std::size_t endpoint, const net::Address& address, bool he
   target->healthy = healthy;
   if (healthy) {
     target->errors = 0;
+    target->fails = false;
     if (policy_.slow_start > Duration::zero()) target->appeared = reactor_.now();
   } else {
     close_idle_to(*target);
@@ -199,6 +204,7 @@ Pool::Target& Pool::place_for(std::size_t endpoint, const net::Address& address)
   place->current = place->healthy = true;
   place->errors = place->ejections = 0;
   place->ejected_until = {};
+  place->fails = false;
   place->appeared = was_used_ && policy_.slow_start > Duration::zero() ? reactor_.now() : TimePoint{};
   return *place;
 }
@@ -212,7 +218,18 @@ Pool::Target* Pool::choose() {
   const std::uint64_t chance = random_.next();
   const auto [first, second] = draw_two(current_.size(), chance);
   const bool other = prefers_second(candidate(*current_[first]), candidate(*current_[second]), chance & 0xffff);
-  return current_[other ? second : first];
+  Target* const chosen = current_[other ? second : first];
+  return chosen->fails ? instead_of(*chosen, chance) : chosen;
+}
+
+/// Any that can be connected to, as far as is known; if there is none, the one that was chosen.
+Pool::Target* Pool::instead_of(Target& avoided, std::uint64_t chance) {
+  const TimePoint now = reactor_.now();
+  for (std::size_t i = 0; i < current_.size() && avoided.is_avoided(now); ++i) {
+    Target* const other = current_[(chance + i) % current_.size()];
+    if (!other->is_avoided(now)) return other;
+  }
+  return &avoided;
 }
 
 Lease Pool::lend(Connection& connection) {
@@ -403,6 +420,7 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
   --target->load;
   acquisition.connecting_ = nullptr;
   if (status == net::IoStatus::Ok) {
+    target->fails = false;
     if (!carries_many(*connection)) {
       out.lease = lend(*connection.release());
       if (carrying == Carrying::Any && std::exchange(expects_many_, false)) end_wait(Failure::None, nullptr);
@@ -415,6 +433,10 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
   }
   out.error_number = status == net::IoStatus::TimedOut ? 0 : connection->socket.error_number();
   out.failure = status == net::IoStatus::Canceled ? Failure::Canceled : failure_of_connect(out.error_number);
+  if (out.failure == Failure::Connect) {
+    target->fails = true;
+    target->retry_at = reactor_.now() + kAvoidance;
+  }
   connection->socket.close();
   reactor_.retire(std::move(connection));
   gone(at);

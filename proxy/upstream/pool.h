@@ -3,7 +3,9 @@
 // take a connection from the original (PRODUCT §3).
 //
 // A target is one address of an endpoint. Which one an exchange goes to is choice.h's business; then an idle connection to it
-// is lent, the newest first, or one is made. Before an exchange waits it takes whatever is free, of any target.
+// is lent, the newest first, or one is made. Before an exchange waits it takes whatever is free, of any target. A target that
+// could not be connected to is passed over for a while where there are others: it has nothing in flight, and would be taken
+// by everybody.
 // One worker's thread.
 #pragma once
 
@@ -180,11 +182,15 @@ class Pool {
     std::uint32_t connecting = 0;   ///< for exchanges that can share what comes of it
     std::uint32_t connections = 0;  ///< of total_
     TimePoint appeared{};           ///< with slow_start; zero: it was there from the beginning
+    TimePoint retry_at{};           ///< while it fails
+    bool fails = false;             ///< the last connection to it could not be made
     bool current = true;            ///< still among the endpoint's addresses
     bool healthy = true;            ///< as the health checks say
     std::uint32_t errors = 0;       ///< in a row, with outlier
     std::uint32_t ejections = 0;    ///< in a row
     TimePoint ejected_until{};      ///< zero: it is not
+    /// One exchange at a time tries it again.
+    bool is_avoided(TimePoint now) const noexcept { return fails && (now < retry_at || load > 0); }
     bool is_left() const noexcept { return !current && load == 0 && connections == 0; }
   };
 
@@ -195,6 +201,7 @@ class Pool {
   void note_outcome(Target& target, bool failed);
   bool eject(Target& target, Duration length);
   static void readmit(void* self);
+  Target* instead_of(Target& avoided, std::uint64_t chance);
   Target& place_for(std::size_t endpoint, const net::Address& address);
   Lease take_from(Target& target, Reuse reuse, bool streams);
   Lease take_any(Reuse reuse, Carrying carrying);

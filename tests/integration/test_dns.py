@@ -208,6 +208,43 @@ def test_an_exchange_on_an_address_that_is_gone_ends_in_peace(lab):
     assert len(first.requests) == 1 and second.requests
 
 
+def test_over_http2_all_addresses_are_used_and_left(lab):
+    first = lab.http2_origin(lambda request: (200, [], b"first", []))
+    second = lab.http2_origin(lambda request: (200, [], b"second", []), host="127.0.0.2", port=int(port_of(first)))
+    server = lab.name_server(a("127.0.0.1"), a("127.0.0.2"))
+    tidegate = lab.tidegate(config_of(server, first, cluster={"protocol": "http2"}))
+    client = lab.client(tidegate)
+    assert set(bodies(client, 60)) == {"first", "second"}
+    with Load(tidegate.address, clients=4, pause=0.002) as load:
+        server.answers(a("127.0.0.2"))
+        eventually(lambda: first.open_connections() == 0, "it is left")
+        assert bodies(client, 20) == ["second"] * 20
+        load.stop()
+    assert load.errors == 0, load.statuses
+
+
+def test_an_address_that_nobody_listens_on_fails_one_request_and_not_half_of_them(lab):
+    origin, = lab.origins(["127.0.0.1"])
+    server = lab.name_server(a("127.0.0.1", 60), a("127.0.0.2", 60), a("127.0.0.3", 60))
+    tidegate = lab.tidegate(config_of(server, origin, route={"retry": {"retries": 0}}))
+    client = lab.client(tidegate)
+    statuses = [client.get().status for _ in range(200)]
+    assert statuses.count(502) <= 2, "each is tried once in ten seconds"
+    assert statuses.count(200) == 200 - statuses.count(502)
+
+
+def test_an_address_that_is_added_starts_slowly(lab):
+    first, second = lab.origins(["127.0.0.1", "127.0.0.2"])
+    server = lab.name_server(a("127.0.0.1"))
+    tidegate = lab.tidegate(config_of(server, first, cluster={"slow_start": "1h"}))
+    client = lab.client(tidegate)
+    assert bodies(client, 5) == ["127.0.0.1"] * 5
+    server.answers(a("127.0.0.1"), a("127.0.0.2"))
+    eventually(lambda: any("has 2 addresses" in line for line in tidegate.lines), "the change")
+    got = bodies(client, 600).count("127.0.0.2")
+    assert 5 <= got <= 75, got  # 5 % of them: a tenth of every second one
+
+
 # --- what goes wrong
 
 BAD = {

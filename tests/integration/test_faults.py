@@ -185,8 +185,8 @@ def test_two_endpoints_share_the_requests_and_one_that_refuses_is_survived_by_sa
     a, b = lab.origin(serve(ok("a"))), lab.origin(serve(ok("b")))
     tidegate = lab.proxy(a, cluster={"endpoints": [a.address, b.address], "pool": {"requests_per_connection": 1}})
     client = lab.client(tidegate)
-    texts = [client.get("/").text for _ in range(20)]
-    assert 5 <= texts.count("a") <= 15
+    texts = [client.get("/").text for _ in range(80)]
+    assert 20 <= texts.count("a") <= 60  # drawn at random: outside of it once in a million
     b.close()
     assert [client.get("/").status for _ in range(20)] == [200] * 20
 

@@ -32,6 +32,39 @@ TEST(Cluster, EndpointsAreListedOnce) {
                        "clusters.new.endpoints[1]: \"LB:80\" is listed twice"));
 }
 
+TEST(Cluster, SlowStartIsADurationAndOff) {
+  EXPECT_EQ(good(with_new_cluster("endpoints: ['a:1']")).clusters[1].slow_start, Duration::zero());
+  EXPECT_EQ(good(with_new_cluster("endpoints: ['a:1'], slow_start: 30s")).clusters[1].slow_start, std::chrono::seconds(30));
+  EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['a:1'], slow_start: 2h")), "clusters.new.slow_start: "));
+}
+
+TEST(Dns, IsTheSystemsWithTwoSeconds) {
+  const Config config = good(with(""));
+  EXPECT_TRUE(config.dns.servers.empty());
+  EXPECT_EQ(config.dns.timeout, std::chrono::seconds(2));
+}
+
+TEST(Dns, ServersAreLiteralsWithPort53UnlessTheySayOtherwise) {
+  const Config config = good(with("dns: {servers: [10.0.0.2, '10.0.0.2:5353', '2001:db8::1', '[2001:db8::1]:5353'], timeout: 250ms}\n"));
+  EXPECT_EQ(config.dns.servers,
+            (std::vector<std::string>{"10.0.0.2:53", "10.0.0.2:5353", "[2001:db8::1]:53", "[2001:db8::1]:5353"}));
+  EXPECT_EQ(config.dns.timeout, std::chrono::milliseconds(250));
+}
+
+TEST(Dns, WhatIsNoServerIsRefused) {
+  for (const char* server : {"ns.example.com", "'10.0.0.2:0'", "'10.0.0.2:99999'", "'[10.0.0.2]:53'", "'2001:db8::1:53:99999'", "unix:/run/a.sock", "''",
+                             "'10.0.0.2,10.0.0.3'"}) {
+    EXPECT_TRUE(contains(bad(with("dns: {servers: [" + std::string(server) + "]}\n")), "dns.servers[0]: ")) << server;
+  }
+  EXPECT_TRUE(contains(bad(with("dns: {servers: [10.0.0.2, '10.0.0.2:53']}\n")), "dns.servers[1]: \"10.0.0.2:53\" is listed twice"));
+  EXPECT_TRUE(contains(bad(with("dns: {servers: []}\n")), "dns.servers: "));
+  EXPECT_TRUE(contains(bad(with("dns: {timeout: 0s}\n")), "dns.timeout: "));
+  EXPECT_TRUE(contains(bad(with("dns: {server: [10.0.0.2]}\n")), "servers"));
+  std::string nine;
+  for (int i = 1; i <= 9; ++i) nine += (i > 1 ? ", 10.0.0." : "10.0.0.") + std::to_string(i);
+  EXPECT_TRUE(contains(bad(with("dns: {servers: [" + nine + "]}\n")), "dns.servers[8]: there are more than 8 servers"));
+}
+
 TEST(Cluster, HostIsPreservedOrALiteral) {
   EXPECT_FALSE(good(with_new_cluster("endpoints: ['a:1'], host: preserve")).clusters[1].host.has_value());
   for (const char* host : {"api.example.com", "api.example.com:8443", "10.0.0.1", "'[::1]'", "'[::1]:80'"}) {

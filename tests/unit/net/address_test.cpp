@@ -34,6 +34,18 @@ TEST(Address, KeepsEveryPort) {
   }
 }
 
+TEST(Address, IsMadeOfItsBytesAndGetsAnotherPort) {
+  const unsigned char bytes[16] = {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  EXPECT_EQ(make_six(bytes, 80), *make_address("2001:db8::1", 80));
+  EXPECT_EQ(make_four(bytes, 80), *make_address("32.1.13.184", 80));
+  EXPECT_EQ(with_port(make_four(bytes, 0), 443), make_four(bytes, 443));
+  EXPECT_EQ(with_port(*make_address("::1", 1), 2), *make_address("::1", 2));
+  EXPECT_NE(make_four(bytes, 80), make_four(bytes, 81));
+  EXPECT_NE(*make_address("127.0.0.1", 80), *make_address("::ffff:127.0.0.1", 80));
+  const Address socket = *make_address("unix:/run/app.sock", 0);
+  EXPECT_EQ(with_port(socket, 80), socket);
+}
+
 TEST(Address, AnUnknownFamilyHasNoText) { EXPECT_EQ(host_text(Address{}), ""); }
 
 TEST(Address, MayBeAUnixSocketWithAPathOrAnAbstractName) {

@@ -244,6 +244,14 @@ TEST_F(MetricsPage, TellsOfTheStoreTheBuildAndTheProcess) {
   }
 }
 
+TEST_F(MetricsPage, ClustersWithNamesShowWhatAskingForThemCameTo) {
+  live.resolutions = {{"blue", {{"success", 7}, {"nxdomain", 2}}, 3}};
+  const auto samples = page();
+  EXPECT_EQ(samples.at(R"(tidegate_dns_resolutions_total{cluster="blue",result="success"})"), "7");
+  EXPECT_EQ(samples.at(R"(tidegate_dns_resolutions_total{cluster="blue",result="nxdomain"})"), "2");
+  EXPECT_EQ(samples.at(R"(tidegate_dns_addresses{cluster="blue"})"), "3");
+}
+
 TEST_F(MetricsPage, BeforeTheControlThreadHasSpokenTheTrafficIsShown) {
   live = LiveFacts();
   EXPECT_EQ(sample(R"(http_requests_total{route="api",side="old",method="GET",status="200"})"), "0");

@@ -3,6 +3,7 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "net/loop.h"
@@ -325,6 +326,40 @@ TEST(PoolOfTargets, PlacesOfAddressesThatAreGoneAreUsedAgain) {
     bench.pool.set_addresses(0, {*net::make_address("10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250), 80)});
   }
   EXPECT_LE(bench.pool.places(), 4u);
+}
+
+Task<> ask_all(Several& bench, int times, std::vector<Failure>& out) {
+  for (int i = 0; i < times; ++i) {
+    Acquired got = co_await bench.pool.acquire(bench.acquisition, Reuse::Any);
+    out.push_back(got.failure);
+    got.lease.give_back();
+  }
+}
+
+std::vector<net::Address> with_dead(const Several& bench, int dead) {
+  std::vector<net::Address> out = bench.first(1);
+  for (int i = 0; i < dead; ++i) out.push_back([] { return Server().address(); }());
+  return out;
+}
+
+TEST(PoolOfTargets, ADeadOneIsTriedOnceAndThenPassedOver) {
+  for (const int dead : {1, 3}) {
+    Several bench(1);
+    bench.pool.set_addresses(0, with_dead(bench, dead));
+    std::vector<Failure> came;
+    bench.loop.run(ask_all(bench, 200, came));
+    EXPECT_EQ(std::count(came.begin(), came.end(), Failure::Connect), dead);
+    EXPECT_EQ(std::count(came.begin(), came.end(), Failure::None), 200 - dead);
+  }
+}
+
+TEST(PoolOfTargets, WithNoneAliveEveryExchangeIsTheSidesFailure) {
+  Several bench(1);
+  const std::vector<net::Address> all = with_dead(bench, 2);
+  bench.pool.set_addresses(0, {all[1], all[2]});
+  std::vector<Failure> came;
+  bench.loop.run(ask_all(bench, 20, came));
+  EXPECT_EQ(std::count(came.begin(), came.end(), Failure::Connect), 20);
 }
 
 double share_of_a_new_one(Duration slow_start, bool used_before) {
