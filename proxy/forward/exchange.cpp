@@ -35,6 +35,7 @@ void Exchange::attach(Downstream& client) {
   attempts_ = 0;
   on_budget_ = stale_ = false;
   reuse_ = upstream::Reuse::Any;
+  avoided_ = upstream::Pool::kNobody;
   failure_ = Failure::None;
   upload_end_ = PumpEnd::Complete;
   client_fault_ = 0;
@@ -431,7 +432,7 @@ upstream::Carrying Exchange::carrying() const noexcept {
 bool Exchange::take_idle_connection() {
   upstream::Pool& pool = cluster().pool;
   if (reuse_ != upstream::Reuse::Never && !http::is_idempotent(request_.method)) reuse_ = upstream::Reuse::Certain;
-  lease_ = pool.take_idle(reuse_, announced(), carrying());
+  lease_ = pool.take_idle(reuse_, announced(), carrying(), avoided_);
   if (!lease_) return false;
   dispatched(this);
   upstream_host_ = pool.endpoint_text(*lease_);
@@ -441,7 +442,7 @@ bool Exchange::take_idle_connection() {
 Task<bool> Exchange::connect() {
   upstream::Pool& pool = cluster().pool;
   acquisition_.on_dispatch(&Exchange::dispatched, this);
-  upstream::Acquired acquired = co_await pool.acquire(acquisition_, reuse_, announced(), carrying());
+  upstream::Acquired acquired = co_await pool.acquire(acquisition_, reuse_, announced(), carrying(), avoided_);
   upstream_host_ = acquired.endpoint;
   if (acquired.failure != Failure::None) {
     if (acquired.failure == Failure::Overflow && acquired.error_number != 0) {
@@ -682,6 +683,7 @@ bool Exchange::prepare_retry() {
       RetryQuestion{*route_, request_, failure_, failure_ == Failure::None ? response_.status : std::uint16_t{0}, side_,
                     attempts_, on_budget_, client_gone_ || cut_off_ || timed_out_ || client_fault_ != 0});
   if (!decision.retry) return false;
+  avoided_ = lease_ && decision.side == side_ ? lease_->target() : upstream::Pool::kNobody;
   lease_.drop();  // no upload is running: a request with a body is not made again by the route's wish
   reuse_ = upstream::Reuse::Any;
   refusal_reason_ = {};

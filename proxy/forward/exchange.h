@@ -155,6 +155,7 @@ class Exchange final : public net::Retirable {
   bool on_budget_ = false;
   bool stale_ = false;            // the reused connection had been closed: the attempt is made again on a new one
   upstream::Reuse reuse_ = upstream::Reuse::Any;
+  std::size_t avoided_ = upstream::Pool::kNobody;  // where the attempt before failed
   Failure failure_ = Failure::None;
   bool failure_counted_ = false;
   upstream::Acquisition acquisition_;

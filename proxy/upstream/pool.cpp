@@ -209,7 +209,7 @@ Pool::Target& Pool::place_for(std::size_t endpoint, const net::Address& address)
   return *place;
 }
 
-Pool::Target* Pool::choose() {
+Pool::Target* Pool::choose(std::size_t avoid) {
   if (current_.size() < 2) return current_.empty() ? nullptr : current_.front();
   const auto candidate = [this](const Target& target) {
     if (target.appeared == TimePoint{}) return Candidate{target.load};
@@ -218,7 +218,8 @@ Pool::Target* Pool::choose() {
   const std::uint64_t chance = random_.next();
   const auto [first, second] = draw_two(current_.size(), chance);
   const bool other = prefers_second(candidate(*current_[first]), candidate(*current_[second]), chance & 0xffff);
-  Target* const chosen = current_[other ? second : first];
+  Target* chosen = current_[other ? second : first];
+  if (avoid < targets_.size() && chosen == targets_[avoid].get()) chosen = current_[other ? first : second];
   return chosen->fails ? instead_of(*chosen, chance) : chosen;
 }
 
@@ -262,11 +263,11 @@ Lease Pool::take_idle_of(Client& client, Reuse reuse) {
   return take_idle_of(client, reuse);
 }
 
-Lease Pool::take_idle(Reuse reuse, Client* client, Carrying carrying) {
+Lease Pool::take_idle(Reuse reuse, Client* client, Carrying carrying, std::size_t avoid) {
   const bool streams = streams_for(carrying);
   if ((idle_ == 0 || reuse == Reuse::Never) && !streams) return {};
   if (is_announced(client)) return reuse != Reuse::Never ? take_idle_of(*client, reuse) : Lease();
-  Target* const target = choose();
+  Target* const target = choose(avoid);
   return target != nullptr ? take_from(*target, reuse, streams) : Lease();
 }
 
@@ -348,13 +349,13 @@ void Pool::on_shared_end(SharedConnection& connection) {
   wake_next();
 }
 
-Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* client, Carrying carrying) {
+Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* client, Carrying carrying, std::size_t avoid) {
   acquisition.canceled_ = false;
   acquisition.failure_ = Failure::None;
   Acquired out;
   Target* target = nullptr;
   for (;;) {
-    target = choose();
+    target = choose(avoid);
     if (target == nullptr) {  // a name that never resolved
       acquisition.dispatch();
       out.failure = Failure::Connect;

@@ -129,6 +129,8 @@ struct PoolEvents {
 
 class Pool {
  public:
+  static constexpr std::size_t kNobody = ~std::size_t{0};
+
   Pool(net::Reactor& reactor, const ClusterPolicy& policy, PoolShare share, PoolEvents& events);
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -155,9 +157,11 @@ class Pool {
   /// An idle connection, or none.
   /// @param client with policy().proxy_protocol: only connections of this client, of nullptr those that are Tidegate's own.
   /// A pool serves either clients or Tidegate itself (copies), not both.
-  Lease take_idle(Reuse reuse, Client* client = nullptr, Carrying carrying = Carrying::Any);
+  /// @param avoid Channel::target() of where the attempt before failed: another is taken where there is one.
+  Lease take_idle(Reuse reuse, Client* client = nullptr, Carrying carrying = Carrying::Any, std::size_t avoid = kNobody);
   /// A connection, new or once one is free. Failure: Connect, Overflow or Canceled.
-  Task<Acquired> acquire(Acquisition& acquisition, Reuse reuse, Client* client = nullptr, Carrying carrying = Carrying::Any);
+  Task<Acquired> acquire(Acquisition& acquisition, Reuse reuse, Client* client = nullptr, Carrying carrying = Carrying::Any,
+                         std::size_t avoid = kNobody);
 
   const ClusterPolicy& policy() const noexcept { return policy_; }
   /// The endpoint as it was written, for logs.
@@ -194,7 +198,7 @@ class Pool {
     bool is_left() const noexcept { return !current && load == 0 && connections == 0; }
   };
 
-  Target* choose();
+  Target* choose(std::size_t avoid);
   Target* find(std::size_t endpoint, const net::Address& address) noexcept;
   void choose_among();
   void close_idle_to(Target& target);
