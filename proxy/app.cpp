@@ -75,22 +75,67 @@ struct OpenedListener {
   net::Sharing sharing = net::Sharing::Each;
 };
 
-OpenedListener open_unix_listener(const net::Address& address, std::optional<mode_t> mode, std::size_t workers) {
+/// Sockets that somebody else has opened, each for one listener.
+class HandedOver {
+ public:
+  explicit HandedOver(std::vector<int> sockets) : sockets_(std::move(sockets)) {}
+  HandedOver(const HandedOver&) = delete;
+  HandedOver& operator=(const HandedOver&) = delete;
+  ~HandedOver() {
+    for (const int descriptor : sockets_) ::close(descriptor);
+  }
+
+  /// The one that listens on the address; -1: none does.
+  int take(const net::Address& wanted) {
+    for (std::size_t i = 0; i < sockets_.size(); ++i) {
+      if (address_of(sockets_[i]) != wanted) continue;
+      const int found = sockets_[i];
+      sockets_.erase(sockets_.begin() + static_cast<std::ptrdiff_t>(i));
+      return found;
+    }
+    return -1;
+  }
+  bool has(const net::Address& wanted) const {
+    return std::any_of(sockets_.begin(), sockets_.end(), [&](int descriptor) { return address_of(descriptor) == wanted; });
+  }
+  /// What is left over is a mistake of whoever handed it over.
+  void refuse_rest() const {
+    if (sockets_.empty()) return;
+    throw std::runtime_error("a socket was handed over for " + net::text(address_of(sockets_.front())) +
+                             ", and no listener has that address");
+  }
+
+ private:
+  static net::Address address_of(int descriptor) {
+    net::Address address;
+    address.length = sizeof address.storage;
+    ::getsockname(descriptor, address.get(), &address.length);
+    return address;
+  }
+  std::vector<int> sockets_;
+};
+
+OpenedListener share_among(int descriptor, const net::Address& address, std::size_t workers) {
   OpenedListener opened;
   opened.address = net::text(address);
   opened.sharing = net::Sharing::One;
-  opened.descriptors.push_back(net::listen_unix(address, mode));
+  opened.descriptors.push_back(descriptor);
   while (opened.descriptors.size() < workers) {
     opened.descriptors.push_back(net::Listener::duplicate(opened.descriptors.front()));
   }
   return opened;
 }
 
-OpenedListener open_listener(const config::Listener& from, std::size_t workers) {
+OpenedListener open_unix_listener(const net::Address& address, std::optional<mode_t> mode, std::size_t workers) {
+  return share_among(net::listen_unix(address, mode), address, workers);
+}
+
+OpenedListener open_listener(const config::Listener& from, std::size_t workers, HandedOver& handed_over) {
   const config::SocketAddress& wanted = from.address;
   OpenedListener opened;
   std::optional<net::Address> address = net::make_address(wanted.host, wanted.port);
   if (!address) throw std::runtime_error("not an address: " + wanted.host);
+  if (const int descriptor = handed_over.take(*address); descriptor >= 0) return share_among(descriptor, *address, workers);
   if (net::is_unix(*address)) return open_unix_listener(*address, from.mode, workers);
   if (wanted.port != 0) net::Listener::check_free(*address);
   for (std::size_t i = 0; i < workers; ++i) {
@@ -117,10 +162,12 @@ std::string read_token(const std::string& path) {
 }  // namespace
 
 struct App::Parts {
-  Parts(config::Config from, Events to) : config(std::move(from)), events(std::move(to)), snapshot(make_snapshot(config)) {}
+  Parts(config::Config from, Events to, std::vector<int> sockets)
+      : config(std::move(from)), events(std::move(to)), handed_over(std::move(sockets)), snapshot(make_snapshot(config)) {}
 
   config::Config config;
   Events events;
+  HandedOver handed_over;
   route::Snapshot snapshot;
   std::unique_ptr<store::SqliteStore> store;
   std::unique_ptr<store::Writer> writer;
@@ -132,6 +179,11 @@ struct App::Parts {
   std::vector<std::vector<std::unique_ptr<gate::Ledger>>> ledgers;          // by worker, by route
   std::vector<std::deque<observe::FailureSamples>> samples;                 // by worker, by route
   std::vector<std::unique_ptr<forward::Worker>> workers;
+  struct SignOfLife {
+    std::atomic<TimePoint> at{Clock::now()};
+    std::atomic<bool> asked{false};
+  };
+  std::vector<std::shared_ptr<SignOfLife>> signs_of_life;                   // by worker
   std::unique_ptr<upstream::Resolver> resolver;
   std::unique_ptr<check::Runner> checks;
   std::unique_ptr<notify::Notifier> notifier;  // none without targets
@@ -211,12 +263,15 @@ void App::Parts::make_workers() {
   const std::size_t count = config.workers;
   std::vector<OpenedListener> opened;
   for (const config::Listener& from : config.listeners) {
-    opened.push_back(open_listener(from, count));
-    if (opened.back().sharing == net::Sharing::One) {
-      socket_files.emplace_back(*net::make_address(from.address.host, 0));
+    const auto wanted = net::make_address(from.address.host, from.address.port);
+    const bool is_ours = !wanted || !handed_over.has(*wanted);  // what others made is not ours to remove
+    opened.push_back(open_listener(from, count, handed_over));
+    if (is_ours && wanted && net::is_unix(*wanted)) {
+      socket_files.emplace_back(*wanted);
     }
     listeners.push_back({from.name, opened.back().address});
   }
+  handed_over.refuse_rest();
   std::vector<net::AddressRange> trusted;
   for (const config::AddressRange& range : config.trusted_proxies) {
     if (range.address == config::kUnixSockets) trusted.push_back(net::AddressRange::unix_sockets());
@@ -252,6 +307,7 @@ void App::Parts::make_workers() {
     };
     for (std::size_t c = 0; c < config.clusters.size(); ++c) setup.cluster_tls.push_back(certificates->cluster(c));
     workers.push_back(std::make_unique<forward::Worker>(std::move(setup)));
+    signs_of_life.push_back(std::make_shared<SignOfLife>());
   }
 }
 
@@ -426,7 +482,8 @@ std::int64_t App::Parts::sessions() const {
   return open;
 }
 
-App::App(config::Config config, Events events) : parts_(std::make_unique<Parts>(std::move(config), std::move(events))) {}
+App::App(config::Config config, Events events, std::vector<int> sockets)
+    : parts_(std::make_unique<Parts>(std::move(config), std::move(events), std::move(sockets))) {}
 
 App::~App() {
   Parts& p = *parts_;
@@ -463,6 +520,22 @@ void App::start() {
   p.certificates->start();
   for (const auto& worker : p.workers) worker->start();
   p.ready = true;
+}
+
+std::vector<std::size_t> App::stuck_workers(Duration longest) {
+  Parts& p = *parts_;
+  std::vector<std::size_t> stuck;
+  const TimePoint now = Clock::now();
+  for (std::size_t i = 0; i < p.workers.size(); ++i) {
+    const std::shared_ptr<Parts::SignOfLife>& sign = p.signs_of_life[i];
+    if (now - sign->at.load() > longest) stuck.push_back(i);
+    if (sign->asked.exchange(true)) continue;
+    p.workers[i]->post([sign](forward::Worker&) {
+      sign->at.store(Clock::now());
+      sign->asked.store(false);
+    });
+  }
+  return stuck;
 }
 
 void App::drain_and_stop(const std::function<bool()>& hurry) {

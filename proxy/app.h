@@ -27,7 +27,8 @@ class App {
     std::function<void()> on_drain;                           ///< admin thread: somebody asked for it; may be empty
   };
 
-  explicit App(config::Config config, Events events);
+  /// @param sockets listening ones that were handed over: a listener with the address of one takes it. Owned from here on.
+  App(config::Config config, Events events, std::vector<int> sockets = {});
   ~App();
   App(const App&) = delete;
   App& operator=(const App&) = delete;
@@ -37,6 +38,8 @@ class App {
   void start();
   /// What it runs with, for the log: version, workers, state, and each route's weight and latch. After start().
   std::vector<std::string> summary() const;
+  /// Asks every worker for a sign of life. @return those that have given none for so long, by their index
+  std::vector<std::size_t> stuck_workers(Duration longest);
   /// Looks at the files of certificates and keys now, not only when they change.
   void reread_certificates();
   /// The access log was moved away: open its path again.

@@ -11,6 +11,7 @@
 #include "app.h"
 #include "config/load.h"
 #include "observe/log.h"
+#include "supervisor.h"
 
 namespace tidegate {
 
@@ -60,9 +61,42 @@ int next_signal(const sigset_t& signals, std::chrono::milliseconds wait) {
   return std::max(0, ::sigtimedwait(&signals, nullptr, &limit));
 }
 
+/// Looks whether every worker still turns: says so when one does not, and tells the supervisor only while all do, so that
+/// it may restart what hangs (WatchdogSec=).
+class Watchdog {
+ public:
+  explicit Watchdog(App& app) : app_(app), interval_(supervisor::alive_interval()) {}
+
+  void look() {
+    const TimePoint now = Clock::now();
+    if (now < next_) return;
+    next_ = now + (interval_ > Duration::zero() ? std::min<Duration>(interval_, kLook) : kLook);
+    const std::vector<std::size_t> stuck = app_.stuck_workers(kLongest);
+    for (const std::size_t worker : stuck) {
+      if (std::find(stuck_.begin(), stuck_.end(), worker) != stuck_.end()) continue;
+      observe::log_error("worker-" + std::to_string(worker) + " has not turned for 5 s: its connections stand still");
+    }
+    for (const std::size_t worker : stuck_) {
+      if (std::find(stuck.begin(), stuck.end(), worker) == stuck.end()) observe::log_warn("worker-" + std::to_string(worker) + " turns again");
+    }
+    stuck_ = stuck;
+    if (stuck.empty() && interval_ > Duration::zero()) supervisor::tell_alive();
+  }
+
+ private:
+  static constexpr Duration kLook = std::chrono::seconds(1);
+  static constexpr Duration kLongest = std::chrono::seconds(5);
+  App& app_;
+  const Duration interval_;
+  TimePoint next_{};
+  std::vector<std::size_t> stuck_;
+};
+
 /// Takes signals until one asks for the end, or `drain_asked` does.
 void wait_for_the_end(App& app, const sigset_t& signals, const std::atomic<bool>& drain_asked) {
+  Watchdog watchdog(app);
   while (!drain_asked) {
+    watchdog.look();
     switch (next_signal(signals, std::chrono::milliseconds(250))) {
       case SIGTERM:
       case SIGINT: return;
@@ -81,7 +115,7 @@ void wait_for_the_end(App& app, const sigset_t& signals, const std::atomic<bool>
 int serve(config::Config config) {
   const sigset_t signals = block_signals();
   std::atomic<bool> drain_asked{false};
-  App app(std::move(config), {say, [&drain_asked] { drain_asked = true; }});
+  App app(std::move(config), {say, [&drain_asked] { drain_asked = true; }}, supervisor::take_sockets());
   try {
     app.start();
   } catch (const std::exception& error) {
@@ -95,7 +129,9 @@ int serve(config::Config config) {
   observe::log_info("admin on " + app.admin_address());
   if (!app.metrics_address().empty()) observe::log_info("metrics on " + app.metrics_address());
   observe::log_info("ready");
+  supervisor::tell_ready(app.summary().front());
   wait_for_the_end(app, signals, drain_asked);
+  supervisor::tell_stopping();
   observe::log_info("draining: no new connections, exchanges in flight may finish");
   app.drain_and_stop([&signals] {
     const int signal = next_signal(signals, std::chrono::milliseconds(0));

@@ -150,14 +150,19 @@ def parse_metrics(text):
 
 
 class Tidegate:
-    def __init__(self, config, directory, env=None, limits=None, stdout=None, arguments=(), ready=True):
-        """@param config a dict, or the text of the file. @param limits {resource.RLIMIT_X: value}."""
+    # What systemd does: descriptor 3, and who it is for.
+    HAND_OVER = 'export LISTEN_FDS=1 LISTEN_PID=$$; eval "exec \\"\\$@\\" 3<&$LISTEN_AT"'
+
+    def __init__(self, config, directory, env=None, limits=None, stdout=None, arguments=(), ready=True, listener=None):
+        """@param config a dict, or the text of the file. @param limits {resource.RLIMIT_X: value}. @param listener a listening
+        socket that is handed over as systemd does it."""
         self.directory = str(directory)
         os.makedirs(self.directory, exist_ok=True)
         self.config_path = os.path.join(self.directory, "tidegate.yaml")
         self.write_config(config)
         self.env = {**os.environ, **(env or {})}
         self.limits = limits or {}
+        self.listener = listener
         self.stdout = stdout
         self.arguments = arguments
         self.process = None
@@ -184,10 +189,15 @@ class Tidegate:
             for what, value in self.limits.items():
                 resource.setrlimit(what, (value, value))
 
+        command = [find_binary(), "run", "--config", self.config_path, *self.arguments]
+        env, passed = self.env, ()
+        if self.listener is not None:
+            passed = (self.listener.fileno(),)
+            env = {**env, "LISTEN_AT": str(passed[0])}
+            command = ["bash", "-c", self.HAND_OVER, "bash", *command]
         self.process = subprocess.Popen(
-            [find_binary(), "run", "--config", self.config_path, *self.arguments], stdin=subprocess.DEVNULL,
-            stdout=self.stdout or subprocess.PIPE, stderr=subprocess.PIPE, env=self.env, cwd=self.directory,
-            start_new_session=True, preexec_fn=before_exec if self.limits else None)
+            command, stdin=subprocess.DEVNULL, stdout=self.stdout or subprocess.PIPE, stderr=subprocess.PIPE, env=env,
+            cwd=self.directory, pass_fds=passed, start_new_session=True, preexec_fn=before_exec if self.limits else None)
         self.pid = self.process.pid
         self._readers = [threading.Thread(target=self._read, args=(self.process.stderr, True), daemon=True)]
         self.stdout_lines = []
