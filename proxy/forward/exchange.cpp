@@ -242,7 +242,8 @@ std::string_view Exchange::wanted_protocol() const {
 
 /// What the answer says, when it is the protocol that was asked for.
 bool Exchange::is_switch() const noexcept {
-  return !upgrade_.empty() && (lease_->frames != nullptr ? response_.status < 300 : response_.status == 101);
+  if (upgrade_.empty()) return false;
+  return lease_->frames != nullptr ? response_.status >= 200 && response_.status < 300 : response_.status == 101;
 }
 
 /// RFC 6455 §4.1: an answer to another key is none.
@@ -357,7 +358,7 @@ Task<> Exchange::attempt() {
   }
   ++attempts_;
   failure_ = Failure::None;
-  failure_counted_ = false;
+  failure_counted_ = dispatched_ = false;
   attempt_started_ = worker_.reactor.now();
   if (client_gone_ || cut_off_) {
     failure_ = Failure::Canceled;
@@ -390,6 +391,7 @@ Task<> Exchange::attempt() {
 /// For the gate: counted when the request leaves for the side, not while it waits in Tidegate's own queue.
 void Exchange::dispatched(void* self) {
   auto* exchange = static_cast<Exchange*>(self);
+  exchange->dispatched_ = true;
   if (exchange->reuse_ == upstream::Reuse::Never) return;  // the same request again, on a new connection
   exchange->route_->ledger->dispatched(exchange->side_, exchange->split_.step);
   if (exchange->request_.framing == http::Framing::None) exchange->start_slow_clock();
@@ -580,10 +582,7 @@ Task<> Exchange::read_response_head() {
       case net::IoStatus::NotSpliced:  // never here: a head is read into a buffer
       case net::IoStatus::Eof:
       case net::IoStatus::Reset:
-        if (lease_->frames != nullptr && !lease_->frames->refusal().empty()) {
-          refusal_reason_ = lease_->frames->refusal();
-          co_return fail(Failure::Protocol);
-        }
+        if (lease_->frames != nullptr && !lease_->frames->refusal().empty()) co_return do_without_tunnel();
         if (!is_stale_connection()) co_return fail(Failure::Reset);
         stale_ = true;
         failure_ = Failure::Reset;
@@ -605,7 +604,23 @@ bool Exchange::is_stale_connection() const {
     return unprocessed && (uploading_ || upload_end_ == PumpEnd::SinkEnded) && !upload_pump_->consumed;
   }
   if (unprocessed) return true;
+  // A stream that the upstream resets it has looked at; only a connection that went under it may have been idle for the peer.
+  if (lease_->frames != nullptr && !lease_->frames->connection_lost()) return false;
   return lease_->is_reused() && lease_->received.empty() && http::is_idempotent(request_.method);
+}
+
+/// The upstream speaks HTTP/2 and does not offer RFC 8441. An Upgrade may be ignored (RFC 9110 §7.8): the request is made again as an
+/// ordinary one. An extended CONNECT is nothing else. Neither is a failure of the side: any client could make it fail.
+void Exchange::do_without_tunnel() {
+  if (client_->frames() == nullptr) {
+    upgrade_ = {};
+    stale_ = true;
+    failure_ = Failure::Reset;
+    return;
+  }
+  client_fault_ = 501;
+  refusal_reason_ = lease_->frames->refusal();
+  fail(Failure::Canceled);
 }
 
 Task<bool> Exchange::relay_informational() {
@@ -630,6 +645,7 @@ void Exchange::fail(Failure why) {
   if (call_deadline_ <= worker_.reactor.now() + net::TimerWheel::kTick) call_expired_ = true;
   if (call_expired_) why = Failure::Canceled;
   if (why == Failure::Canceled && timed_out_ && !client_gone_ && !call_expired_) why = Failure::Timeout;
+  if (why == Failure::Timeout && !dispatched_) why = Failure::Overflow;  // it waited in Tidegate's own queue
   failure_ = why;
   end_slow_clock();
   if (call_expired_ && is_grpc_error(route_->errors, static_cast<std::uint32_t>(http::GrpcCode::DeadlineExceeded))) {
@@ -754,7 +770,8 @@ Task<> Exchange::switch_protocols() {
   body_.append(early);
   client_->received().drop_back(early.size());
   const route::UpgradePolicy& policy = route_->route->policy.upgrade;
-  tunnel_ = std::make_unique<Tunnel>(Tunnel::End{client, body_}, Tunnel::End{lease_->stream, lease_->received},
+  tunnel_ = std::make_unique<Tunnel>(Tunnel::End{client, body_, client_->frames()},
+                                     Tunnel::End{lease_->stream, lease_->received, lease_->frames},
                                      policy.idle_timeout, upgrade_ == http::kWebSocket);
   route_->counters->upgraded[side_].add(1);
   if (policy.close_on_revert && side_ == Side::New) watch_revert();

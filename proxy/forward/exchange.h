@@ -108,6 +108,7 @@ class Exchange final : public net::Retirable {
   void end_slow_clock();
   static void became_slow(void* self);
   bool is_stale_connection() const;
+  void do_without_tunnel();
   void fail(Failure why);
   void count_failure(Failure why);
   void sample_failure(Failure why);
@@ -158,6 +159,7 @@ class Exchange final : public net::Retirable {
   std::size_t avoided_ = upstream::Pool::kNobody;  // where the attempt before failed
   Failure failure_ = Failure::None;
   bool failure_counted_ = false;
+  bool dispatched_ = false;       // the attempt has left for the side
   upstream::Acquisition acquisition_;
   upstream::Lease lease_;
 

@@ -25,6 +25,7 @@ h2::Limits limits_of(const SessionPolicy& policy) {
   limits.session.connect_protocol = true;
   limits.session.head = policy.head;
   limits.idle = policy.idle_timeout;
+  limits.header = policy.header_timeout;
   limits.write_timeout = policy.body_idle_timeout;
   return limits;
 }
@@ -99,7 +100,11 @@ Multiplex::Multiplex(Worker& worker, Session& session, net::Stream& socket)
 Multiplex::~Multiplex() = default;
 
 Task<> Multiplex::serve(Buffer& received) {
-  if (worker_.draining()) connection_.announce_goaway();
+  if (worker_.closing_idle()) {
+    connection_.goaway();
+  } else if (worker_.draining()) {
+    connection_.announce_goaway();
+  }
   co_await connection_.run(received);
   Emptied emptied{*this};
   co_await emptied;

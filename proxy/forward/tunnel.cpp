@@ -53,6 +53,7 @@ void Tunnel::half_closed() {
 }
 
 void Tunnel::watch() {
+  if (leaving_) return;
   if (idle_ > Duration::zero()) client_.stream.reactor().arm(clock_, idle_);
 }
 
@@ -77,6 +78,14 @@ Task<bool> Tunnel::pass(End& from, End& to, Direction& direction, std::string_vi
   co_return false;
 }
 
+/// Where the connection frames messages by itself the end is in frames before the stream is let go of: a reset would overtake it.
+Task<> Tunnel::shut_down(End& end) {
+  end.stream.shutdown_send();
+  if (end.frames == nullptr) co_return;
+  const std::span<const iovec> nothing;
+  co_await end.stream.send(nothing, kFarewell);
+}
+
 Task<> Tunnel::carry_up() {
   for (;;) {
     if (!client_.received.empty()) {
@@ -88,9 +97,9 @@ Task<> Tunnel::carry_up() {
     if (read.status == net::IoStatus::Ok) continue;
     if (read.status == net::IoStatus::Eof) {
       up_.done = true;
+      co_await shut_down(upstream_);
       if (down_.done || goodbye_said_) co_return end(goodbye_said_ ? TunnelEnd::Asked : TunnelEnd::Closed);
-      half_closed();
-      co_return upstream_.stream.shutdown_send();
+      co_return half_closed();
     }
     if (read.status != net::IoStatus::Canceled) end(TunnelEnd::ClientBroke);
     co_return;
@@ -133,9 +142,9 @@ Task<> Tunnel::carry_down() {
     if (read.status == net::IoStatus::Canceled && leaving_ && !ended_) continue;
     if (read.status == net::IoStatus::Eof) {
       down_.done = true;
+      co_await shut_down(client_);
       if (up_.done || goodbye_said_) co_return end(goodbye_said_ ? TunnelEnd::Asked : TunnelEnd::Closed);
-      half_closed();
-      co_return client_.stream.shutdown_send();
+      co_return half_closed();
     }
     if (read.status != net::IoStatus::Canceled) end(TunnelEnd::UpstreamBroke);
     co_return;

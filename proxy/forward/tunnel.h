@@ -14,6 +14,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/task.h"
+#include "http/frames.h"
 #include "http/websocket_frames.h"
 #include "net/byte_stream.h"
 
@@ -34,6 +35,7 @@ class Tunnel {
   struct End {
     net::ByteStream& stream;
     Buffer& received;
+    http::Frames* frames;  ///< where the connection frames messages by itself
   };
 
   Tunnel(End client, End upstream, Duration idle, bool websocket);
@@ -59,6 +61,7 @@ class Tunnel {
   Task<> carry_down();
   Task<bool> pass(End& from, End& to, Direction& direction, std::string_view bytes);
   Task<bool> say_goodbye();
+  Task<> shut_down(End& end);
   void end(TunnelEnd why);
   void half_closed();
   void watch();

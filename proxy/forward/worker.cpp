@@ -141,7 +141,10 @@ void Worker::post(std::function<void(Worker&)> f) {
 }
 
 void Worker::announce_close() {
-  post([](Worker& worker) { worker.draining_ = true; });
+  post([](Worker& worker) {
+    worker.draining_ = true;
+    worker.sessions_.for_each([](Session& session) { session.announce_close(); });
+  });
 }
 
 void Worker::stop_accepting() {

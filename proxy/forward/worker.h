@@ -130,7 +130,7 @@ class alignas(64) Worker {
   /// Any thread: runs f(*this) on the worker.
   void post(std::function<void(Worker&)> f);
   // Any thread: the steps of a drain, in order (RFC 9112 §9.6: a server that wants to close says so in a response first).
-  void announce_close();    ///< every response from now on carries Connection: close and ends its connection
+  void announce_close();    ///< every response from now on carries Connection: close and ends its connection; HTTP/2: a first GOAWAY
   void stop_accepting();    ///< what is queued is accepted, then no more
   void close_idle();        ///< connections without an exchange end
   /// Any thread: drops what is left and ends the thread.

@@ -25,6 +25,7 @@ Connection::Connection(net::Stream& socket, http::H2Role role, const Limits& lim
       scratch_(socket.reactor().blocks(), BlockSize::Small),
       out_(socket.reactor().blocks()),
       silence_(&Connection::silent, this),
+      head_clock_(&Connection::head_is_late, this),
       heard_at_(socket.reactor().now()) {}
 
 Connection::~Connection() = default;
@@ -39,6 +40,7 @@ Task<> Connection::run(Buffer& received) {
   if (failure_.empty()) failure_ = session_.refusal();
   closing_ = ending_ = true;
   silence_.disarm();
+  head_clock_.disarm();
   end_streams();
   owner_.on_capacity();
   wake_writer();
@@ -55,6 +57,7 @@ Task<> Connection::read(Buffer& received) {
       const bool goes_on = session_.feed(received.view(), heard_at_);
       expected = received.free_bytes() == 0 ? net::Expect::Much : net::Expect::Little;
       received.clear();
+      look_at_head();
       owner_.after_input();
       settle();
       if (!goes_on) co_return;
@@ -73,10 +76,6 @@ Task<> Connection::write() {
     const bool large = busy_ && out_.capacity() >= bytes_of(BlockSize::Large);
     session_.produce(out_, large ? kLargeOutput : kOutput);
     busy_ = out_.size() >= kOutput;
-    if (waiting_for_heads_ > 0 && !session_.wants_to_send()) {
-      waiting_for_heads_ = 0;
-      for (const auto& [id, stream] : streams_) stream->flushed();
-    }
     settle();
     if (out_.empty()) {
       if (!ending_ && session_.is_over()) socket_.cancel_read();
@@ -113,6 +112,7 @@ void Connection::settle() {
 
 void Connection::end_streams() {
   for (const auto& [id, stream] : streams_) {
+    stream->lost_ = true;
     if (!stream->over_) stream->take_closed(http::H2Error::Cancel, true, false);
   }
   while (Stream* stream = unsettled_.pop_front()) stream->take_closed(http::H2Error::Cancel, true, true);
@@ -148,9 +148,8 @@ void Connection::watch() noexcept {
 void Connection::silent(void* self) {
   auto* connection = static_cast<Connection*>(self);
   const Duration quiet = connection->reactor().now() - connection->heard_at_;
-  if (connection->streams_.empty()) {
-    if (quiet >= connection->limits_.idle) return connection->goaway();
-  } else if (connection->awaiting_pong_ && quiet >= connection->limits_.ping_timeout) {
+  if (connection->streams_.empty()) return connection->goaway();  // armed when the last stream ended
+  if (connection->awaiting_pong_ && quiet >= connection->limits_.ping_timeout) {
     connection->failure_ = "the peer does not answer a PING";
     return connection->socket_.cancel();
   } else if (!connection->awaiting_pong_ && quiet >= connection->limits_.ping_after) {
@@ -159,6 +158,18 @@ void Connection::silent(void* self) {
     connection->flush();
   }
   connection->watch();
+}
+
+void Connection::look_at_head() {
+  if (!session_.is_in_head()) return head_clock_.disarm();
+  if (!head_clock_.armed() && limits_.header > Duration::zero()) reactor().arm(head_clock_, limits_.header);
+}
+
+void Connection::head_is_late(void* self) {
+  auto* connection = static_cast<Connection*>(self);
+  connection->failure_ = "a head did not come in time";
+  connection->session_.goaway(http::H2Error::EnhanceYourCalm);
+  connection->flush();
 }
 
 // --- streams
@@ -221,6 +232,10 @@ http::H2Pulled Connection::pull(std::int32_t stream, char* to, std::size_t most)
 void Connection::on_closed(std::int32_t stream, http::H2Error code, bool by_peer, bool unprocessed) {
   if (Stream* to = find(stream)) to->take_closed(code, by_peer, unprocessed);
   owner_.on_capacity();
+}
+
+void Connection::on_sent_end(std::int32_t stream) {
+  if (Stream* of = find(stream)) of->flushed();
 }
 
 void Connection::on_settings() {

@@ -26,7 +26,8 @@ namespace tidegate::h2 {
 
 struct Limits {
   http::H2Limits session;
-  Duration idle = std::chrono::seconds(60);          ///< without a stream; then GOAWAY. Zero: for ever
+  Duration idle = std::chrono::seconds(60);          ///< without a stream, whatever else comes; then GOAWAY. Zero: for ever
+  Duration header = std::chrono::seconds(10);        ///< for a field section, from its first byte. Zero: no limit
   Duration write_timeout = std::chrono::seconds(30); ///< without progress while there is something to send
   Duration ping_after = std::chrono::seconds(30);    ///< of silence while streams are open: is the peer still there?
   Duration ping_timeout = std::chrono::seconds(10);
@@ -103,6 +104,7 @@ class Connection final : private http::H2Events, private net::TurnEnd {
   void on_goaway() override;
   void on_pong() override { awaiting_pong_ = false; }
   void on_settings() override;
+  void on_sent_end(std::int32_t stream) override;
 
   void on_turn_end() override;
   Stream* find(std::int32_t id) noexcept;
@@ -113,6 +115,8 @@ class Connection final : private http::H2Events, private net::TurnEnd {
   void wake_writer();
   void watch() noexcept;
   static void silent(void* self);
+  void look_at_head();
+  static void head_is_late(void* self);
 
   struct Wake;
 
@@ -127,8 +131,8 @@ class Connection final : private http::H2Events, private net::TurnEnd {
   List<Stream, NewsTag> news_;
   List<Stream, UnsettledTag> unsettled_;
   net::Timer silence_;
+  net::Timer head_clock_;   // from the first byte of a field section to its end
   TimePoint heard_at_;
-  std::uint32_t waiting_for_heads_ = 0;  // streams whose last frame is a head that may not be out yet
   bool awaiting_pong_ = false;
   bool closing_ = false;
   bool ending_ = false;     // what is still to be sent is sent, and nothing more is read

@@ -290,17 +290,14 @@ void Stream::wait(SendOp& op, std::coroutine_handle<> handle) noexcept {
   sender_ = &op;
   send_done_ = false;
   if (op.timeout > Duration::zero()) reactor_.arm(send_timer_, op.timeout);
-  if (ends_with_head_) {
-    ++connection_->waiting_for_heads_;
-  } else {
-    connection_->session().resume(id_);
-  }
+  if (!ends_with_head_) connection_->session().resume(id_);
   connection_->flush();
 }
 
 void Stream::finish_send(IoStatus status) noexcept {
   SendOp* op = std::exchange(sender_, nullptr);
   send_timer_.disarm();
+  if (status != IoStatus::Ok) finishing_ = false;  // what was to be the end is not whole
   op->result.status = status;
   op->waiting.resume();
 }

@@ -62,6 +62,7 @@ class Stream final : public net::ByteStream, public http::Frames, public Link<Ne
   bool send_head(Buffer& encoded, bool ends) override;
   void finish(const http::FieldList* trailers) override;
   bool take_head(http::ResponseHead& head) override;
+  bool connection_lost() const noexcept override { return lost_; }
   bool has_data() const noexcept override { return !received_.empty(); }
   bool body_ended() const noexcept override { return end_received_ && !reset_ && received_.empty(); }
   const http::FieldList* trailers() const noexcept override { return trailers_ ? &trailers_->fields : nullptr; }
@@ -124,6 +125,7 @@ class Stream final : public net::ByteStream, public http::Frames, public Link<Ne
   bool over_ = false;
   bool reset_ = false;
   bool unprocessed_ = false;
+  bool lost_ = false;         // the connection ended, not the stream
   bool canceled_ = false;
   bool send_done_ = false;
   ReadOp* reader_ = nullptr;

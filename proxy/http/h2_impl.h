@@ -84,6 +84,11 @@ class H2Session::Impl {
   void pong_arrived();
   void closed(std::int32_t id, std::uint32_t code);
 
+  /// Client: a request of ours.
+  void stream_began() noexcept { floods_.stream_began(); }
+  /// A field section has begun and not ended.
+  bool is_in_head() const noexcept { return incoming_ != nullptr || opening_ != 0; }
+
   // --- h2_send.cpp
   void produce(Buffer& out, std::size_t most);
   enum class Read : std::uint8_t { Later, More, Last, LastBeforeTrailers };
@@ -107,6 +112,7 @@ class H2Session::Impl {
   std::uint32_t pings = 0;      // that were not answered
   std::uint32_t goaways = 0;    // for errors, by the owner, that were not sent yet
   bool goaway_told = false;
+  std::int32_t goaway_last = INT32_MAX;  // server: the last stream that is served
   bool settings_told = false;
   List<H2Stream> streams;
 

@@ -120,6 +120,8 @@ bool Impl::check_closed(const H2FrameHeader& header) {
       reset(header.stream, H2Error::StreamClosed, false);
       return within(floods_.glitch(now));
     case H2Ending::ByUs:
+      if (role == H2Role::Client) return true;  // how many there are our own clients decide, by leaving
+      break;
     case H2Ending::Unknown: break;
   }
   const bool late_body = header.type == H2FrameType::Data && header.length >= kH2LateDataBytes;
@@ -190,6 +192,7 @@ struct Arrived {
 
 void Impl::request_ended(H2Stream& stream, bool ends) {
   const Arrived arrived(incoming_);
+  if (stream.id > goaway_last) return reset(stream.id, H2Error::RefusedStream, true);  // the peer is told that it was not processed
   const Refusal refused = arrived->section.finish(*arrived->request, ends, limits.connect_protocol);
   stream.told = true;
   ++open;
@@ -226,6 +229,7 @@ void Impl::data_arrived(std::int32_t id, std::string_view data) {
     nghttp2_session_consume(session, id, data.size());
     return;
   }
+  if (role == H2Role::Client) nghttp2_session_consume_connection(session, data.size());
   events.on_data(id, data);
 }
 

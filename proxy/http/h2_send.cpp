@@ -89,6 +89,7 @@ void Impl::frame_sent(H2FrameType type, std::uint8_t flags, std::int32_t id, std
   H2Stream* const stream = find(id);
   if (stream == nullptr) return;
   stream->we_ended = true;
+  events.on_sent_end(id);
 }
 
 void Impl::head_not_sent(std::int32_t id, bool is_request, bool refused_by_goaway) {

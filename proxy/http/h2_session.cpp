@@ -2,6 +2,8 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <algorithm>
+
 #include "base/frame_pool.h"
 #include "http/h2_impl.h"
 
@@ -165,6 +167,7 @@ std::int32_t H2Session::request(std::span<const H2Field> fields, bool ends) {
     if (field.name == ":method") stream->method = method_of(field.value);
   }
   stream->told = true;
+  impl.stream_began();
   ++impl.open;
   impl.highest = stream->id;
   return stream->id;
@@ -173,6 +176,8 @@ std::int32_t H2Session::request(std::span<const H2Field> fields, bool ends) {
 std::uint32_t H2Session::peer_streams() const noexcept {
   return nghttp2_session_get_remote_settings(impl_->session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
+
+bool H2Session::is_in_head() const noexcept { return impl_->is_in_head(); }
 
 bool H2Session::knows_peer() const noexcept { return impl_->settings_told; }
 
@@ -195,7 +200,12 @@ void H2Session::trailers(std::int32_t id, std::span<const H2Field> fields) {
 void H2Session::reset(std::int32_t id, H2Error code) { impl_->reset(id, code, true); }
 
 void H2Session::consumed(std::int32_t id, std::size_t bytes) {
-  if (bytes > 0) nghttp2_session_consume(impl_->session, id, bytes);
+  if (bytes == 0) return;
+  if (impl_->role == H2Role::Client) {
+    nghttp2_session_consume_stream(impl_->session, id, bytes);
+  } else {
+    nghttp2_session_consume(impl_->session, id, bytes);
+  }
 }
 
 void H2Session::ping() {
@@ -206,7 +216,8 @@ void H2Session::announce_goaway() { nghttp2_submit_shutdown_notice(impl_->sessio
 
 void H2Session::goaway(H2Error code) {
   if (code != H2Error::NoError) ++impl_->goaways;
-  nghttp2_submit_goaway(impl_->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(impl_->session),
+  impl_->goaway_last = std::min(impl_->goaway_last, nghttp2_session_get_last_proc_stream_id(impl_->session));
+  nghttp2_submit_goaway(impl_->session, NGHTTP2_FLAG_NONE, impl_->goaway_last,
                         static_cast<std::uint32_t>(code), nullptr, 0);
 }
 

@@ -62,7 +62,7 @@ class H2Events {
   virtual void on_refused(std::int32_t stream, const Refusal& refusal) = 0;
   /// Client: a response's head, also 1xx ones (which never end the message).
   virtual void on_response(std::int32_t stream, ResponseHead& head, Buffer& bytes, bool ends) = 0;
-  /// A piece of a body. It counts against both windows until consumed(), which is owed also when the stream is over by then.
+  /// A piece of a body. It counts against the windows until consumed(), which is owed also when the stream is over by then.
   virtual void on_data(std::int32_t stream, std::string_view data) = 0;
   /// The trailer section; the end follows.
   virtual void on_trailers(std::int32_t stream, FieldList& fields, Buffer& bytes) = 0;
@@ -70,6 +70,8 @@ class H2Events {
   virtual void on_end(std::int32_t stream) = 0;
   /// The next bytes of a body that is being sent, at most `most`. Called from inside produce().
   virtual H2Pulled pull(std::int32_t stream, char* to, std::size_t most) = 0;
+  /// The end of our direction is in frames.
+  virtual void on_sent_end(std::int32_t stream) = 0;
   /// The stream is over, in both directions; `code` other than NoError: by a reset, of either end (`by_peer`). The last event
   /// of it: exactly once for each stream that on_request() or on_refused() told of or that request() gave, but not for those
   /// that are open when the connection is over. A peer that resets with NO_ERROR what was not complete is told as Cancel.
@@ -106,12 +108,14 @@ class H2Session {
   bool wants_to_send() const noexcept;
   /// Neither end has anything left to do: GOAWAY was sent or received and no stream is open, or it was sent for an error.
   bool is_over() const noexcept;
+  /// A field section has begun to arrive and is not complete.
+  bool is_in_head() const noexcept;
   /// A static text of why the connection is over: what the peer did. Empty when it did nothing wrong.
   std::string_view refusal() const noexcept;
 
   // --- server
-  /// A final response's head; `ends`: without a body. When a response is complete before its request, the rest of that is refused
-  /// with RST_STREAM NO_ERROR (RFC 9113 §8.1) and nothing more of it is told. @param status 200..599
+  /// A final response's head; `ends`: without a body. When a response is complete before its request, the rest of that is still told:
+  /// who does not want it resets with NO_ERROR (RFC 9113 §8.1). @param status 200..599
   /// @return false when the stream is over.
   bool respond(std::int32_t stream, std::uint16_t status, std::span<const H2Field> fields, bool ends);
   /// A 1xx response's head.
@@ -135,7 +139,8 @@ class H2Session {
   void trailers(std::int32_t stream, std::span<const H2Field> fields);
   /// on_closed() follows when the reset is produced; nothing else does.
   void reset(std::int32_t stream, H2Error code);
-  /// So many bytes of on_data() were passed on: the windows open again by as much.
+  /// So many bytes of on_data() were passed on: the windows open again by as much. A client's window of the connection is open all the
+  /// time: one stream whose bytes nobody takes must not keep back the others'. Those are bounded by their own windows.
   void consumed(std::int32_t stream, std::size_t bytes);
   void ping();
   /// Server: GOAWAY with the highest number: no new streams, please; those on their way are still served (RFC 9113 §6.8).

@@ -179,7 +179,6 @@ std::unique_ptr<TlsLayer> TlsLayer::connect(BlockPool& blocks, std::shared_ptr<c
   return made;
 }
 
-/// Without the flags OpenSSL would take a session from whoever may resume it, because the connection "was not closed".
 void TlsLayer::offer_only(std::string_view protocol) noexcept {
   std::array<unsigned char, 256> offered{};
   offered[0] = static_cast<unsigned char>(protocol.size());
@@ -187,6 +186,7 @@ void TlsLayer::offer_only(std::string_view protocol) noexcept {
   SSL_set_alpn_protos(ssl_, offered.data(), static_cast<unsigned>(protocol.size() + 1));
 }
 
+/// Without the flags OpenSSL would take a session from whoever may resume it, because the connection "was not closed".
 TlsLayer::~TlsLayer() {
   HeavyWork::unlink();
   SSL_set_shutdown(ssl_, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);

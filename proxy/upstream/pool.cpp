@@ -265,10 +265,13 @@ Lease Pool::take_idle_of(Client& client, Reuse reuse) {
 
 Lease Pool::take_idle(Reuse reuse, Client* client, Carrying carrying, std::size_t avoid) {
   const bool streams = streams_for(carrying);
+  drawn_ = nullptr;
   if ((idle_ == 0 || reuse == Reuse::Never) && !streams) return {};
   if (is_announced(client)) return reuse != Reuse::Never ? take_idle_of(*client, reuse) : Lease();
   Target* const target = choose(avoid);
-  return target != nullptr ? take_from(*target, reuse, streams) : Lease();
+  Lease found = target != nullptr ? take_from(*target, reuse, streams) : Lease();
+  if (!found) drawn_ = target;
+  return found;
 }
 
 Lease Pool::take_from(Target& target, Reuse reuse, bool streams) {
@@ -355,7 +358,7 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
   Acquired out;
   Target* target = nullptr;
   for (;;) {
-    target = choose(avoid);
+    target = drawn_ != nullptr ? std::exchange(drawn_, nullptr) : choose(avoid);
     if (target == nullptr) {  // a name that never resolved
       acquisition.dispatch();
       out.failure = Failure::Connect;
@@ -369,14 +372,16 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
       out.lease = take_from(*target, reuse, streams_for(carrying));
     }
     const bool shares = carrying == Carrying::Any && expects_many_ && target->connecting > 0 && pending_count_ < share_.pending;
-    if (!out.lease && !shares && total_ < share_.connections) break;
+    const bool below = total_ < share_.connections || total_ - closing() < share_.connections;
+    if (!out.lease && !shares && below) break;
     if (!out.lease && !announced) out.lease = take_any(reuse, carrying);
     if (out.lease) {
       acquisition.dispatch();
       co_return std::move(out);
     }
-    if (!shares && make_room()) break;
-    if (pending_count_ >= share_.pending) {
+    if (!shares && make_room(carrying)) break;
+    const bool hopeless = carrying == Carrying::One && shared_ > 0 && shared_ >= total_;  // streams, which are nothing to it, have all
+    if (hopeless || pending_count_ >= share_.pending) {
       out.failure = Failure::Overflow;
       co_return std::move(out);
     }
@@ -393,7 +398,7 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
       }
       void await_resume() const noexcept { --pool.pending_count_; }
     };
-    Wait wait{*this, acquisition, carrying == Carrying::One ? pending_one_ : pending_};
+    Wait wait{*this, acquisition, carrying == Carrying::One && policy_.may_carry_many() ? pending_one_ : pending_};
     co_await wait;
     if (acquisition.canceled_) {
       out.failure = Failure::Canceled;
@@ -489,7 +494,7 @@ Task<net::IoStatus> Pool::secure(Connection& connection, Target& target, TimePoi
 
 void Pool::set_tls(std::shared_ptr<const net::TlsClientContext> context) {
   tls_ = std::move(context);
-  close_idle();
+  for (auto& target : targets_) close_idle_to(*target);
 }
 
 void Pool::release(Connection& connection, bool reusable) {
@@ -537,21 +542,49 @@ void Pool::remove_idle(Connection& connection) {
 }
 
 /// An idle connection to a target whose turn it is not keeps nobody waiting: the one longest unused makes room.
-bool Pool::make_room() {
+bool Pool::make_room(Carrying carrying) {
   for (auto& target : targets_) {
     if (Connection* oldest = target->idle.back()) {
       remove_idle(*oldest);
       return true;
     }
   }
-  return false;
+  if (carrying != Carrying::One) return false;
+  SharedConnection* unused = nullptr;
+  for (auto& target : targets_) {
+    target->shared.for_each([&](SharedConnection& connection) {
+      if (connection.streams() == 0) unused = &connection;
+    });
+  }
+  if (unused == nullptr) return false;
+  unused->cut_off();
+  return true;
 }
 
-/// A connection may be made or was given back.
-void Pool::wake_next() {
-  Acquisition* next = pending_one_.pop_front();
-  if (next == nullptr) next = pending_.pop_front();
-  if (next != nullptr) std::exchange(next->waiting_, {}).resume();
+/// Connections that end with their last stream keep nobody from making another.
+std::uint32_t Pool::closing() noexcept {
+  std::uint32_t found = 0;
+  for (auto& target : targets_) {
+    target->shared.for_each([&](SharedConnection& connection) { found += connection.is_closing() ? 1 : 0; });
+  }
+  return found;
+}
+
+/// A connection may be made or was given back. Whoever waits is resumed at the turn's end: it may end itself and others, which whoever
+/// gives a connection back need not expect.
+void Pool::wake_next() noexcept {
+  if (pending_.empty() && pending_one_.empty()) return;
+  ++wakes_;
+  reactor_.at_turn_end(*this);
+}
+
+void Pool::on_turn_end() {
+  for (std::uint32_t left = std::exchange(wakes_, 0); left > 0; --left) {
+    Acquisition* next = pending_one_.pop_front();
+    if (next == nullptr) next = pending_.pop_front();
+    if (next == nullptr) return;
+    std::exchange(next->waiting_, {}).resume();
+  }
 }
 
 void Pool::wake_for_stream() {

@@ -127,7 +127,7 @@ struct PoolEvents {
   ~PoolEvents() = default;
 };
 
-class Pool {
+class Pool : private net::TurnEnd {
  public:
   static constexpr std::size_t kNobody = ~std::size_t{0};
 
@@ -225,10 +225,13 @@ class Pool {
   Lease take_stream(Target& target);
   Lease share(std::unique_ptr<Connection> established);
   bool carries_many(const Connection& connection) const noexcept;
-  bool make_room();
+  bool make_room(Carrying carrying);
+  std::uint32_t closing() noexcept;
   bool has_pending() const noexcept { return !pending_.empty(); }
-  void wake_next();
+  std::uint32_t pending_count() const noexcept { return pending_count_; }
+  void wake_next() noexcept;
   void wake_for_stream();
+  void on_turn_end() override;
   void end_wait(Failure why, const Target* of);
   void gone(std::size_t target) noexcept;
   void on_stream_end(SharedConnection& connection, bool is_over);
@@ -243,6 +246,7 @@ class Pool {
   std::vector<Target*> current_;                  // those that take requests; at most kMostAddresses an endpoint
   bool usable_ = false;
   net::Timer readmission_;                        // for the next of those that are ejected
+  Target* drawn_ = nullptr;                       // by a take_idle() that found nothing there, for the acquire() that follows at once
   Random random_;
   bool was_used_ = false;
   std::uint32_t total_ = 0;  // open or connecting
@@ -251,6 +255,7 @@ class Pool {
   bool expects_many_ = false;      // a new connection will carry many, so one at a time is made
   List<Acquisition> pending_;
   List<Acquisition> pending_one_;  // of Carrying::One: a stream that is free is nothing to them
+  std::uint32_t wakes_ = 0;        // that are due at the turn's end
   std::uint32_t pending_count_ = 0;
 };
 

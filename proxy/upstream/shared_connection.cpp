@@ -1,5 +1,6 @@
 #include "upstream/shared_connection.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/pooled.h"
@@ -77,7 +78,8 @@ void SharedConnection::done(void* self) {
 
 bool SharedConnection::has_room() const noexcept {
   const std::uint32_t most = policy_.pool.requests_per_connection;
-  return !connection_.closing() && open_ < connection_.session().peer_streams() && (most == 0 || opened_ < most);
+  const std::uint32_t open = std::max(open_, connection_.session().open_streams());  // one that was let go may still count for the peer
+  return !connection_.closing() && open < connection_.session().peer_streams() && (most == 0 || opened_ < most);
 }
 
 Channel& SharedConnection::open() {
@@ -105,7 +107,7 @@ void SharedConnection::look_for_room() noexcept {
 }
 
 void SharedConnection::on_turn_end() {
-  while (pool_.has_pending() && has_room()) pool_.wake_for_stream();
+  for (std::uint32_t left = pool_.pending_count(); left > 0 && pool_.has_pending() && has_room(); --left) pool_.wake_for_stream();
 }
 
 }  // namespace tidegate::upstream

@@ -30,6 +30,7 @@ class SharedConnection final : public net::Retirable, public Link<>, private h2:
   /// A stream for one exchange; has_room() was asked. Goes back by Channel::release().
   Channel& open();
   std::size_t streams() const noexcept { return open_; }
+  bool is_closing() const noexcept { return connection_.closing(); }
   std::size_t target() const noexcept { return established_->target(); }
   /// No new streams; ends when those that are open are over.
   void retire() { connection_.goaway(); }

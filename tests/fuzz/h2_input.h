@@ -74,6 +74,7 @@ class Owner final : public http::H2Events {
   void on_goaway() override { log += "goaway\n"; }
   void on_pong() override { log += "pong\n"; }
   void on_settings() override { log += "settings\n"; }
+  void on_sent_end(std::int32_t) override {}
 
   void request(std::string_view method, bool ends) {
     const http::H2Field fields[] = {{":method", method}, {":scheme", "https"}, {":path", "/"}, {":authority", "h"}};

@@ -121,6 +121,7 @@ class Ear final : public H2Events {
   void on_goaway() override { log_ += "goaway\n"; }
   void on_pong() override { log_ += "pong\n"; }
   void on_settings() override { ++settings; }
+  void on_sent_end(std::int32_t) override {}
 
   TimePoint now;
   H2Session session;
