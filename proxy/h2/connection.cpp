@@ -19,6 +19,7 @@ struct Connection::Wake {
 
 Connection::Connection(net::Stream& socket, http::H2Role role, const Limits& limits, Owner& owner)
     : socket_(socket),
+      role_(role),
       limits_(limits),
       owner_(owner),
       session_(role, limits.session, *this, socket.reactor().blocks(), socket.reactor().now()),
@@ -128,6 +129,8 @@ void Connection::announce_goaway() {
 
 void Connection::goaway() {
   closing_ = true;
+  goaway_waits_ = role_ == http::H2Role::Client && !(streams_.empty() && unsettled_.empty());
+  if (goaway_waits_) return;
   session_.goaway();
   flush();
 }
@@ -193,6 +196,7 @@ void Connection::detach(Stream& stream) noexcept {
     awaiting_pong_ = false;
     heard_at_ = reactor().now();
     watch();
+    if (goaway_waits_) goaway();
   }
 }
 

@@ -121,6 +121,7 @@ class Connection final : private http::H2Events, private net::TurnEnd {
   struct Wake;
 
   net::Stream& socket_;
+  const http::H2Role role_;
   const Limits limits_;
   Owner& owner_;
   http::H2Session session_;
@@ -135,6 +136,7 @@ class Connection final : private http::H2Events, private net::TurnEnd {
   TimePoint heard_at_;
   bool awaiting_pong_ = false;
   bool closing_ = false;
+  bool goaway_waits_ = false;  // client: for the last stream; servers may take a farewell for the end of those that are open
   bool ending_ = false;     // what is still to be sent is sent, and nothing more is read
   bool busy_ = false;       // the last time there was more to send than a block holds
   std::string_view failure_;
