@@ -150,8 +150,9 @@ def parse_metrics(text):
 
 
 class Tidegate:
-    def __init__(self, config, directory, env=None, limits=None, stdout=None, arguments=(), ready=True):
-        """@param config a dict, or the text of the file. @param limits {resource.RLIMIT_X: value}."""
+    def __init__(self, config, directory, env=None, limits=None, stdout=None, arguments=(), ready=True, wrapper=()):
+        """@param config a dict, or the text of the file. @param limits {resource.RLIMIT_X: value}.
+        @param wrapper a command that executes the one that follows it, in its own process."""
         self.directory = str(directory)
         os.makedirs(self.directory, exist_ok=True)
         self.config_path = os.path.join(self.directory, "tidegate.yaml")
@@ -160,6 +161,7 @@ class Tidegate:
         self.limits = limits or {}
         self.stdout = stdout
         self.arguments = arguments
+        self.wrapper = wrapper
         self.process = None
         self.ended_on_purpose = False
         self.start(ready)
@@ -185,7 +187,7 @@ class Tidegate:
                 resource.setrlimit(what, (value, value))
 
         self.process = subprocess.Popen(
-            [find_binary(), "run", "--config", self.config_path, *self.arguments], stdin=subprocess.DEVNULL,
+            [*self.wrapper, find_binary(), "run", "--config", self.config_path, *self.arguments], stdin=subprocess.DEVNULL,
             stdout=self.stdout or subprocess.PIPE, stderr=subprocess.PIPE, env=self.env, cwd=self.directory,
             start_new_session=True, preexec_fn=before_exec if self.limits else None)
         self.pid = self.process.pid
