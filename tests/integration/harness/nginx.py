@@ -136,6 +136,10 @@ class Nginx:
         """From now on 500 to everything that needs this one's database, at every side that uses it."""
         self._flag("fail-database", on)
 
+    def freeze(self, on=True):
+        """Its processes are stopped, or go on: the kernel still accepts for them."""
+        os.killpg(self.process.pid, signal.SIGSTOP if on else signal.SIGCONT)
+
     def _flag(self, name, on):
         path = os.path.join(self.directory, name)
         if on:
@@ -148,6 +152,7 @@ class Nginx:
         if self.process is None:
             return
         if self.process.poll() is None:
+            self.freeze(False)
             self.process.send_signal(signal.SIGTERM)
             try:
                 self.process.wait(10)

@@ -153,9 +153,10 @@ class Tidegate:
     # What systemd does: descriptor 3, and who it is for.
     HAND_OVER = 'export LISTEN_FDS=1 LISTEN_PID=$$; eval "exec \\"\\$@\\" 3<&$LISTEN_AT"'
 
-    def __init__(self, config, directory, env=None, limits=None, stdout=None, arguments=(), ready=True, listener=None):
+    def __init__(self, config, directory, env=None, limits=None, stdout=None, arguments=(), ready=True, listener=None, wrapper=()):
         """@param config a dict, or the text of the file. @param limits {resource.RLIMIT_X: value}. @param listener a listening
-        socket that is handed over as systemd does it."""
+        socket that is handed over as systemd does it. @param wrapper a command that executes the one that follows it, in its own
+        process."""
         self.directory = str(directory)
         os.makedirs(self.directory, exist_ok=True)
         self.config_path = os.path.join(self.directory, "tidegate.yaml")
@@ -165,6 +166,7 @@ class Tidegate:
         self.listener = listener
         self.stdout = stdout
         self.arguments = arguments
+        self.wrapper = wrapper
         self.process = None
         self.ended_on_purpose = False
         self.start(ready)
@@ -189,7 +191,7 @@ class Tidegate:
             for what, value in self.limits.items():
                 resource.setrlimit(what, (value, value))
 
-        command = [find_binary(), "run", "--config", self.config_path, *self.arguments]
+        command = [*self.wrapper, find_binary(), "run", "--config", self.config_path, *self.arguments]
         env, passed = self.env, ()
         if self.listener is not None:
             passed = (self.listener.fileno(),)
