@@ -66,12 +66,22 @@ json::object cluster_tls(const net::TlsClientPolicy& from) {
           {"key", path_or_null(from.key)}};
 }
 
+json::object path(const http::PathPolicy& from) {
+  constexpr std::array<std::string_view, 3> kDots{"keep", "remove", "reject"};
+  constexpr std::array<std::string_view, 3> kSlashes{"keep", "reject", "decode"};
+  return {{"merge_slashes", from.merge_slashes},
+          {"dot_segments", kDots[static_cast<std::size_t>(from.dot_segments)]},
+          {"escaped_slashes", kSlashes[static_cast<std::size_t>(from.escaped_slashes)]},
+          {"unreserved", from.decode_unreserved ? "decode" : "keep"}};
+}
+
 json::object listener(const config::Listener& from) {
   const forward::SessionPolicy& session = from.session;
   json::object out{{"name", from.name}, {"address", address_text(from.address)}};
   if (config::is_unix(from.address.host)) out["mode"] = mode_text(from.mode);
   out["proxy_protocol"] = session.proxy_protocol ? "accept" : "off";
   out["h2c"] = session.h2c;
+  out["path"] = path(session.path);
   out["limits"] = json::object{{"header_bytes", session.head.bytes},
                                {"headers", session.head.fields},
                                {"uri_bytes", session.head.uri_bytes},

@@ -47,6 +47,21 @@ constexpr std::array kTimeoutFields{
 };
 constexpr Section<Listener> kTimeouts{"listeners[].timeouts", kTimeoutFields};
 
+constexpr std::array<Choice<http::DotSegments>, 3> kDotSegments{
+    {{"keep", http::DotSegments::Keep}, {"remove", http::DotSegments::Remove}, {"reject", http::DotSegments::Reject}}};
+constexpr std::array<Choice<http::EscapedSlashes>, 3> kEscapedSlashes{
+    {{"keep", http::EscapedSlashes::Keep}, {"reject", http::EscapedSlashes::Reject}, {"decode", http::EscapedSlashes::Decode}}};
+constexpr std::array<Choice<bool>, 2> kUnreserved{{{"keep", false}, {"decode", true}}};
+
+constexpr std::array kPathFields{
+    Field<Listener>{"merge_slashes", [](In v, Listener& out) { read_bool(v, out.session.path.merge_slashes); }},
+    Field<Listener>{"dot_segments", [](In v, Listener& out) { read_choice(v, out.session.path.dot_segments, kDotSegments); }},
+    Field<Listener>{"escaped_slashes",
+                    [](In v, Listener& out) { read_choice(v, out.session.path.escaped_slashes, kEscapedSlashes); }},
+    Field<Listener>{"unreserved", [](In v, Listener& out) { read_choice(v, out.session.path.decode_unreserved, kUnreserved); }},
+};
+constexpr Section<Listener> kPath{"listeners[].path", kPathFields};
+
 void read_proxy_protocol(const Value& value, Listener& out) {
   constexpr std::array<Choice<bool>, 2> kWords{{{"off", false}, {"accept", true}}};
   read_choice(value, out.session.proxy_protocol, kWords);
@@ -73,6 +88,7 @@ constexpr std::array kFields{
     Field<Listener>{"proxy_protocol", read_proxy_protocol},
     Field<Listener>{"h2c", [](In v, Listener& out) { read_bool(v, out.session.h2c); }},
     Field<Listener>{"tls", read_listener_tls},
+    Field<Listener>{"path", [](In v, Listener& out) { read_section(v, kPath, out); }},
     Field<Listener>{"limits", read_limits},
     Field<Listener>{"timeouts", [](In v, Listener& out) { read_section(v, kTimeouts, out); }},
 };
@@ -90,6 +106,7 @@ void read_listeners(const Value& value, std::vector<Listener>& out) {
 
 void append_listener_keys(KeyList& out) {
   kSection.append_keys(out);
+  kPath.append_keys(out);
   kLimits.append_keys(out);
   kTimeouts.append_keys(out);
   append_tls_keys(out);

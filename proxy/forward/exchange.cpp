@@ -77,7 +77,7 @@ void Exchange::begin(std::size_t head_bytes) {
 // --- the story
 
 Task<> Exchange::run() {
-  if (!has_listeners_scheme() || !find_route() || !consider_upgrade()) {
+  if (!has_listeners_scheme() || (!http::has_plain_path(request_.target) && !settle_path()) || !find_route() || !consider_upgrade()) {
     co_await reply(status_, refusal_reason_);
     finish();
     co_return;
@@ -113,6 +113,19 @@ bool Exchange::has_listeners_scheme() {
   if (request_.scheme.empty() || session.peer_trusted() || http::equals_ignoring_case(request_.scheme, session.scheme())) return true;
   status_ = 400;
   refusal_reason_ = "scheme of the target is not the listener's";
+  return false;
+}
+
+/// What is routed is what is forwarded, copied and logged: the target is changed where it was received.
+bool Exchange::settle_path() {
+  Buffer& received = client_->received();
+  char* const target = received.data() + (request_.target.data() - received.view().data());
+  std::size_t size = request_.target.size();
+  const http::Refusal refusal = http::normalise_target(target, size, client_->session().policy().path);
+  request_.target = {target, size};
+  if (!refusal) return true;
+  status_ = refusal.status;
+  refusal_reason_ = refusal.reason;
   return false;
 }
 

@@ -72,6 +72,7 @@ class Exchange final : public net::Retirable {
  private:
   // phases, in order
   bool has_listeners_scheme();
+  bool settle_path();
   bool find_route();
   void identify();
   void choose_side();

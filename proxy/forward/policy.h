@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "http/limits.h"
+#include "http/path.h"
 
 namespace tidegate::forward {
 
@@ -13,6 +14,7 @@ struct ListenerTls;
 
 struct SessionPolicy {
   http::HeadLimits head;
+  http::PathPolicy path;                                  ///< of requests, before they are routed
   std::uint32_t streams = 100;                            ///< of one HTTP/2 connection at a time
   bool h2c = false;                                       ///< without TLS: what begins with HTTP/2's preface is HTTP/2
   std::uint64_t body_bytes = 0;                           ///< longest request body; 0 = no limit; more is 413

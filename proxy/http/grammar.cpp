@@ -1,6 +1,7 @@
 #include "http/grammar.h"
 
 #include <algorithm>
+#include <bit>
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
@@ -54,6 +55,15 @@ std::size_t token_length(std::string_view text) noexcept {
 #if defined(__SSE2__)
 namespace {
 
+/// A bit for each of sixteen bytes that is_target_char() does not take.
+unsigned outside_target(const char* from) noexcept {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  const __m128i to_space = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x20)), bytes);
+  const __m128i from_del = _mm_cmpeq_epi8(_mm_max_epu8(bytes, _mm_set1_epi8(0x7f)), bytes);
+  const __m128i hash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('#'));
+  return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(to_space, from_del), hash)));
+}
+
 /// What detail::controls() finds, in sixteen bytes.
 bool has_controls(const char* from) noexcept {
   const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
@@ -65,6 +75,17 @@ bool has_controls(const char* from) noexcept {
 
 }  // namespace
 #endif
+
+std::size_t target_length(std::string_view text) noexcept {
+  std::size_t at = 0;
+#if defined(__SSE2__)
+  for (; at + 16 <= text.size(); at += 16) {
+    if (const unsigned found = outside_target(text.data() + at)) return at + static_cast<std::size_t>(std::countr_zero(found));
+  }
+#endif
+  while (at < text.size() && is_target_char(text[at])) ++at;
+  return at;
+}
 
 bool is_field_value(std::string_view text) noexcept {
   const std::size_t size = text.size();

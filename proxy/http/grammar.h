@@ -55,6 +55,8 @@ constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 bool is_token(std::string_view text) noexcept;
 /// How many characters at the front are tchar.
 std::size_t token_length(std::string_view text) noexcept;
+/// How many characters at the front may be in a request target.
+std::size_t target_length(std::string_view text) noexcept;
 /// True when every byte may be in a field value.
 bool is_field_value(std::string_view text) noexcept;
 /// @param lower_case ASCII, lower case.

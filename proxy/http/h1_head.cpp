@@ -99,7 +99,7 @@ Refusal RequestHeadDecoder::parse_request_line(std::string_view line) noexcept {
   method_at_ = 0;
   method_size_ = static_cast<std::uint32_t>(at);
   const std::size_t target = ++at;
-  while (at < line.size() && is_target_char(line[at])) ++at;
+  at += target_length(line.substr(at));
   if (at == target || at == line.size() || line[at] != ' ') return {400, "malformed request target"};
   if (at - target > limits_.uri_bytes) return {414, "request target too long"};
   target_at_ = static_cast<std::uint32_t>(target);

@@ -159,7 +159,7 @@ Refusal resolve_target(const RequestHead& head, bool connect_protocol) noexcept 
     return {400, ":scheme is neither http nor https"};
   }
   if (head.target.empty()) return {400, "no :path"};
-  if (!std::all_of(head.target.begin(), head.target.end(), is_target_char)) return {400, "malformed request target"};
+  if (target_length(head.target) != head.target.size()) return {400, "malformed request target"};
   if (head.target == "*") {
     return head.method == Method::Options ? Refusal{} : Refusal{400, "asterisk-form without OPTIONS"};
   }

@@ -232,6 +232,17 @@ TEST(Gate, ASlownessThatIsATimeoutBeforeIsWarnedAbout) {
   EXPECT_EQ(warned(with_route("gate: {slow: {over: 29s}}")), "");
 }
 
+TEST(Path, OfAnEdgeIsReadAsItIsWritten) {
+  const Config config = good(with_listener("path: {merge_slashes: true, dot_segments: remove, escaped_slashes: decode, unreserved: decode}"));
+  const http::PathPolicy& path = config.listeners[0].session.path;
+  EXPECT_EQ(path.dot_segments, http::DotSegments::Remove);
+  EXPECT_EQ(path.escaped_slashes, http::EscapedSlashes::Decode);
+  EXPECT_TRUE(path.merge_slashes && path.decode_unreserved);
+  EXPECT_EQ(good(with_listener("path: {dot_segments: keep}")).listeners[0].session.path.dot_segments, http::DotSegments::Keep);
+  EXPECT_TRUE(contains(bad(with_listener("path: {dot_segments: ignore}")), "is not one of keep, remove, reject"));
+  EXPECT_TRUE(contains(bad(with_listener("path: {escaped_slashes: remove}")), "is not one of keep, reject, decode"));
+}
+
 TEST(ProxyProtocol, IsOffUnlessTheFileSaysOtherwise) {
   const Config config = good(with(""));
   EXPECT_FALSE(config.listeners[0].session.proxy_protocol);

@@ -52,6 +52,7 @@ TEST(Grammar, EveryByteCountsInEveryPlaceOfATextOfAnyLength) {
         text[place] = c;
         ASSERT_EQ(is_field_value(text), is_field_byte(c)) << size << " " << place << " " << i;
         ASSERT_EQ(token_length(text), is_token_char(c) ? size : place) << size << " " << place << " " << i;
+        ASSERT_EQ(target_length(text), is_target_char(c) ? size : place) << size << " " << place << " " << i;
         for (const char known : {'a', 'z', '-', '0', '_'}) {
           std::string lower_case(size, 'a');
           lower_case[place] = known;
