@@ -18,6 +18,7 @@
 #include "control/certificates.h"
 #include "control/engine.h"
 #include "facts.h"
+#include "forward/client_limit.h"
 #include "forward/worker.h"
 #include "net/address.h"
 #include "net/listener.h"
@@ -178,6 +179,7 @@ struct App::Parts {
   std::vector<std::unique_ptr<observe::WorkerCounters>> counters;           // by worker
   std::vector<std::vector<std::unique_ptr<gate::Ledger>>> ledgers;          // by worker, by route
   std::vector<std::deque<observe::FailureSamples>> samples;                 // by worker, by route
+  std::vector<std::unique_ptr<forward::ClientLimit>> client_limits;         // by listener; none: no limit
   std::vector<std::unique_ptr<forward::Worker>> workers;
   struct SignOfLife {
     std::atomic<TimePoint> at{Clock::now()};
@@ -270,6 +272,8 @@ void App::Parts::make_workers() {
       socket_files.emplace_back(*wanted);
     }
     listeners.push_back({from.name, opened.back().address});
+    const std::uint32_t most = from.connections_per_client;
+    client_limits.push_back(most > 0 ? std::make_unique<forward::ClientLimit>(most) : nullptr);
   }
   handed_over.refuse_rest();
   std::vector<net::AddressRange> trusted;
@@ -299,6 +303,7 @@ void App::Parts::make_workers() {
       setup.listeners.push_back({config.listeners[l].session, config.listeners[l].connections, opened[l].descriptors[i],
                                  opened[l].sharing,
                                  certificates->listener(l), config.listeners[l].tls_handshakes});
+      setup.listeners.back().policy.clients = client_limits[l].get();
     }
     setup.address_news.on_health = [this](std::size_t cluster, std::size_t endpoint, const net::Address& address, bool healthy,
                                           const std::string& why) { tell_health(cluster, endpoint, address, healthy, why); };

@@ -88,6 +88,7 @@ json::object listener(const config::Listener& from) {
                                {"body_bytes", session.body_bytes},
                                {"h2_streams", session.streams},
                                {"connections", from.connections},
+                               {"connections_per_client", from.connections_per_client},
                                {"tls_handshakes", from.tls_handshakes}};
   out["timeouts"] = json::object{{"header", duration_text(session.header_timeout)},
                                  {"idle", duration_text(session.idle_timeout)},

@@ -38,6 +38,7 @@ struct Listener {
   SocketAddress address;
   std::optional<std::uint32_t> mode;   ///< of a unix-domain socket's file; empty = what the umask leaves
   std::uint32_t connections = 20'000;  ///< accepted at a time, all workers together
+  std::uint32_t connections_per_client = 0;  ///< of them, of one address; 0 = no limit
   std::uint32_t tls_handshakes = 0;    ///< a second, all workers together; 0 = no limit
   std::optional<net::TlsServerPolicy> tls;  ///< empty = plain
   forward::SessionPolicy session;

@@ -21,6 +21,8 @@ constexpr std::array kLimitFields{
                     [](In v, Listener& out) { read_integer(v, out.session.streams, {"1", "10000"}); }},
     Field<Listener>{"connections",
                     [](In v, Listener& out) { read_integer(v, out.connections, {"1", "1000000"}); }},
+    Field<Listener>{"connections_per_client",
+                    [](In v, Listener& out) { read_integer(v, out.connections_per_client, {"0", "1000000"}); }},
     Field<Listener>{"tls_handshakes",
                     [](In v, Listener& out) { read_integer(v, out.tls_handshakes, {"0", "1000000"}); }},
 };

@@ -10,6 +10,7 @@
 
 namespace tidegate::forward {
 
+class ClientLimit;
 struct ListenerTls;
 
 struct SessionPolicy {
@@ -23,6 +24,7 @@ struct SessionPolicy {
   Duration body_idle_timeout = std::chrono::seconds(30);  ///< no progress of a body on the client's side
   bool proxy_protocol = false;                            ///< connections begin with a PROXY header, from trusted peers only
   Duration tls_handshake_timeout = std::chrono::seconds(5);
+  ClientLimit* clients = nullptr;                         ///< of all workers (client_limit.h); nullptr = no limit
   ListenerTls* tls = nullptr;                             ///< the worker's own (listener_tls.h); nullptr = plain
 };
 

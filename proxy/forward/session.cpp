@@ -37,6 +37,7 @@ void Session::start(int descriptor) {
 void Session::done(void* self) {
   auto* session = static_cast<Session*>(self);
   session->stream_.close();
+  session->place_.give_back();
   if (session->client_) session->client_->end();
   session->listener_.on_session_end();
   session->worker_.retire(*session);
@@ -64,6 +65,7 @@ Task<bool> Session::establish() {
     const bool taken = co_await take_proxy_header();
     if (!taken) co_return false;
   }
+  if (!admit()) co_return false;
   if (policy_.tls == nullptr) co_return true;
   const bool secured = co_await secure();
   co_return secured;
@@ -84,13 +86,22 @@ Task<bool> Session::take_proxy_header() {
     co_return false;
   }
   const net::ProxyHeader& header = received.header;
-  if (header.origin == net::ProxyHeader::Origin::Unknown) peer_trusted_ = false;
+  if (header.origin == net::ProxyHeader::Origin::Unknown) peer_trusted_ = peer_known_ = false;
   if (header.origin != net::ProxyHeader::Origin::Client) co_return true;
   client_ = std::make_unique<upstream::Client>(header.ends);
   peer_address_ = header.ends.source;
   peer_ = net::host_text(peer_address_);
   peer_trusted_ = !net::is_unix(peer_address_) && worker_.is_trusted(peer_address_);  // the path is one of another machine
   co_return true;
+}
+
+/// Who is trusted stands for many clients, and whom nobody can name for any: neither is held to what one may have.
+bool Session::admit() {
+  if (policy_.clients == nullptr || peer_trusted_ || !peer_known_) return true;
+  const std::optional<ClientId> client = client_id(peer_address_);
+  if (!client || place_.take(*policy_.clients, *client)) return true;
+  worker_.on_client_refusal(net::text(peer_address_), policy_.clients->most());
+  return false;
 }
 
 void Session::refuse(net::ProxyRefusal why, std::string_view reason) {

@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "base/intrusive_list.h"
 #include "base/task.h"
+#include "forward/client_limit.h"
 #include "forward/downstream.h"
 #include "forward/multiplex.h"
 #include "forward/policy.h"
@@ -62,6 +63,7 @@ class Session final : public Downstream, public net::Retirable, public Link<> {
   enum class Received : std::uint8_t { Head, Refused, Ended };
   Task<bool> establish();
   Task<bool> take_proxy_header();
+  bool admit();
   void refuse(net::ProxyRefusal why, std::string_view reason = {});
   Task<bool> secure();
   Task<> tell_to_use_tls();
@@ -84,7 +86,9 @@ class Session final : public Downstream, public net::Retirable, public Link<> {
   std::string peer_;
   std::string peer_with_port_;
   std::string client_certificate_;
+  ClientPlace place_;
   bool peer_trusted_ = false;
+  bool peer_known_ = true;  // false: of a PROXY header whose sender could not name the client
   bool waiting_ = false;  // for the first byte of a request, or for what comes before it
   Task<> root_;
 };

@@ -28,6 +28,10 @@ std::uint32_t least_one_share(std::uint32_t total, std::size_t index, std::size_
   return total == 0 ? 0 : std::max<std::uint32_t>(1, share_of(total, index, count));
 }
 
+std::string and_unsaid(std::uint64_t lines) {
+  return lines == 0 ? std::string() : " (and " + std::to_string(lines) + " more like it since the last such line)";
+}
+
 std::unique_ptr<mirror::Mirror> make_mirror(Worker& worker, const WorkerSetup& setup, RouteRuntime& runtime) {
   const std::optional<route::MirrorPolicy>& policy = runtime.route->policy.mirror;
   if (!policy) return nullptr;
@@ -240,8 +244,15 @@ void Worker::on_proxy_refusal(net::ProxyRefusal why, const std::string& peer, st
     case ProxyRefusal::Incomplete: line += "it ended in the middle of its PROXY header"; break;
     default: line += "its PROXY header is malformed: " + std::string(reason); break;
   }
-  if (*unsaid > 0) line += " (and " + std::to_string(*unsaid) + " more like it since the last such line)";
-  observe::log_warn(line);
+  observe::log_warn(line + and_unsaid(*unsaid));
+}
+
+void Worker::on_client_refusal(const std::string& peer, std::uint32_t most) {
+  counters.client_refused.add();
+  const std::optional<std::uint64_t> unsaid = client_refusals_.pass(reactor.now());
+  if (!unsaid) return;
+  observe::log_warn("closed the connection of " + peer + ": its client has " + std::to_string(most) +
+                    " already (limits.connections_per_client)" + and_unsaid(*unsaid));
 }
 
 void Worker::retire(Session& session) {

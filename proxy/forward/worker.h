@@ -156,6 +156,9 @@ class alignas(64) Worker {
   /// A connection was closed because of its PROXY header, or the want of one: counted, and now and then logged.
   void on_proxy_refusal(net::ProxyRefusal why, const std::string& peer, std::string_view reason);
 
+  /// A connection was closed because its client has too many: counted, and now and then logged.
+  void on_client_refusal(const std::string& peer, std::uint32_t most);
+
   net::Reactor reactor;
   Random random;
   route::PositionSequence positions;
@@ -176,6 +179,7 @@ class alignas(64) Worker {
   std::vector<std::unique_ptr<Exchange>> spare_exchanges_;
   List<Session> sessions_;
   observe::LogLimit proxy_refusals_;
+  observe::LogLimit client_refusals_;
   bool draining_ = false;
   bool closing_idle_ = false;
   bool ending_ = false;

@@ -191,6 +191,7 @@ struct alignas(64) WorkerCounters {
   Gauge sessions;                         ///< client connections
   Counter accepted;
   std::array<Counter, net::kProxyRefusalCount> proxy_refused;  ///< by net::ProxyRefusal
+  Counter client_refused;                 ///< connections beyond limits.connections_per_client
   Counter access_log_dropped;
 };
 

@@ -164,6 +164,8 @@ void Metrics::add_downstream(Exposition& page, std::uint64_t access_log_lost) co
       .add({}, sum([](const WorkerCounters& w) { return w.sessions.read(); }));
   page.counter("tidegate_downstream_connections_total", "Client connections that were accepted.")
       .add({}, sum([](const WorkerCounters& w) { return w.accepted.read(); }));
+  page.counter("tidegate_downstream_connections_refused_total", "Client connections that were closed as soon as they were accepted.")
+      .add({{"reason", "client_limit"}}, sum([](const WorkerCounters& w) { return w.client_refused.read(); }));
   auto refused = page.counter("tidegate_proxy_protocol_refused_total",
                               "Client connections that were closed because of their PROXY header, or the want of one.");
   for (const auto why : {net::ProxyRefusal::Untrusted, net::ProxyRefusal::Malformed, net::ProxyRefusal::Timeout,

@@ -40,12 +40,16 @@ def socket_address(address):
 
 
 class Client:
-    def __init__(self, address, timeout=15.0, receive_buffer=None, tls=None, name="localhost", session=None):
-        """@param tls a context of ssl: the handshake is made at once, for `name`. @param session to be resumed."""
+    def __init__(self, address, timeout=15.0, receive_buffer=None, tls=None, name="localhost", session=None,
+                 source=None):
+        """@param tls a context of ssl: the handshake is made at once, for `name`. @param session to be resumed.
+        @param source the address that the client has."""
         is_unix = address.startswith("unix:")
         self.socket = socket.socket(socket.AF_UNIX if is_unix else socket.AF_INET, socket.SOCK_STREAM)
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if source is not None:
+            self.socket.bind((source, 0))
         self.socket.settimeout(timeout)
         self.socket.connect(socket_address(address))
         if not is_unix:
