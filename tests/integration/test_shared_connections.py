@@ -8,7 +8,7 @@ import pytest
 from hyperframe.frame import HeadersFrame, PingFrame, RstStreamFrame
 
 from harness import Authority, eventually, ok, stays
-from harness.frames import OK, FrameOrigin, data, frames_of, headers, kind
+from harness.frames import GET, OK, FrameOrigin, data, frames_of, headers, kind
 from harness.http2 import Http2Origin
 
 HANDSHAKE = ("GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: %s\r\n"
@@ -469,15 +469,8 @@ def test_the_orderly_end_of_a_tunnel_is_end_stream_to_a_server_of_http2(lab, fir
     assert (ends(1), ends(3)) == (["Data"], ["Data"]) and len(to.connections) == 1
 
 
-def closes(client, write, seconds=20):
-    """Writes again and again until the connection is over. @return the kinds of frames that came"""
-    def gone():
-        try:
-            client.peer.socket.sendall(write())
-        except OSError:
-            return True
-        return ended.is_set()
-
+def frames_until_the_end(client, write, seconds=20):
+    """Writes again and again while the connection lasts. @return the kinds of frames that came"""
     came, ended = [], threading.Event()
 
     def read():
@@ -487,10 +480,15 @@ def closes(client, write, seconds=20):
             pass
         ended.set()
 
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
-    eventually(gone, "the end of the connection", seconds, 0.05)
-    reader.join(5)
+    def is_over():
+        try:
+            client.peer.socket.sendall(write())
+        except OSError:
+            pass
+        return ended.is_set()
+
+    threading.Thread(target=read, daemon=True).start()
+    eventually(is_over, "the end of the connection", seconds, 0.05)
     return came
 
 
@@ -498,9 +496,10 @@ def test_a_head_over_http2_that_comes_in_drops_is_ended_by_the_timeout_of_heads(
     tidegate = lab.proxy(lab.origin(lambda c: c.read_request()), listener={"h2c": True, "timeouts": {"header": "500ms"}})
     client = lab.http2_client(tidegate)
     client._take(client.peer.events())
-    client.peer.socket.sendall(HeadersFrame(1, b"\x82", flags=["END_STREAM"]).serialize())
-    client.peer.socket.sendall((10_000).to_bytes(3, "big") + b"\x09\x04\0\0\0\x01" + b"\x86\x84\x41\x01a")   # CONTINUATION
-    assert "GoAway" in closes(client, lambda: b"\x86")
+    client.peer.socket.sendall(HeadersFrame(1, GET[:2], flags=["END_STREAM"]).serialize())
+    of_10000_bytes = (10_000).to_bytes(3, "big") + b"\x09\x04\0\0\0\x01"    # CONTINUATION
+    client.peer.socket.sendall(of_10000_bytes + GET[2:] + b"\0\1x\x7f\xa9\x45")     # "x" with a value of 9,000
+    frames_until_the_end(client, lambda: b"a")
 
 
 def test_pings_do_not_keep_a_connection_without_streams(lab):
@@ -508,4 +507,4 @@ def test_pings_do_not_keep_a_connection_without_streams(lab):
                          listener={"h2c": True, "timeouts": {"idle": "500ms"}})
     client = lab.http2_client(tidegate)
     assert client.get("/").status == 200
-    assert "GoAway" in closes(client, lambda: PingFrame(0, b"12345678").serialize())
+    assert "GoAway" in frames_until_the_end(client, lambda: PingFrame(0, b"12345678").serialize())
