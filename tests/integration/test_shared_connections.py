@@ -104,6 +104,9 @@ def test_clients_that_cancel_do_not_end_the_upstream_connection_that_they_share_
             to.send(connection, headers(frame.stream_id, OK) + data(frame.stream_id, b"a" * 10, "END_STREAM"))
             cancelled.append(frame.stream_id)
 
+    def is_ended():
+        return to.seen("GoAway") or len(to.connections) != 1 or to.open_connections() != 1
+
     to = lab.keep(FrameOrigin(react))
     tidegate = lab.proxy(to, to, listener={"h2c": True}, cluster={"protocol": "http2", "pool": {"connections": 1}}, route=NO_RETRY)
     victim = lab.http2_client(tidegate)
@@ -114,12 +117,12 @@ def test_clients_that_cancel_do_not_end_the_upstream_connection_that_they_share_
         for _ in range(7):
             before, gone = len(begun), len(cancelled)
             streams = [leaving.start(f"/{i}") for i in range(80)]
-            eventually(lambda: len(begun) == before + 80, "80 requests at the origin")
+            eventually(lambda: len(begun) == before + 80 or is_ended(), "80 requests at the origin")
             for stream in streams:
                 leaving.peer.h2.reset_stream(stream, CANCEL)
             leaving.peer.flush()
-            eventually(lambda: len(cancelled) == gone + 80, "80 cancels at the origin")
-    assert not to.seen("GoAway") and len(to.connections) == 1
+            eventually(lambda: len(cancelled) == gone + 80 or is_ended(), "80 cancels at the origin")
+            assert not is_ended(), to.seen("GoAway")
     to.send(to.connections[0], headers(begun[0], OK, "END_STREAM"))
     assert victim.finish(waits).status == 200
     assert tidegate.api.failures_of_sides() == 0
