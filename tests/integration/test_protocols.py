@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from harness import Authority, eventually, memory_slack, ok, serve, stays
+from harness.frames import FrameOrigin, headers, kind
 from harness.legs import DOWN, UP, Legs
 from harness.tidegate import ROOT
 
@@ -273,6 +274,23 @@ def test_a_request_with_a_body_that_a_goaway_kept_from_beginning_goes_over_anoth
 
 
 # --- more of HTTP/2
+
+@pytest.mark.parametrize("method, status, length", [("GET", 200, "0"), ("GET", 404, "0"), ("POST", 200, "0"), ("HEAD", 200, None),
+                                                    ("GET", 204, None), ("GET", 304, None)])
+def test_a_response_of_http2_that_is_a_head_alone_has_an_end_for_a_client_of_http1(lab, method, status, length):
+    """END_STREAM with the head and no content-length: without a length it would last until the connection ends (RFC 9112 6.3)."""
+    def react(connection, frame):
+        if kind(frame) == "Headers":
+            block = b"\x08\x03%d" % status     # HPACK: :status
+            to.send(connection, headers(frame.stream_id, block, "END_STREAM"))
+
+    to = lab.keep(FrameOrigin(react))
+    client = lab.client(lab.proxy(to, to, cluster={"protocol": "http2"}), timeout=5)
+    for _ in range(2):
+        client.send(f"{method} / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+        answer = client.read_response(method)
+        assert (answer.status, answer.body, answer.get("content-length")) == (status, b"", length)
+
 
 @over(HTTP2_DOWN, ("http1",))
 def test_a_scheme_that_is_not_the_listeners_is_refused(legs):

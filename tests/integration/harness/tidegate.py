@@ -1,4 +1,5 @@
 """The real binary as a process. What it prints at start is read here and nowhere else (LISTENING, ADMIN, METRICS, READY)."""
+import contextlib
 import functools
 import json
 import os
@@ -131,6 +132,11 @@ class Api:
         found = [value for (series, has), value in self.metrics().items() if series == name and wanted <= has]
         assert found, f"no series {name}{labels}"
         return sum(found)
+
+    def failures_of_sides(self):
+        """Not those of Tidegate's own limits."""
+        return sum(value for (name, labels), value in self.metrics().items()
+                   if name == "tidegate_upstream_failures_total" and ("reason", "overflow") not in labels)
 
     def counts(self, expected, name, **labels):
         """Waits until metric() is `expected`: an exchange is counted at its end, a moment after its client has the answer."""
@@ -298,6 +304,21 @@ class Tidegate:
         """Writes to files fail from now on (EFBIG), as on a full disk; pipes and sockets go on."""
         hard = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)[1]
         resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (0 if full else hard, hard))
+
+    @contextlib.contextmanager
+    def stopped(self):
+        """What it is sent meanwhile it finds all at once, in this order."""
+        def states():
+            for thread in os.listdir(f"/proc/{self.pid}/task"):
+                with open(f"/proc/{self.pid}/task/{thread}/stat") as file:
+                    yield file.read().rsplit(")", 1)[1].split()[0]
+
+        self.signal(signal.SIGSTOP)
+        try:
+            eventually(lambda: set(states()) == {"T"}, "every thread stopped")
+            yield
+        finally:
+            self.signal(signal.SIGCONT)
 
     # --- looking at it
     def fd_list(self):
