@@ -729,7 +729,9 @@ bool Exchange::prepare_retry() {
 // --- the answer
 
 Task<> Exchange::deliver() {
-  const bool no_body = http::has_no_body(request_.method, response_.status) || response_.framing == http::Framing::None;
+  const bool never_has_body = http::has_no_body(request_.method, response_.status);
+  const bool no_body = never_has_body || response_.framing == http::Framing::None;
+  if (no_body && !never_has_body) response_.has_content_length = true;  // of 0: HTTP/2 ends a message with its head, HTTP/1.1 has to say so
   const bool length_known = no_body || !http::needs_chunks(response_.framing, response_.has_content_length);
   ResponseContext context;
   if (client_->frames() == nullptr) {

@@ -170,8 +170,7 @@ void Connection::look_at_head() {
 
 void Connection::head_is_late(void* self) {
   auto* connection = static_cast<Connection*>(self);
-  connection->failure_ = "a head did not come in time";
-  connection->session_.goaway(http::H2Error::EnhanceYourCalm);
+  connection->session_.end(http::H2Error::EnhanceYourCalm, "a head did not come in time");
   connection->flush();
 }
 

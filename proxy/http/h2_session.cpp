@@ -221,6 +221,8 @@ void H2Session::goaway(H2Error code) {
                         static_cast<std::uint32_t>(code), nullptr, 0);
 }
 
+void H2Session::end(H2Error code, std::string_view why) { impl_->end(code, why); }
+
 std::uint32_t H2Session::open_streams() const noexcept { return impl_->open; }
 
 }  // namespace tidegate::http

@@ -147,6 +147,8 @@ class H2Session {
   void announce_goaway();
   /// GOAWAY with the last number that was taken; later streams are refused.
   void goaway(H2Error code = H2Error::NoError);
+  /// Ends the connection for what the peer does: GOAWAY, and nothing more. @param why a static text
+  void end(H2Error code, std::string_view why);
   /// Those that were told of and not closed yet.
   std::uint32_t open_streams() const noexcept;
 
