@@ -87,6 +87,7 @@ HEADS = {
        for value in ("a b", "a,b", "u@a", "a/b", "a?b", "a#b", "http://a", "a:b", "[::1", "a\\b")},
     "F17 another scheme": (b"GET https://a/ HTTP/1.1\r\nHost: a\r\n\r\n", B400),
     "F17 user in the authority": (b"GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n", B400),
+    "F17 a query and no path": (b"GET http://a?b HTTP/1.1\r\nHost: a\r\n\r\n", B400),
     "F17 empty authority": (b"GET http:///x HTTP/1.1\r\nHost: a\r\n\r\n", B400),
     "F18 asterisk with GET": (b"GET * HTTP/1.1\r\nHost: a\r\n\r\n", B400),
     "F18 authority-form": (b"GET a:80 HTTP/1.1\r\nHost: a\r\n\r\n", B400),

@@ -31,7 +31,7 @@ http {{
   keepalive_requests 1000000; keepalive_timeout 300s;
   split_clients $request_id $unlucky {{ 5% 1; * 0; }}
   server {{
-    listen 127.0.0.1:{port} {ssl} backlog=4096;
+    listen 127.0.0.1:{port} {ssl} backlog=4096 {listen};
     {ssl_lines}
     location = /tls {{ return 200 "$ssl_protocol $ssl_session_reused $ssl_server_name $ssl_client_s_dn $connection\n"; }}
     default_type text/plain;
@@ -62,12 +62,14 @@ http {{
 
 
 class Nginx:
-    def __init__(self, side, directory, database=None, log=False, tls=None, tls_lines=""):
+    def __init__(self, side, directory, database=None, log=False, tls=None, tls_lines="", listen=""):
         """@param database the Nginx whose database it uses; its own by default. @param log for seen().
-        @param tls an Identity: it speaks TLS only. @param tls_lines more directives; /tls shows what came of it."""
+        @param tls an Identity: it speaks TLS only. @param tls_lines more directives; /tls shows what came of it.
+        @param listen more of the directive `listen`."""
         self.side = side
         self._tls = tls
         self._tls_lines = f"ssl_certificate {tls.cert}; ssl_certificate_key {tls.key}; {tls_lines}" if tls else ""
+        self._listen = listen
         self.directory = str(directory)
         os.makedirs(os.path.join(self.directory, "size"), exist_ok=True)
         for size in SIZES:
@@ -94,7 +96,7 @@ class Nginx:
         statuses = "\n".join(f'    location = /status/{s} {{ return {s} "{s}\\n"; }}' for s in STATUSES if s != 301)
         path = os.path.join(self.directory, "nginx.conf")
         with open(path, "w") as file:
-            file.write(CONFIG.format(dir=self.directory, port=self.port, side=self.side, statuses=statuses,
+            file.write(CONFIG.format(dir=self.directory, port=self.port, listen=self._listen, side=self.side, statuses=statuses,
                                      ssl="ssl" if self._tls else "", ssl_lines=self._tls_lines,
                                      database=self._database, log=self._log_to))
         self.process = subprocess.Popen(["nginx", "-p", self.directory, "-c", path], stdin=subprocess.DEVNULL,
