@@ -1,6 +1,8 @@
 #include "run.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -53,6 +55,13 @@ sigset_t block_signals() {
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);  // a file size limit must be an error of write(), not the end of the proxy
   return signals;
+}
+
+/// Without the standard descriptors the first files that are opened would get their numbers, and the log would be written into them.
+void open_standard_descriptors() {
+  int descriptor = ::open("/dev/null", O_RDWR);
+  while (descriptor >= 0 && descriptor <= STDERR_FILENO) descriptor = ::open("/dev/null", O_RDWR);
+  if (descriptor > STDERR_FILENO) ::close(descriptor);
 }
 
 /// The next signal within `wait`, or 0.
@@ -144,6 +153,7 @@ int serve(config::Config config) {
 }  // namespace
 
 int run(const std::string& config_path) {
+  open_standard_descriptors();
   config::Loaded loaded = config::load_file(config_path);
   for (const config::Problem& problem : loaded.problems) std::cerr << to_string(problem) << '\n';
   if (!loaded.config) return kBadConfiguration;

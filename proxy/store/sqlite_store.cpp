@@ -180,7 +180,19 @@ Result<void> SqliteStore::save(const Change& change) {
   if (transaction.code() != SQLITE_OK) return cannot("write", database_);
   if (write(change) != SQLITE_OK) return cannot("write", database_);
   if (transaction.commit() != SQLITE_OK) return cannot("write", database_);
+  if (was_removed()) return Error{"cannot write " + path_ + ": it, or its journal, was removed or replaced; decisions are lost with this process"};
   return {};
+}
+
+/// SQLite goes on with a file that has no name any more, and nobody would find what it says.
+bool SqliteStore::was_removed() {
+  int moved = 0;
+  sqlite3_file_control(database_.handle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+  struct stat journal{};
+  const bool there = ::stat((path_ + "-wal").c_str(), &journal) == 0;
+  if (!there) return true;
+  if (journal_ == 0) journal_ = journal.st_ino;
+  return moved != 0 || journal_ != journal.st_ino;
 }
 
 int SqliteStore::write(const Change& change) {

@@ -36,6 +36,7 @@ class SqliteStore final : public Store {
               sqlite::Connection reading);
 
   int write(const Change& change);
+  bool was_removed();
   Error cannot(const char* what, const sqlite::Connection& connection) const;
 
   const std::string path_;
@@ -43,6 +44,7 @@ class SqliteStore final : public Store {
   const FileLock lock_;  // destroyed last: nobody else may open the file before the connections are closed
 
   std::mutex writing_;  // guards what follows
+  ino_t journal_ = 0;   // that the first write found
   sqlite::Connection database_;
   sqlite::Statement save_route_, save_epoch_, save_decision_, prune_;
 

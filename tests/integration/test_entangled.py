@@ -117,8 +117,8 @@ def test_a_pipelined_request_behind_one_that_timed_out_gets_its_own_answer(lab):
     client = lab.client(tidegate, timeout=LONG)
     client.send("".join(f"GET /x/{i} HTTP/1.1\r\nHost: a\r\n\r\n" for i in range(16)))
     answers = [client.read_response() for _ in range(16)]
-    assert {a.status for a in answers} == {200, 504}, answers
-    assert all(a.complete and (a.status == 504 or a.text == f"/x/{i}") for i, a in enumerate(answers)), answers
+    assert {a.status for a in answers} == {200, 503}, answers  # new's wait in Tidegate's own queue
+    assert all(a.complete and (a.status == 503 or a.text == f"/x/{i}") for i, a in enumerate(answers)), answers
 
 
 def test_400_requests_that_wait_for_one_connection_all_time_out_without_harm(lab):
@@ -129,7 +129,7 @@ def test_400_requests_that_wait_for_one_connection_all_time_out_without_harm(lab
     for client in clients:
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     answers = [client.read_response().status for client in clients]
-    assert answers == [504] * 400
+    assert set(answers) == {503, 504}, "most waited here; those that had left for the side are its timeouts"
     for client in clients:
         client.close()
     nothing_is_left(tidegate)

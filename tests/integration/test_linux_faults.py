@@ -181,7 +181,6 @@ def test_a_folder_of_the_state_that_becomes_read_only_harms_nothing_that_is_open
     assert restart(tidegate)["latched"]
 
 
-@pytest.mark.bug
 @pytest.mark.parametrize("what", [["tidegate.db"], ["tidegate.db", "tidegate.db-wal", "tidegate.db-shm"], ["tidegate.db-wal"]],
                          ids=["the file", "all of it", "its journal"])
 def test_a_revert_whose_state_file_was_deleted_is_never_told_to_be_durable_and_then_lost(lab, sides, what):
@@ -306,7 +305,6 @@ def test_a_standard_error_that_takes_nothing_costs_no_request_and_no_decision(la
     goes_on(blind)
 
 
-@pytest.mark.bug
 def test_with_standard_error_closed_the_log_is_not_written_into_a_file_that_has_got_its_number(lab, sides, tmp_path):
     blind = lab.keep(Blind(tmp_path, make_config(*sides), "2>&-"))
     goes_on(blind)
