@@ -23,6 +23,10 @@ constexpr std::array kLimitFields{
                     [](In v, Listener& out) { read_integer(v, out.connections, {"1", "1000000"}); }},
     Field<Listener>{"connections_per_client",
                     [](In v, Listener& out) { read_integer(v, out.connections_per_client, {"0", "1000000"}); }},
+    Field<Listener>{"min_request_rate",
+                    [](In v, Listener& out) { read_size(v, out.session.min_request_rate, {"0", "1GiB"}); }},
+    Field<Listener>{"min_response_rate",
+                    [](In v, Listener& out) { read_size(v, out.session.min_response_rate, {"0", "1GiB"}); }},
     Field<Listener>{"tls_handshakes",
                     [](In v, Listener& out) { read_integer(v, out.tls_handshakes, {"0", "1000000"}); }},
 };
@@ -44,6 +48,8 @@ constexpr std::array kTimeoutFields{
                     [](In v, Listener& out) { read_duration(v, out.session.idle_timeout, {"1ms", "7d"}); }},
     Field<Listener>{"body_idle",
                     [](In v, Listener& out) { read_duration(v, out.session.body_idle_timeout, {"1ms", "1d"}); }},
+    Field<Listener>{"rate_grace",
+                    [](In v, Listener& out) { read_duration(v, out.session.rate_grace, {"100ms", "1h"}); }},
     Field<Listener>{"tls_handshake",
                     [](In v, Listener& out) { read_duration(v, out.session.tls_handshake_timeout, {"1ms", "5m"}); }},
 };

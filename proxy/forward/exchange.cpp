@@ -14,6 +14,9 @@
 namespace tidegate::forward {
 
 namespace {
+constexpr std::string_view kSlowRequest = "request body slower than limits.min_request_rate";
+constexpr std::string_view kSlowResponse = "response read slower than limits.min_response_rate";
+
 bool is_http10(const http::RequestHead& request) noexcept { return request.major_version == 1 && request.minor_version == 0; }
 }  // namespace
 
@@ -22,6 +25,7 @@ Exchange::Exchange(Worker& worker)
       encoded_(worker.reactor.blocks(), BlockSize::Small),
       encoded_up_(worker.reactor.blocks(), BlockSize::Small),
       body_(worker.reactor.blocks()),
+      pace_clock_(&Exchange::look_at_pace, this),
       route_deadline_(&Exchange::route_expired, this),
       slow_clock_(&Exchange::became_slow, this) {}
 
@@ -39,6 +43,7 @@ void Exchange::attach(Downstream& client) {
   failure_ = Failure::None;
   upload_end_ = PumpEnd::Complete;
   client_fault_ = 0;
+  too_slow_ = false;
   copy_ = nullptr;
   mirrored_ = false;
   call_ = call_expired_ = false;
@@ -511,9 +516,16 @@ Task<> Exchange::upload() {
   pump.sink_timeout = cluster().pool.policy().timeouts.idle;
   pump.most_bytes = client_->session().policy().body_bytes;
   pump.tee = copy_;
-  const PumpEnd end = co_await forward::run(pump);
+  const SessionPolicy& policy = client_->session().policy();
+  if (policy.min_request_rate > 0 && !call_) {
+    upload_pace_.start(policy.min_request_rate, policy.rate_grace, 0, worker_.reactor.now());
+    watch_pace();
+  }
+  PumpEnd end = co_await forward::run(pump);
+  if (too_slow_ && !client_gone_) end = PumpEnd::SourceTimedOut;
   bytes_received_ = pump.bytes;
   uploading_ = false;
+  upload_pace_.stop();
   on_upload_end(end);
 }
 
@@ -547,7 +559,7 @@ void Exchange::on_upload_end(PumpEnd end) {
     case PumpEnd::SinkTimedOut: break;  // it neither reads nor answers: the reading ends as a timeout
     case PumpEnd::Canceled: return;
     case PumpEnd::SourceEnded: client_gone_ = true; break;
-    case PumpEnd::SourceTimedOut: client_fault_ = 408; refusal_reason_ = "request body not received in time"; break;
+    case PumpEnd::SourceTimedOut: client_fault_ = 408; refusal_reason_ = too_slow_ ? kSlowRequest : "request body not received in time"; break;
     case PumpEnd::SourceTooLong: client_fault_ = 413; refusal_reason_ = "request body too long"; break;
     case PumpEnd::SourceRefused: client_fault_ = 400; refusal_reason_ = request_body_.refusal(); break;
   }
@@ -756,7 +768,16 @@ Task<> Exchange::deliver() {
   pump.source_timeout = cluster().pool.policy().timeouts.idle;
   pump.sink_timeout = client_->session().policy().body_idle_timeout;
   response_begun_ = true;
+  upload_pace_.stop();  // it may talk while it is talked to
+  const SessionPolicy& policy = client_->session().policy();
+  if (policy.min_response_rate > 0) {
+    delivery_ = &pump;
+    delivery_pace_.start(policy.min_response_rate, policy.rate_grace, Pace::kWindowBytes, worker_.reactor.now());
+    watch_pace();
+  }
   const PumpEnd end = co_await forward::run(pump);
+  delivery_ = nullptr;
+  delivery_pace_.stop();
   response_begun_ = pump.begun;
   bytes_sent_ = pump.bytes;
   survives_ = end == PumpEnd::Complete && !context.close;
@@ -850,6 +871,45 @@ void Exchange::settle_call(const Pump& pump, PumpEnd end) {
   if (is_grpc_error(route_->errors, static_cast<std::uint32_t>(call_code_))) count_failure(Failure::Status);
 }
 
+/// A few times a grace: often enough for the grace to mean what it says, and seldom enough to cost nothing.
+void Exchange::watch_pace() {
+  if (pace_clock_.armed()) return;
+  const Duration look = client_->session().policy().rate_grace / 8;
+  worker_.reactor.arm(pace_clock_, std::clamp<Duration>(look, net::TimerWheel::kTick, std::chrono::seconds(1)));
+}
+
+/// Its body is waited for when nothing of it waits for the upstream, and it was told to go on.
+bool Exchange::sends_too_slowly(TimePoint now) noexcept {
+  if (!uploading_ || !upload_pace_.active()) return false;
+  const bool waits = !lease_->stream.is_sending() && !(request_.expects_continue && upload_pump_->bytes == 0);
+  return !upload_pace_.keeps_up(static_cast<std::int64_t>(upload_pump_->bytes), waits, now);
+}
+
+bool Exchange::reads_too_slowly(TimePoint now) noexcept {
+  if (delivery_ == nullptr) return false;
+  const net::ByteStream& client = client_->stream();
+  return !delivery_pace_.keeps_up(static_cast<std::int64_t>(delivery_->bytes) + client.taken(), client.is_sending(), now);
+}
+
+/// Ends the client's part as its idle timeout would: nobody's failure. The exchange may be over when a cancel returns.
+void Exchange::look_at_pace(void* self) {
+  auto* exchange = static_cast<Exchange*>(self);
+  const TimePoint now = exchange->worker_.reactor.now();
+  net::ByteStream& client = exchange->client_->stream();
+  if (exchange->sends_too_slowly(now)) {
+    exchange->too_slow_ = true;
+    exchange->worker_.counters.slow_requests.add();
+    client.cancel_read();
+  } else if (exchange->reads_too_slowly(now)) {
+    exchange->too_slow_ = exchange->client_gone_ = true;
+    exchange->refusal_reason_ = kSlowResponse;
+    exchange->worker_.counters.slow_responses.add();
+    client.cancel();
+  } else if (exchange->upload_pace_.active() || exchange->delivery_ != nullptr) {
+    exchange->watch_pace();
+  }
+}
+
 /// What the end of the response means for the connections and for the side.
 void Exchange::settle_delivery(const Pump& pump, PumpEnd end) {
   switch (end) {
@@ -867,7 +927,8 @@ void Exchange::settle_delivery(const Pump& pump, PumpEnd end) {
   // RFC 9112 §8: the client must see that the response is not whole. A chunked or counted body ends early; where the end
   // of the connection is the end of the body only a reset tells.
   truncated_ = pump.begun && !client_gone_;
-  must_reset_ = truncated_ && !pump.chunked && http::needs_chunks(response_.framing, response_.has_content_length);
+  must_reset_ = too_slow_ && client_gone_;  // or the kernel would go on keeping what it does not read
+  must_reset_ |= truncated_ && !pump.chunked && http::needs_chunks(response_.framing, response_.has_content_length);
 }
 
 Task<> Exchange::answer_failure() {
@@ -951,6 +1012,7 @@ void Exchange::finish() {
   client_->stream().on_hangup(nullptr, nullptr);
   route_deadline_.disarm();
   slow_clock_.disarm();
+  pace_clock_.disarm();
   launch_mirror();
   if (copy_ != nullptr) std::exchange(copy_, nullptr)->abandon();
   if (client_gone_ && !response_begun_) status_ = 499;

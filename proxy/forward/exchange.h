@@ -19,6 +19,7 @@
 #include "base/side.h"
 #include "base/task.h"
 #include "forward/body_pump.h"
+#include "forward/pace.h"
 #include "forward/tunnel.h"
 #include "http/h1_body.h"
 #include "http/grpc.h"
@@ -118,6 +119,12 @@ class Exchange final : public net::Retirable {
   void settle_delivery(const Pump& pump, PumpEnd end);
   bool upload_complete() const noexcept { return !uploading_ && upload_end_ == PumpEnd::Complete; }
 
+  // the client's pace, where the listener asks for one
+  void watch_pace();
+  bool sends_too_slowly(TimePoint now) noexcept;
+  bool reads_too_slowly(TimePoint now) noexcept;
+  static void look_at_pace(void* self);
+
   void cancel_upstream() noexcept;
   bool is_switch() const noexcept;
   bool is_accepted() const noexcept;
@@ -176,6 +183,12 @@ class Exchange final : public net::Retirable {
   bool uploading_ = false;
   PumpEnd upload_end_ = PumpEnd::Complete;
   std::uint16_t client_fault_ = 0;  // the status for a body that the client spoiled; 0 = none
+
+  Pump* delivery_ = nullptr;        // while the response's body goes down
+  Pace upload_pace_;
+  Pace delivery_pace_;
+  net::Timer pace_clock_;
+  bool too_slow_ = false;           // the client was, and is ended for it
 
   mirror::Copy* copy_ = nullptr;
   bool mirrored_ = false;

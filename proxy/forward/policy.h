@@ -22,6 +22,9 @@ struct SessionPolicy {
   Duration header_timeout = std::chrono::seconds(10);     ///< whole head, from its first byte; 408
   Duration idle_timeout = std::chrono::seconds(60);       ///< between requests
   Duration body_idle_timeout = std::chrono::seconds(30);  ///< no progress of a body on the client's side
+  std::uint64_t min_request_rate = 0;                     ///< bytes a second of a body that is waited for; 0 = any; 408
+  std::uint64_t min_response_rate = 0;                    ///< the same of a response that could go out
+  Duration rate_grace = std::chrono::seconds(10);         ///< how long nothing may move, where there is a rate
   bool proxy_protocol = false;                            ///< connections begin with a PROXY header, from trusted peers only
   Duration tls_handshake_timeout = std::chrono::seconds(5);
   ClientLimit* clients = nullptr;                         ///< of all workers (client_limit.h); nullptr = no limit

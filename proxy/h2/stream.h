@@ -57,6 +57,7 @@ class Stream final : public net::ByteStream, public http::Frames, public Link<Ne
   bool at_end() noexcept override { return reset_; }
   void look_for_more() noexcept override {}
   bool is_sending() const noexcept override { return sender_ != nullptr; }
+  std::int64_t taken() const noexcept override { return sender_ != nullptr ? static_cast<std::int64_t>(sender_->result.bytes) : 0; }
 
   // --- Frames
   bool send_head(Buffer& encoded, bool ends) override;

@@ -118,6 +118,9 @@ class ByteStream {
   /// After reads that were bounded, so that their length does not tell: learns whether there is more.
   virtual void look_for_more() noexcept = 0;
   virtual bool is_sending() const noexcept = 0;
+  /// Of the send in progress what is on its way, less what the peer has not acknowledged of all that went before, as far as that
+  /// is known; may be negative. For whoever watches, now and then, whether the peer takes anything. May cost a system call.
+  virtual std::int64_t taken() const noexcept = 0;
   /// False: bytes never go through a pipe here, so that nobody need try.
   virtual bool splices() const noexcept { return true; }
 

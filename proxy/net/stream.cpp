@@ -1,7 +1,9 @@
 #include "net/stream.h"
 
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -152,6 +154,12 @@ void Stream::wait(SendOp& op, std::coroutine_handle<> handle) noexcept {
 
 /// What the socket has taken of the send in progress, to see whether it moves.
 std::uint64_t Stream::progress() const noexcept { return tls_ != nullptr ? tls_->flushed() : sender_->result.bytes; }
+
+std::int64_t Stream::taken() const noexcept {
+  const std::int64_t sent = sender_ != nullptr ? static_cast<std::int64_t>(sender_->result.bytes) : 0;
+  int queued = 0;
+  return ::ioctl(descriptor_, SIOCOUTQ, &queued) == 0 ? sent - queued : sent;
+}
 
 void Stream::continue_send() noexcept {
   const std::uint64_t before = progress();

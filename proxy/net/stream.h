@@ -96,6 +96,7 @@ class Stream final : public ByteStream, private EventHandler {
   }
   bool splices() const noexcept override { return tls_ == nullptr; }
   bool is_sending() const noexcept override { return sender_ != nullptr; }
+  std::int64_t taken() const noexcept override;
 
   bool canceled() const noexcept { return canceled_; }
   /// Told when bytes arrive while no read is in progress; once. For connections that must stay silent.

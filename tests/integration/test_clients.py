@@ -1,6 +1,13 @@
-"""What one client may take: connections at a time. (Heads, bodies and streams: test_framing.py, test_faults.py, test_protocols.py.)"""
-from harness import eventually, ok, serve
+"""What one client may take: connections at a time, and time by being slow. (Heads that dribble and clients that stop: test_faults.py.)"""
+import itertools
+import threading
+import time
 
+import pytest
+
+from harness import Authority, Client, eventually, ok, serve
+
+MIB = 1024 * 1024
 REFUSED = "tidegate_downstream_connections_refused_total"
 
 
@@ -77,3 +84,163 @@ def test_whoever_is_trusted_stands_for_many_and_a_unix_domain_socket_for_anybody
     local = limited(lab, most=1, listener={"address": f"unix:{lab.directory}/a.sock"})
     served(lab, local, 5)
     assert trusted.api.get("/api/v1/config").json["listeners"][0]["limits"]["connections_per_client"] == 1
+
+
+# --- least rates
+
+SLOW = "tidegate_downstream_slow_total"
+GRACE = 0.5
+
+
+def paced(lab, script, request=0, response=0, listener=None, **options):
+    """Least rates in bytes a second, and half a second of grace."""
+    return lab.proxy(lab.origin(script, record=False),
+                     listener={"limits": {"min_request_rate": request, "min_response_rate": response},
+                               "timeouts": {"rate_grace": f"{int(GRACE * 1000)}ms"}, **(listener or {})}, **options)
+
+
+def dribble(client, data):
+    """Byte by byte, some 50 a second, until the other end has something to say."""
+    for byte in data:
+        if client._source.buffer or client.is_closed(0.02) or not client.try_send(bytes([byte])):
+            return
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_a_body_that_dribbles_is_408_and_the_upstream_never_sees_it_whole(lab, framing):
+    seen = []
+
+    def script(connection):
+        request = connection.read_head()
+        connection.read_body(request, keep=False)
+        seen.append(request.complete)
+
+    tidegate = paced(lab, script, request=1024)
+    client = lab.client(tidegate)
+    if framing == "length":
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
+        dribble(client, itertools.repeat(ord("x"), 1500))
+    else:
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        dribble(client, itertools.islice(itertools.cycle(b"1\r\nx\r\n"), 1500))
+    response = client.read_response()
+    assert (response.status, response.text) == (408, "request body slower than limits.min_request_rate\n")
+    assert client.is_closed()
+    tidegate.api.counts(1, SLOW, direction="request")
+    tidegate.api.counts(1, "http_requests_total", route="all", status="408")
+    assert seen in ([], [False])
+    assert tidegate.api.metric("tidegate_upstream_failures_total", cluster="old") == 0
+
+
+def test_a_body_that_dribbles_over_http2_is_408_and_the_connection_goes_on(lab):
+    tidegate = paced(lab, serve(ok("fine")), request=1024, listener={"h2c": True, "limits": {"min_request_rate": 1024}})
+    asking = lab.http2_client(tidegate)
+    stream = asking.start(method="POST", end=False)
+    until = time.monotonic() + 20
+    while tidegate.api.metric(SLOW, direction="request") == 0 and time.monotonic() < until:
+        asking.send(stream, b"x")
+    assert asking.finish(stream).status == 408
+    assert asking.get("/").body == b"fine"
+
+
+def test_a_grpc_call_speaks_when_it_has_something_to_say(lab):
+    tidegate = paced(lab, serve(ok("fine")), listener={"h2c": True, "limits": {"min_request_rate": MIB}})
+    asking = lab.http2_client(tidegate)
+    call = asking.start(method="POST", headers=[("content-type", "application/grpc"), ("te", "trailers")], end=False)
+    asking.send(call, b"x")
+    assert lab.client(tidegate).is_closed(4 * GRACE) is None    # that long it says nothing
+    asking.send(call, b"y", end=True)
+    assert asking.finish(call).status == 200
+    assert tidegate.api.metric(SLOW, direction="request") == 0
+
+
+def test_a_body_that_waits_for_the_cluster_or_keeps_the_rate_is_left_alone(lab):
+    """A cluster that takes a body late, one that says 100 late, and bytes that come just in time."""
+    go = threading.Event()
+
+    def script(connection):
+        while request := connection.read_head():
+            if request.target != "/steady":
+                connection.wait(go)
+            if request.get("expect"):
+                connection.send("HTTP/1.1 100 Continue\r\n\r\n")
+            connection.read_body(request, keep=False)
+            connection.send(ok(str(request.size)))
+
+    tidegate = paced(lab, script, request=1024)
+    client, waiting = lab.client(tidegate), lab.client(tidegate)
+    late = b"POST /late HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (64 * MIB) + b"x" * 64 * MIB
+    sender = threading.Thread(target=lambda: client.send(late))
+    sender.start()
+    waiting.send("POST /continue HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+    assert waiting.is_closed(4 * GRACE) is None and not waiting._source.buffer
+    go.set()
+    sender.join()
+    assert client.read_response().text == str(64 * MIB)
+    assert waiting.is_closed(5) is None
+    waiting.send("abc")
+    assert waiting.read_response().text == "3"
+    client.send("POST /steady HTTP/1.1\r\nHost: a\r\nContent-Length: 10240\r\n\r\n")
+    for _ in range(20):
+        client.send(b"x" * 512)
+        assert client.is_closed(0.1) is None
+    assert client.read_response().text == "10240"
+    assert tidegate.api.metric(SLOW, direction="request") == 0
+
+
+def large(connection):
+    while request := connection.read_head():
+        connection.send(ok(b"x" * (64 * MIB)) if request.target == "/large" else ok("fine"))
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+def test_a_response_that_is_read_in_dribs_is_cut_off_and_its_upstream_let_go(lab, secure):
+    authority = Authority(lab.directory / "pki")
+    listener = {"tls": {"certificates": [authority.issue().files()]}} if secure else {}
+    tidegate = paced(lab, large, response=4 * MIB, listener=listener)
+    client = lab.client(tidegate, receive_buffer=8192, tls=authority.client() if secure else None)
+    client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+    while tidegate.api.metric(SLOW, direction="response") == 0:
+        client.socket.recv(100)
+    tidegate.api.counts(0, "tidegate_downstream_connections")
+    with pytest.raises(OSError):
+        while client.socket.recv(MIB):
+            pass
+    assert tidegate.api.metric("tidegate_upstream_failures_total", cluster="old") == 0
+
+
+def test_a_response_that_is_read_in_dribs_over_http2_ends_its_stream_alone(lab):
+    tidegate = paced(lab, large, listener={"h2c": True, "limits": {"min_response_rate": MIB}})
+    asking = lab.http2_client(tidegate)
+    stream = asking.start("/large")
+    tidegate.api.counts(1, SLOW, direction="response")
+    assert asking.finish(stream).reset is not None
+    assert asking.get("/").body == b"fine"
+
+
+def test_a_response_that_its_cluster_sends_slowly_is_left_alone(lab):
+    go = threading.Event()
+
+    def events(connection):
+        connection.read_head()
+        connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nevent\r\n")
+        connection.wait(go)
+        connection.send(b"5\r\nevent\r\n0\r\n\r\n")
+
+    tidegate = paced(lab, events, response=100 * MIB)
+    client = lab.client(tidegate)
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: client.is_closed(0.1) is None and b"event" in client._source.buffer, "the first event")
+    idle = lab.client(tidegate)
+    assert idle.is_closed(4 * GRACE) is None    # that long nothing comes
+    go.set()
+    assert client.read_response().body == b"event" * 2
+    assert tidegate.api.metric(SLOW, direction="response") == 0
+
+
+def test_a_client_that_keeps_the_rate_gets_the_whole_response(lab):
+    tidegate = paced(lab, large, response=256 * 1024)
+    with Client(tidegate.address, receive_buffer=65536) as client:
+        response = client.get("/large")
+        assert response.complete and response.size == 64 * MIB
+    assert tidegate.api.metric(SLOW, direction="response") == 0

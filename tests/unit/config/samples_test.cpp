@@ -51,6 +51,9 @@ TEST(Minimal, HasTheDefaultsOfTheReference) {
   EXPECT_EQ(listener.session.head.uri_bytes, 16384u);
   EXPECT_EQ(listener.session.body_bytes, 0u);
   EXPECT_EQ(listener.connections, 20'000u);
+  EXPECT_EQ(listener.connections_per_client, 0u);
+  EXPECT_EQ(listener.session.min_request_rate + listener.session.min_response_rate, 0u);
+  EXPECT_EQ(listener.session.rate_grace, 10s);
   EXPECT_EQ(listener.session.path.dot_segments, http::DotSegments::Reject);
   EXPECT_EQ(listener.session.path.escaped_slashes, http::EscapedSlashes::Keep);
   EXPECT_FALSE(listener.session.path.merge_slashes || listener.session.path.decode_unreserved);

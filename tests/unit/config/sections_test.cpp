@@ -232,6 +232,15 @@ TEST(Gate, ASlownessThatIsATimeoutBeforeIsWarnedAbout) {
   EXPECT_EQ(warned(with_route("gate: {slow: {over: 29s}}")), "");
 }
 
+TEST(Clients, AreLimitedAsTheFileSays) {
+  const Config config = good(with_listener(
+      "limits: {connections_per_client: 50, min_request_rate: 500, min_response_rate: 1KiB}, timeouts: {rate_grace: 20s}"));
+  EXPECT_EQ(config.listeners[0].connections_per_client, 50u);
+  EXPECT_EQ(config.listeners[0].session.min_request_rate, 500u);
+  EXPECT_EQ(config.listeners[0].session.min_response_rate, 1024u);
+  EXPECT_EQ(config.listeners[0].session.rate_grace, std::chrono::seconds(20));
+}
+
 TEST(Path, OfAnEdgeIsReadAsItIsWritten) {
   const Config config = good(with_listener("path: {merge_slashes: true, dot_segments: remove, escaped_slashes: decode, unreserved: decode}"));
   const http::PathPolicy& path = config.listeners[0].session.path;
