@@ -74,6 +74,7 @@ struct OpenedListener {
   std::vector<int> descriptors;
   std::string address;
   net::Sharing sharing = net::Sharing::Each;
+  std::optional<net::Address> file;  ///< of a unix-domain socket, which is ours to remove
 };
 
 /// Sockets that somebody else has opened, each for one listener.
@@ -95,9 +96,6 @@ class HandedOver {
       return found;
     }
     return -1;
-  }
-  bool has(const net::Address& wanted) const {
-    return std::any_of(sockets_.begin(), sockets_.end(), [&](int descriptor) { return address_of(descriptor) == wanted; });
   }
   /// What is left over is a mistake of whoever handed it over.
   void refuse_rest() const {
@@ -128,7 +126,9 @@ OpenedListener share_among(int descriptor, const net::Address& address, std::siz
 }
 
 OpenedListener open_unix_listener(const net::Address& address, std::optional<mode_t> mode, std::size_t workers) {
-  return share_among(net::listen_unix(address, mode), address, workers);
+  OpenedListener opened = share_among(net::listen_unix(address, mode), address, workers);
+  opened.file = address;
+  return opened;
 }
 
 OpenedListener open_listener(const config::Listener& from, std::size_t workers, HandedOver& handed_over) {
@@ -198,6 +198,7 @@ struct App::Parts {
   std::string metrics_address;
   std::atomic<bool> ready{false};
 
+  void on_every_worker(const std::function<void(forward::Worker&)>& f);
   void open_store();
   void read_certificates();
   void make_counters();
@@ -218,6 +219,11 @@ struct App::Parts {
   check::Question question(const control::CheckQuestion& asked) const;
 };
 
+/// Each runs it on its own thread.
+void App::Parts::on_every_worker(const std::function<void(forward::Worker&)>& f) {
+  for (const auto& worker : workers) worker->post(f);
+}
+
 void App::Parts::open_store() {
   auto opened = store::SqliteStore::open(config.state.path);
   if (opened.has_error()) throw std::runtime_error(opened.error().message);
@@ -227,14 +233,10 @@ void App::Parts::open_store() {
 void App::Parts::read_certificates() {
   control::Certificates::Events told;
   told.on_listener = [this](std::size_t listener, const std::shared_ptr<const net::TlsServerContext>& context) {
-    for (const auto& worker : workers) {
-      worker->post([=](forward::Worker& w) { w.set_listener_tls(listener, context); });
-    }
+    on_every_worker([=](forward::Worker& w) { w.set_listener_tls(listener, context); });
   };
   told.on_cluster = [this](std::size_t cluster, const std::shared_ptr<const net::TlsClientContext>& context) {
-    for (const auto& worker : workers) {
-      worker->post([=](forward::Worker& w) { w.set_cluster_tls(cluster, context); });
-    }
+    on_every_worker([=](forward::Worker& w) { w.set_cluster_tls(cluster, context); });
   };
   told.on_news = [](const std::string& line) { observe::log_info(line); };
   told.on_problem = [](const std::string& line) { observe::log_error(line); };
@@ -265,12 +267,8 @@ void App::Parts::make_workers() {
   const std::size_t count = config.workers;
   std::vector<OpenedListener> opened;
   for (const config::Listener& from : config.listeners) {
-    const auto wanted = net::make_address(from.address.host, from.address.port);
-    const bool is_ours = !wanted || !handed_over.has(*wanted);  // what others made is not ours to remove
     opened.push_back(open_listener(from, count, handed_over));
-    if (is_ours && wanted && net::is_unix(*wanted)) {
-      socket_files.emplace_back(*wanted);
-    }
+    if (opened.back().file) socket_files.emplace_back(*opened.back().file);
     listeners.push_back({from.name, opened.back().address});
     const std::uint32_t most = from.connections_per_client;
     client_limits.push_back(most > 0 ? std::make_unique<forward::ClientLimit>(most) : nullptr);
@@ -368,25 +366,19 @@ void App::Parts::tell_health(std::size_t cluster, std::size_t endpoint, const ne
   } else {
     observe::log_warn(place + " is unhealthy: " + why);
   }
-  for (const auto& worker : workers) {
-    worker->post([=](forward::Worker& w) { w.set_health(cluster, endpoint, address, healthy); });
-  }
+  on_every_worker([=](forward::Worker& w) { w.set_health(cluster, endpoint, address, healthy); });
 }
 
 /// A worker's thread: the others need not find out for themselves.
 void App::Parts::tell_ejected(std::size_t cluster, std::size_t endpoint, const net::Address& address, Duration length) {
   observe::log_warn(place_of(cluster, endpoint, address) + " is left out for " + duration_text(length) + ": " +
                     std::to_string(config.clusters[cluster].outlier->consecutive_errors) + " failures in a row");
-  for (const auto& worker : workers) {
-    worker->post([=](forward::Worker& w) { w.eject(cluster, endpoint, address, length); });
-  }
+  on_every_worker([=](forward::Worker& w) { w.eject(cluster, endpoint, address, length); });
 }
 
 void App::Parts::make_resolver() {
   const auto found = [this](std::size_t cluster, std::size_t endpoint, const std::vector<net::Address>& addresses) {
-    for (const auto& worker : workers) {
-      worker->post([=](forward::Worker& w) { w.set_addresses(cluster, endpoint, addresses); });
-    }
+    on_every_worker([=](forward::Worker& w) { w.set_addresses(cluster, endpoint, addresses); });
   };
   const auto news = [](const std::string& line) { observe::log_info(line); };
   const auto problem = [](const std::string& line) { observe::log_warn(line); };

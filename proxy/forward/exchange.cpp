@@ -652,6 +652,12 @@ Task<bool> Exchange::relay_informational() {
   if (is_http10(request_)) co_return true;  // RFC 9110 §15.2: not to an HTTP/1.0 client
   encoded_.clear();
   encode_informational(encoded_, response_);
+  const bool sent = co_await send_head();
+  co_return sent;
+}
+
+/// The head in `encoded_`, which something follows. @return false: the client is gone.
+Task<bool> Exchange::send_head() {
   if (http::Frames* const frames = client_->frames()) {
     client_gone_ = !frames->send_head(encoded_, false);
     encoded_.release();
@@ -796,10 +802,7 @@ Task<> Exchange::switch_protocols() {
   route_deadline_.disarm();
   response_begun_ = true;
   const bool sent = co_await send_switch();
-  if (!sent) {
-    client_gone_ = true;
-    co_return;
-  }
+  if (!sent) co_return;
   was_tunnel_ = true;
   count_outcome();
   const std::string_view early = client_->received().view().substr(head_bytes_);  // sent before the answer came
@@ -824,10 +827,9 @@ Task<> Exchange::switch_protocols() {
 }
 
 Task<bool> Exchange::send_switch() {
-  http::Frames* const frames = client_->frames();
   SwitchContext context{upgrade_};
   http::WebSocketAccept accept{};
-  if (frames != nullptr) {
+  if (client_->frames() != nullptr) {
     context.status = 200;
     context.websocket_accept = std::string_view();
   } else if (lease_->frames != nullptr && upgrade_ == http::kWebSocket) {
@@ -837,15 +839,8 @@ Task<bool> Exchange::send_switch() {
   status_ = context.status;
   encoded_.clear();
   encode_switch(encoded_, response_, context);
-  if (frames != nullptr) {
-    const bool taken = frames->send_head(encoded_, false);
-    encoded_.release();
-    co_return taken;
-  }
-  const iovec part{encoded_.data(), encoded_.size()};
-  const net::IoResult sent = co_await client_->stream().send({&part, 1}, client_->session().policy().body_idle_timeout);
-  encoded_.release();
-  co_return sent.status == net::IoStatus::Ok;
+  const bool sent = co_await send_head();
+  co_return sent;
 }
 
 /// Looks now and then whether new still has a share; once it has not, the connection leaves at a moment of its own.

@@ -129,6 +129,7 @@ class Exchange final : public net::Retirable {
   bool is_switch() const noexcept;
   bool is_accepted() const noexcept;
   Task<bool> send_switch();
+  Task<bool> send_head();
   void watch_revert();
   void launch_mirror();
   static void client_hung_up(void* self);

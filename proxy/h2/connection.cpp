@@ -193,7 +193,6 @@ void Connection::detach(Stream& stream) noexcept {
   streams_.erase(stream.id());
   if (streams_.empty() && !ending_) {
     awaiting_pong_ = false;
-    heard_at_ = reactor().now();
     watch();
     if (goaway_waits_) goaway();
   }

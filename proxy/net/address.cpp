@@ -86,21 +86,10 @@ std::optional<Address> make_named(std::string_view name) noexcept {
 std::optional<Address> make_address(const std::string& host, std::uint16_t port) noexcept {
   if (host.find('\0') != std::string::npos) return std::nullopt;  // inet_pton() would read what is before it
   if (host.starts_with(kUnixPrefix)) return make_named(std::string_view(host).substr(kUnixPrefix.size()));
-  Address out;
-  auto* four = reinterpret_cast<sockaddr_in*>(out.get());
-  if (::inet_pton(AF_INET, host.c_str(), &four->sin_addr) == 1) {
-    four->sin_family = AF_INET;
-    four->sin_port = htons(port);
-    out.length = sizeof(sockaddr_in);
-    return out;
-  }
-  auto* six = reinterpret_cast<sockaddr_in6*>(out.get());
-  if (::inet_pton(AF_INET6, host.c_str(), &six->sin6_addr) == 1) {
-    six->sin6_family = AF_INET6;
-    six->sin6_port = htons(port);
-    out.length = sizeof(sockaddr_in6);
-    return out;
-  }
+  in_addr four{};
+  if (::inet_pton(AF_INET, host.c_str(), &four) == 1) return make_four(&four, port);
+  in6_addr six{};
+  if (::inet_pton(AF_INET6, host.c_str(), &six) == 1) return make_six(&six, port);
   return std::nullopt;
 }
 

@@ -580,15 +580,15 @@ void Pool::wake_next() noexcept {
 
 void Pool::on_turn_end() {
   for (std::uint32_t left = std::exchange(wakes_, 0); left > 0; --left) {
-    Acquisition* next = pending_one_.pop_front();
-    if (next == nullptr) next = pending_.pop_front();
-    if (next == nullptr) return;
-    std::exchange(next->waiting_, {}).resume();
+    Acquisition* waiter = pending_one_.pop_front();
+    if (waiter == nullptr) waiter = pending_.pop_front();
+    if (waiter == nullptr) return;
+    std::exchange(waiter->waiting_, {}).resume();
   }
 }
 
 void Pool::wake_for_stream() {
-  if (Acquisition* next = pending_.pop_front()) std::exchange(next->waiting_, {}).resume();
+  if (Acquisition* waiter = pending_.pop_front()) std::exchange(waiter->waiting_, {}).resume();
 }
 
 /// Those who wait for a connection that many share share its failure, too: one after the other they would wait for ever.
@@ -596,14 +596,14 @@ void Pool::wake_for_stream() {
 /// connection of its own. @param of nullptr: all of them.
 void Pool::end_wait(Failure why, const Target* of) {
   List<Acquisition> waiting, others;
-  while (Acquisition* next = pending_.pop_front()) {
-    const bool is_of_it = of == nullptr || next->awaited_ == nullptr || next->awaited_ == of;
-    (is_of_it ? waiting : others).push_back(*next);
+  while (Acquisition* waiter = pending_.pop_front()) {
+    const bool is_of_it = of == nullptr || waiter->awaited_ == nullptr || waiter->awaited_ == of;
+    (is_of_it ? waiting : others).push_back(*waiter);
   }
-  while (Acquisition* next = others.pop_front()) pending_.push_back(*next);
-  while (Acquisition* next = waiting.pop_front()) {
-    next->failure_ = why;
-    std::exchange(next->waiting_, {}).resume();
+  while (Acquisition* waiter = others.pop_front()) pending_.push_back(*waiter);
+  while (Acquisition* waiter = waiting.pop_front()) {
+    waiter->failure_ = why;
+    std::exchange(waiter->waiting_, {}).resume();
   }
 }
 

@@ -127,7 +127,7 @@ struct PoolEvents {
   ~PoolEvents() = default;
 };
 
-class Pool : private net::TurnEnd {
+class Pool final : private net::TurnEnd {
  public:
   static constexpr std::size_t kNobody = ~std::size_t{0};
 

@@ -18,10 +18,6 @@ namespace tidegate::upstream {
 
 namespace {
 
-bool same(const net::Address& a, const net::Address& b) {
-  return a.length == b.length && std::memcmp(&a.storage, &b.storage, a.length) == 0;
-}
-
 /// A message of gRPC (length-prefixed) with HealthCheckRequest{service}: field 1, a string of less than 128 bytes.
 std::string health_call(const std::string& service) {
   std::string message;
@@ -46,6 +42,9 @@ struct NoPoolEvents : PoolEvents {
   void on_connect() override {}
   void on_tls(std::string_view, const net::TlsLayer& layer) override { failure = layer.failure(); }
   std::string failure;  // of the last handshake
+
+ protected:
+  ~NoPoolEvents() = default;
 };
 
 enum class Outcome : std::uint8_t { Passed, Failed, Unknown };
@@ -68,7 +67,7 @@ class Prober::Probe final : private NoPoolEvents, public net::Retirable {
     pool_.set_addresses(endpoint, {address});
   }
 
-  bool is_for(std::size_t endpoint, const net::Address& address) const { return endpoint == endpoint_ && same(address, address_); }
+  bool is_for(std::size_t endpoint, const net::Address& address) const { return endpoint == endpoint_ && address == address_; }
   std::size_t endpoint() const noexcept { return endpoint_; }
   const net::Address& address() const noexcept { return address_; }
 

@@ -43,24 +43,26 @@ def never_accepts(keep):
 LATER = object()    # among the parts of sends(): not before the client has something of what was sent until here
 
 
-def sends(*parts, then="wait"):
-    """Reads the request, sends this and waits for the other end; or ends with FIN, or with RST."""
-    def play(connection):
-        while connection.read_request():
-            for part in parts:
-                if part is LATER:
-                    connection.wait(connection.origin.delivered)
-                else:
-                    connection.send(part)
-            if then == "next":
-                continue
-            if then == "fin":
-                return
-            if then == "rst":
-                return connection.rst()
+def plays(connection, parts, then, read_request, bytes_of=lambda part: part):
+    """Reads a request, sends the parts and waits for the other end; or reads the `next` one, or ends with `fin`, or with `rst`."""
+    while read_request():
+        for part in parts:
+            if part is LATER:
+                connection.wait(connection.origin.delivered)
+            else:
+                connection.send(bytes_of(part))
+        if then == "next":
+            continue
+        if then == "rst":
+            connection.rst()
+        elif then != "fin":
             connection.wait_for_end()
-            return
-    return play
+        return
+
+
+def sends(*parts, then="wait"):
+    """As plays(): each part is bytes, or LATER."""
+    return lambda connection: plays(connection, parts, then, connection.read_request)
 
 
 def resets_at_the_first_byte(connection):

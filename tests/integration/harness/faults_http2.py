@@ -3,7 +3,7 @@ import hpack
 from hyperframe.frame import (ContinuationFrame, DataFrame, Frame, GoAwayFrame, HeadersFrame, PingFrame, PushPromiseFrame, RstStreamFrame,
                               SettingsFrame, WindowUpdateFrame)
 
-from .faults import LATER, QUICK_BODY, QUICK_HEAD, Fault
+from .faults import LATER, QUICK_BODY, QUICK_HEAD, Fault, plays
 from .http1 import Cut
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -81,23 +81,11 @@ class Wire:
 
 
 def says(*parts, then="wait", settings=True, values=None, early=False):
-    """After the request each part, which is bytes or made of the wire, or LATER; then as faults.sends()."""
+    """As faults.plays(): each part is bytes, or made of the wire, or LATER. @param early before the request's body has come."""
     def play(connection):
         wire = Wire(connection, settings, values)
-        while wire.read_request(to_its_end=not early):
-            for part in parts:
-                if part is LATER:
-                    connection.wait(connection.origin.delivered)
-                else:
-                    connection.send(part(wire) if callable(part) else part)
-            if then == "next":
-                continue
-            if then == "fin":
-                return
-            if then == "rst":
-                return connection.rst()
-            connection.wait_for_end()
-            return
+        plays(connection, parts, then, lambda: wire.read_request(to_its_end=not early),
+              lambda part: part(wire) if callable(part) else part)
     return play
 
 
