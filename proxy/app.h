@@ -10,6 +10,7 @@
 
 #include "config/config.h"
 #include "control/status.h"
+#include "sockets.h"
 #include "store/store.h"
 
 namespace tidegate {
@@ -20,15 +21,23 @@ struct BoundAddress {
   std::string address;  ///< "127.0.0.1:8080"
 };
 
+/// What came of a reload.
+struct Reloaded {
+  std::vector<std::string> problems;  ///< not empty: nothing was changed
+  std::vector<std::string> changed;   ///< "route api: changed"
+};
+
 class App {
  public:
   struct Events {
     std::function<void(const store::Decision&)> on_decision;  ///< control thread; may be empty
     std::function<void()> on_drain;                           ///< admin thread: somebody asked for it; may be empty
+    /// Admin thread: somebody asked for a reload, and is to be told what came of it, on any thread. May be empty.
+    std::function<void(std::function<void(const Reloaded&)>)> on_reload;
   };
 
   /// @param sockets listening ones that were handed over: a listener with the address of one takes it. Owned from here on.
-  App(config::Config config, Events events, std::vector<int> sockets = {});
+  App(config::Config config, Events events, std::vector<HandedSocket> sockets = {});
   ~App();
   App(const App&) = delete;
   App& operator=(const App&) = delete;
@@ -40,6 +49,11 @@ class App {
   std::vector<std::string> summary() const;
   /// Asks every worker for a sign of life. @return those that have given none for so long, by their index
   std::vector<std::size_t> stuck_workers(Duration longest);
+  /// Goes on with another configuration, as a whole or not at all. The exchanges in flight go on with theirs; no connection is
+  /// dropped. Returns once every worker serves by it; may wait for DNS (Resolver::kStartWait).
+  Reloaded reload(config::Config next);
+  /// A reload was not tried, because the file is bad: for the metrics.
+  void note_failed_reload();
   /// Looks at the files of certificates and keys now, not only when they change.
   void reread_certificates();
   /// The access log was moved away: open its path again.

@@ -6,6 +6,7 @@ namespace {
 
 observe::LiveRoute live_route(const control::RouteStatus& from) {
   observe::LiveRoute to;
+  to.name = from.name;
   to.wanted = from.wanted;
   to.effective = from.effective;
   to.verdict = gate::verdict(from.gate.ruling);
@@ -31,6 +32,16 @@ observe::LiveRoute live_route(const control::RouteStatus& from) {
 }
 
 }  // namespace
+
+observe::LogLevel log_level(config::LogLevel level) noexcept {
+  switch (level) {
+    case config::LogLevel::Debug: return observe::LogLevel::Debug;
+    case config::LogLevel::Warn: return observe::LogLevel::Warn;
+    case config::LogLevel::Error: return observe::LogLevel::Error;
+    case config::LogLevel::Info: break;
+  }
+  return observe::LogLevel::Info;
+}
 
 observe::LiveFacts live_facts(const control::Status& status, std::uint64_t access_log_lost) {
   observe::LiveFacts facts;

@@ -6,17 +6,21 @@
 #include <vector>
 
 #include "admin/services.h"
+#include "config/config.h"
 #include "control/certificates.h"
 #include "control/status.h"
 #include "notify/message.h"
 #include "notify/target.h"
 #include "observe/live_facts.h"
+#include "observe/log.h"
 #include "observe/metrics.h"
 #include "store/store.h"
 #include "upstream/policy.h"
 #include "upstream/resolver.h"
 
 namespace tidegate {
+
+observe::LogLevel log_level(config::LogLevel level) noexcept;
 
 observe::LiveFacts live_facts(const control::Status& status, std::uint64_t access_log_lost);
 void add_targets(observe::LiveFacts& facts, const std::vector<notify::TargetStats>& targets);

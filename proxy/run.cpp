@@ -7,11 +7,18 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <iostream>
-#include <thread>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "app.h"
 #include "config/load.h"
+#include "facts.h"
+#include "net/file_watch.h"
 #include "observe/log.h"
 #include "supervisor.h"
 
@@ -20,16 +27,6 @@ namespace tidegate {
 namespace {
 
 constexpr int kBadConfiguration = 78;  // sysexits' EX_CONFIG: systemd does not restart on it
-
-observe::LogLevel log_level(config::LogLevel level) {
-  switch (level) {
-    case config::LogLevel::Debug: return observe::LogLevel::Debug;
-    case config::LogLevel::Warn: return observe::LogLevel::Warn;
-    case config::LogLevel::Error: return observe::LogLevel::Error;
-    case config::LogLevel::Info: break;
-  }
-  return observe::LogLevel::Info;
-}
 
 void say(const store::Decision& made) {
   const std::string line = "route " + made.route + ": " + std::string(store::name(made.action)) + " " + made.from + " -> " +
@@ -101,8 +98,65 @@ class Watchdog {
   std::vector<std::size_t> stuck_;
 };
 
+/// Reads the configuration file again when it is asked to, on the main thread.
+class Reloads {
+ public:
+  using Answer = std::function<void(const Reloaded&)>;
+  explicit Reloads(std::string path) : path_(std::move(path)) {}
+
+  /// Any thread. @param answer is told what came of it; may be empty.
+  void ask(Answer answer) {
+    {
+      const std::lock_guard lock(mutex_);
+      waiting_.push_back(std::move(answer));
+    }
+    ::kill(::getpid(), SIGHUP);  // it is blocked everywhere: the main thread takes it
+  }
+
+  /// Whoever asked before now is answered by it.
+  void reload(App& app) {
+    std::vector<Answer> answers;
+    {
+      const std::lock_guard lock(mutex_);
+      answers.swap(waiting_);
+    }
+    supervisor::tell_reloading();
+    const Reloaded came = read_and_reload(app);
+    for (const std::string& problem : came.problems) observe::log_error(problem);
+    if (came.problems.empty()) {
+      std::string changed;
+      for (const std::string& one : came.changed) changed += (changed.empty() ? "" : "; ") + one;
+      observe::log_info("configuration reloaded: " + (changed.empty() ? "nothing changed" : changed));
+    } else {
+      observe::log_error("the configuration was not reloaded; the one of before stays in use");
+    }
+    supervisor::tell_ready(app.summary().front());
+    for (const Answer& answer : answers) {
+      if (answer) answer(came);
+    }
+  }
+
+ private:
+  Reloaded read_and_reload(App& app) const {
+    config::Loaded loaded = config::load_file(path_);
+    Reloaded bad;
+    for (const config::Problem& problem : loaded.problems) bad.problems.push_back(to_string(problem));
+    if (loaded.config) {
+      for (const std::string& warning : bad.problems) observe::log_warn(warning);
+      return app.reload(std::move(*loaded.config));
+    }
+    app.note_failed_reload();
+    app.reread_certificates();  // each pair is for itself
+    return bad;
+  }
+
+  const std::string path_;
+  std::mutex mutex_;
+  std::vector<Answer> waiting_;
+};
+
 /// Takes signals until one asks for the end, or `drain_asked` does.
-void wait_for_the_end(App& app, const sigset_t& signals, const std::atomic<bool>& drain_asked) {
+void wait_for_the_end(App& app, const sigset_t& signals, const std::atomic<bool>& drain_asked, Reloads& reloads) {
   Watchdog watchdog(app);
   while (!drain_asked) {
     watchdog.look();
@@ -110,9 +164,7 @@ void wait_for_the_end(App& app, const sigset_t& signals, const std::atomic<bool>
       case SIGTERM:
       case SIGINT: return;
       case SIGHUP:
-        observe::log_warn("SIGHUP: this version does not reload its configuration; restart it. Certificates are read and the access log is "
-                          "opened again");
-        app.reread_certificates();
+        reloads.reload(app);
         app.reopen_logs();
         break;
       case SIGUSR1: app.reopen_logs(); break;
@@ -121,12 +173,18 @@ void wait_for_the_end(App& app, const sigset_t& signals, const std::atomic<bool>
   }
 }
 
-int serve(config::Config config) {
+int serve(config::Config config, const std::string& config_path, bool watch) {
   const sigset_t signals = block_signals();
   std::atomic<bool> drain_asked{false};
-  App app(std::move(config), {say, [&drain_asked] { drain_asked = true; }}, supervisor::take_sockets());
+  Reloads reloads(config_path);
+  App::Events events{say, [&drain_asked] { drain_asked = true; }, [&reloads](Reloads::Answer answer) { reloads.ask(std::move(answer)); }};
+  std::vector<HandedSocket> sockets;
+  for (const int descriptor : supervisor::take_sockets()) sockets.push_back({descriptor});
+  App app(std::move(config), std::move(events), std::move(sockets));
+  std::optional<net::FileWatch> file;
   try {
     app.start();
+    if (watch) file.emplace(std::vector<std::string>{config_path}, [&reloads] { reloads.ask({}); }).start();
   } catch (const std::exception& error) {
     observe::log_error(error.what());
     return 1;
@@ -139,7 +197,8 @@ int serve(config::Config config) {
   if (!app.metrics_address().empty()) observe::log_info("metrics on " + app.metrics_address());
   observe::log_info("ready");
   supervisor::tell_ready(app.summary().front());
-  wait_for_the_end(app, signals, drain_asked);
+  wait_for_the_end(app, signals, drain_asked, reloads);
+  file.reset();
   supervisor::tell_stopping();
   observe::log_info("draining: no new connections, exchanges in flight may finish");
   app.drain_and_stop([&signals] {
@@ -152,13 +211,13 @@ int serve(config::Config config) {
 
 }  // namespace
 
-int run(const std::string& config_path) {
+int run(const std::string& config_path, bool watch) {
   open_standard_descriptors();
   config::Loaded loaded = config::load_file(config_path);
   for (const config::Problem& problem : loaded.problems) std::cerr << to_string(problem) << '\n';
   if (!loaded.config) return kBadConfiguration;
   observe::set_log_level(log_level(loaded.config->log.level));
-  return serve(std::move(*loaded.config));
+  return serve(std::move(*loaded.config), config_path, watch);
 }
 
 }  // namespace tidegate

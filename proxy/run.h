@@ -8,8 +8,9 @@
 
 namespace tidegate {
 
-/// Until SIGTERM, SIGINT or a drain. @return the exit code; 78 = the configuration is bad, and it was said on stderr.
-int run(const std::string& config_path);
+/// Until SIGTERM, SIGINT or a drain. SIGHUP reloads the configuration. @param watch and so does a change of its file.
+/// @return the exit code; 78 = the configuration is bad, and it was said on stderr.
+int run(const std::string& config_path, bool watch);
 /// Ends by itself. @return the exit code.
 int demo(const cli::DemoOptions& options);
 

@@ -17,6 +17,7 @@ std::vector<int> take_sockets() {
 }
 
 void tell_ready(const std::string& status) { sd_notify(0, ("READY=1\nSTATUS=" + status).c_str()); }
+void tell_reloading() { sd_notify(0, "RELOADING=1\nSTATUS=reading the configuration again"); }
 void tell_stopping() { sd_notify(0, "STOPPING=1\nSTATUS=draining"); }
 void tell_alive() { sd_notify(0, "WATCHDOG=1"); }
 

@@ -12,6 +12,8 @@ namespace tidegate::supervisor {
 std::vector<int> take_sockets();
 
 void tell_ready(const std::string& status);
+/// Until tell_ready().
+void tell_reloading();
 void tell_stopping();
 /// The program is alive, as far as WatchdogSec= wants to know: half of it is the longest that may lie between two calls.
 void tell_alive();

@@ -6,7 +6,8 @@
 namespace tidegate::admin {
 
 ErrorWord word(ErrorCode code) noexcept {
-  static constexpr std::array<ErrorWord, 11> kWords{{{"invalid", 400},
+  static constexpr std::array<ErrorWord, 12> kWords{{{"invalid", 400},
+                                                     {"invalid", 422},
                                                      {"unauthorized", 401},
                                                      {"forbidden", 403},
                                                      {"not_found", 404},

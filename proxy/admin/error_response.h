@@ -13,6 +13,7 @@ namespace tidegate::admin {
 
 enum class ErrorCode : std::uint8_t {
   Invalid,               ///< 400
+  InvalidConfiguration,  ///< 422: the file is bad; nothing was changed
   Unauthorized,          ///< 401: no token, or the wrong one
   Forbidden,             ///< 403: a foreign Host or Origin
   NotFound,              ///< 404

@@ -59,6 +59,7 @@ const std::vector<Handler::Endpoint>& Handler::endpoints() {
       {"GET", "/api/v1/config", &H::config},
       {"GET", "/api/v1/history", &H::history, {}, {"route", "limit"}},
       {"GET", "/api/v1/history/*", &H::explain},
+      {"POST", "/api/v1/reload", &H::reload, {"reason", "actor"}},
       {"POST", "/api/v1/drain", &H::drain, {"reason", "actor"}},
   };
   return kEndpoints;
@@ -204,7 +205,7 @@ void Handler::route(Call& call) {
   });
 }
 
-void Handler::config(Call& call) { call.answer(json_response(config_json(services_.config))); }
+void Handler::config(Call& call) { call.answer(json_response(config_json(*services_.config()))); }
 
 // --- history
 

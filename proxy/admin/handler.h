@@ -60,6 +60,7 @@ class Handler {
   void rearm(Call& call);
   void rollout(Call& call);
   void revert_all(Call& call);
+  void reload(Call& call);
   void drain(Call& call);
   control::Reply replying(Answer answer) const;
 

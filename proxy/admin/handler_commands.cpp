@@ -189,9 +189,10 @@ void Handler::revert_all(Call& call) {
         error_response(ErrorCode::Invalid, "If-Match names one route's epoch; this reverts all", "If-Match"));
   }
   const auto all = std::make_shared<RevertOfAll>();
-  all->waiting = services_.config.routes.size();
+  const std::shared_ptr<const config::Config> config = services_.config();
+  all->waiting = config->routes.size();
   if (all->waiting == 0) return call.answer(all->response());
-  for (const config::Route& route : services_.config.routes) {
+  for (const config::Route& route : config->routes) {
     const std::string& name = route.policy.name;
     services_.engine.revert(name, *command,
                             [post = post_, all, name, answer = call.answer](const control::Outcome& outcome) {
@@ -201,6 +202,21 @@ void Handler::revert_all(Call& call) {
                               });
                             });
   }
+}
+
+void Handler::reload(Call& call) {
+  const auto command = command_of(call.request, call.members);
+  if (!command) return call.answer(command.error());
+  services_.reload([post = post_, answer = std::move(call.answer)](const ReloadAnswer& came) {
+    post([answer, came] {
+      std::string problems;
+      for (const std::string& one : came.problems) problems += (problems.empty() ? "" : "\n") + one;
+      if (!problems.empty()) return answer(error_response(ErrorCode::InvalidConfiguration, problems));
+      json::array changed;
+      for (const std::string& one : came.changed) changed.emplace_back(one);
+      answer(json_response(json::object{{"changed", std::move(changed)}}));
+    });
+  });
 }
 
 void Handler::drain(Call& call) {

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,16 +45,22 @@ struct RouteTraffic {
   MirrorTraffic mirror{};
 };
 
+struct ReloadAnswer {
+  std::vector<std::string> problems;  ///< not empty: nothing was changed
+  std::vector<std::string> changed;
+};
+
 struct Services {
   control::Engine& engine;
   store::Store& store;  ///< history() and decision() only
-  const config::Config& config;
-  std::function<std::string(const control::Status&)> metrics_text;
-  std::function<bool()> ready;
-  std::function<void()> drain;                         ///< begins it, and returns
-  std::function<std::vector<RouteTraffic>()> traffic;  ///< in any order
-  std::function<std::vector<notify::TargetStats>()> notifications;  ///< in the order of the file
-  std::string version;
+  std::function<std::string(const control::Status&)> metrics_text{};
+  std::function<std::shared_ptr<const config::Config>()> config{};  ///< the one in force
+  std::function<bool()> ready{};
+  std::function<void()> drain{};                         ///< begins it, and returns
+  std::function<void(std::function<void(const ReloadAnswer&)>)> reload{};  ///< begins it, and returns; answers on any thread
+  std::function<std::vector<RouteTraffic>()> traffic{};  ///< in any order
+  std::function<std::vector<notify::TargetStats>()> notifications{};  ///< in the order of the file
+  std::string version{};
   std::int64_t started_at_ms = 0;  ///< wall clock
 };
 

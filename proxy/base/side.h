@@ -21,6 +21,7 @@ struct PerSide {
   std::array<T, 2> values{};
   T& operator[](Side side) noexcept { return values[index(side)]; }
   const T& operator[](Side side) const noexcept { return values[index(side)]; }
+  bool operator==(const PerSide&) const = default;
 };
 
 }  // namespace tidegate

@@ -22,12 +22,14 @@ struct HttpRequest {
   std::string path;                  ///< with query
   std::vector<unsigned> expect{};    ///< statuses that pass; empty = any 2xx
   std::string contains{};            ///< what the body must have; empty = anything
+  bool operator==(const HttpRequest&) const = default;
 };
 
 struct HttpCheck {
   std::vector<HttpRequest> requests;
   Side side = Side::New;
   std::string host{};                ///< the Host to send; empty = what the route or the cluster says
+  bool operator==(const HttpCheck&) const = default;
 };
 
 /// An instant query; every value of the answer must be inside [min, max]. At least one of them is given.
@@ -36,6 +38,7 @@ struct PrometheusCheck {
   std::string query;
   std::optional<double> min{};
   std::optional<double> max{};
+  bool operator==(const PrometheusCheck&) const = default;
 };
 
 /// Flagger's words and payload.
@@ -56,6 +59,7 @@ struct WebhookCheck {
   outbound::Destination destination;
   WebhookType type = WebhookType::ConfirmTrafficIncrease;
   std::vector<std::pair<std::string, std::string>> metadata{};  ///< passed on as it is
+  bool operator==(const WebhookCheck&) const = default;
 };
 
 /// What a check that failed does to the rollout: weight 0 for everybody and a latch, or a pause.
@@ -69,6 +73,7 @@ struct CheckPolicy {
   std::uint32_t retries = 1;                     ///< more attempts at once, when no answer came
   std::uint32_t failures = 3;                    ///< failed answers in a row that are a failure
   OnFail on_fail = OnFail::Revert;
+  bool operator==(const CheckPolicy&) const = default;
 };
 
 }  // namespace tidegate::check

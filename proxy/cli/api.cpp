@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 #include <fstream>
+#include <sstream>
 
 #include "admin/target.h"
 #include "cli/json_text.h"
@@ -32,8 +33,16 @@ Trouble transport_trouble(const admin::ClientError& error, const std::string& se
           true};
 }
 
+/// A bad configuration has a line for each of its problems.
+std::string printable_lines(const std::string& text) {
+  std::string out;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) out += (out.empty() ? "" : "\n") + printable(line);
+  return out;
+}
+
 Trouble refusal(unsigned status, const json::value& body, const std::string& server) {
-  std::string message = printable(text_at(body, {"error", "message"}));
+  std::string message = printable_lines(text_at(body, {"error", "message"}));
   if (message.empty()) {
     return {Exit::Failed,
             server + " answered " + std::to_string(status) +

@@ -88,6 +88,17 @@ Done rearm(const Api& api, const Options& options, Terminal& terminal) {
   return std::nullopt;
 }
 
+Done reload(const Api& api, const Options& options, Terminal& terminal) {
+  const auto done = api.post("/api/v1/reload", who_and_why(options));
+  if (!done) return done.error();
+  std::string lines;
+  for (const boost::json::value& line : done->body.at("changed").as_array()) {
+    lines += (lines.empty() ? "" : "\n") + printable(std::string(line.as_string()));
+  }
+  say(done->body, lines.empty() ? "nothing changed" : lines, options, terminal);
+  return std::nullopt;
+}
+
 Done drain(const Api& api, const Options& options, Terminal& terminal) {
   const auto done = api.post("/api/v1/drain", who_and_why(options));
   if (!done) return done.error();

@@ -1,4 +1,4 @@
-// The verbs that change something at the server: weight, mirror, revert, rearm, drain. Each asks, and says in one line
+// The verbs that change something at the server: weight, mirror, revert, rearm, reload, drain. Each asks, and says in one line
 // what is in force now. Main thread.
 #pragma once
 
@@ -13,6 +13,7 @@ Done set_weight(const Api& api, const Options& options, Terminal& terminal);
 Done set_mirror(const Api& api, const Options& options, Terminal& terminal);
 Done revert(const Api& api, const Options& options, Terminal& terminal);
 Done rearm(const Api& api, const Options& options, Terminal& terminal);
+Done reload(const Api& api, const Options& options, Terminal& terminal);
 Done drain(const Api& api, const Options& options, Terminal& terminal);
 
 }  // namespace tidegate::cli

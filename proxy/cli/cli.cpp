@@ -51,6 +51,8 @@ Done ask(const Api& api, const Options& options, Terminal& terminal) {
       return show_history(api, options, terminal);
     case Verb::Explain:
       return explain(api, options, terminal);
+    case Verb::Reload:
+      return reload(api, options, terminal);
     case Verb::Drain:
       return drain(api, options, terminal);
     default:
@@ -78,7 +80,7 @@ int act(const Options& options, Terminal& terminal, const Actions& actions) {
     case Verb::Validate:
       return code(validate(options, terminal));
     case Verb::Run:
-      return actions.run(options.config);
+      return actions.run(options.config, options.watch);
     case Verb::Demo:
       return actions.demo({options.plain || !terminal.out_is_tty, terminal.color});
     default:

@@ -13,7 +13,7 @@
 namespace tidegate::cli {
 
 struct Actions {
-  std::function<int(const std::string& config_path)> run;
+  std::function<int(const std::string& config_path, bool watch)> run;
   std::function<int(const DemoOptions&)> demo;
 };
 

@@ -45,6 +45,7 @@ void add_verb(CLI::App& app, const VerbText& verb, Texts& to) {
   switch (verb.verb) {
     case Verb::Run:
       sub->add_option("-c,--config", to.config);
+      sub->add_flag("--watch", to.watch);
       break;
     case Verb::Validate:
       sub->add_option("-c,--config", to.config);

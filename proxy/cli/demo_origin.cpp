@@ -80,19 +80,16 @@ constexpr std::uint32_t kConnections = 256;
 
 DemoOrigin::DemoOrigin(std::string answer)
     : answer_(std::move(answer)),
-      listener_(
-          reactor_,
-          [this](int descriptor, const net::Address&) {
-            auto* visitor = new Visitor(*this);
-            visitors_.push_back(*visitor);
-            visitor->start(descriptor);
-          },
-          kConnections) {
+      listener_(reactor_, kConnections) {
   net::Address address = *net::make_address("127.0.0.1", 0);
   const int descriptor = net::Listener::open(address);
   ::getsockname(descriptor, address.get(), &address.length);
   address_ = net::text(address);
-  listener_.start(descriptor);
+  listener_.start(descriptor, net::Sharing::Each, [this](int connection, const net::Address&) {
+    auto* visitor = new Visitor(*this);
+    visitors_.push_back(*visitor);
+    visitor->start(connection);
+  });
   thread_ = std::thread([this] { reactor_.run(); });
 }
 

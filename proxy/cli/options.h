@@ -23,6 +23,7 @@ enum class Verb : std::uint8_t {
   Rollout,
   History,
   Explain,
+  Reload,
   Drain,
   Demo,
   Version,

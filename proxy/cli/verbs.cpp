@@ -28,6 +28,9 @@ constexpr std::string_view kRun =
 are kept over a restart. Ends with 78 when the configuration is bad.
 
   -c, --config FILE   the configuration
+      --watch         reload whenever the file changes
+
+SIGHUP reloads the configuration, too, and opens the access log again.
 
 Example:
   tidegate run --config /etc/tidegate/tidegate.yaml
@@ -145,6 +148,16 @@ Examples:
   tidegate explain 17 -o json | jq .replay.same
 )";
 
+constexpr std::string_view kReload =
+    R"(Reads the configuration file again, as a whole or not at all: a bad one changes
+nothing, and every problem is told (exit code 1). No connection is dropped; what
+is in progress ends as it began. Weights, latches and rollouts stay. Prints what
+is another now, a line each.
+
+Example:
+  tidegate validate --config tidegate.yaml && tidegate reload
+)";
+
 constexpr std::string_view kDrain =
     R"(Ends the server gracefully: it is no longer ready, takes no new connections, and
 lets the requests in flight finish. Returns at once.
@@ -180,7 +193,7 @@ A canary by hand:
 
 const std::vector<VerbText>& verb_texts() {
   static const std::vector<VerbText> kVerbs{
-      {Verb::Run, "run", {}, "run --config FILE", "the proxy, in the foreground", kRun},
+      {Verb::Run, "run", {}, "run --config FILE [--watch]", "the proxy, in the foreground", kRun},
       {Verb::Validate,
        "validate",
        {},
@@ -210,6 +223,7 @@ const std::vector<VerbText>& verb_texts() {
        kRollout},
       {Verb::History, "history", {"[ROUTE]"}, "history [ROUTE] [--limit N]", "every decision, newest first", kHistory},
       {Verb::Explain, "explain", {"ID"}, "explain ID", "one decision, replayed from its record", kExplain},
+      {Verb::Reload, "reload", {}, "reload", "read the configuration again", kReload},
       {Verb::Drain, "drain", {}, "drain", "end the server gracefully", kDrain},
       {Verb::Demo, "demo", {}, "demo [--plain]", "see a revert happen, in a minute", kDemo},
       {Verb::Version, "version", {}, "version", "of this program", kVersion},

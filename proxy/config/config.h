@@ -23,6 +23,7 @@ namespace tidegate::config {
 struct SocketAddress {
   std::string host;          ///< IPv4 or IPv6 literal, without brackets; of a listener also "unix:/run/tidegate.sock"
   std::uint16_t port = 0;    ///< 0 = any free port, told at start
+  bool operator==(const SocketAddress&) const = default;
 };
 
 inline constexpr std::string_view kUnixSockets = "unix";  ///< the word for every peer on a unix-domain socket
@@ -31,6 +32,7 @@ inline constexpr std::string_view kUnixSockets = "unix";  ///< the word for ever
 struct AddressRange {
   std::string address;       ///< IPv4 or IPv6 literal, or kUnixSockets
   std::uint8_t prefix = 32;  ///< bits
+  bool operator==(const AddressRange&) const = default;
 };
 
 struct Listener {
@@ -42,6 +44,7 @@ struct Listener {
   std::uint32_t tls_handshakes = 0;    ///< a second, all workers together; 0 = no limit
   std::optional<net::TlsServerPolicy> tls;  ///< empty = plain
   forward::SessionPolicy session;
+  bool operator==(const Listener&) const = default;
 };
 
 struct Route {
@@ -51,20 +54,24 @@ struct Route {
   std::optional<gate::SlowRule> slow;  ///< empty: slowness is not looked at
   gate::OnFail on_fail = gate::OnFail::Revert;
   std::optional<rollout::Plan> rollout;  ///< empty: weights are set by hand
+  bool operator==(const Route&) const = default;
 };
 
 struct State {
   std::string path;          ///< the SQLite file, absolute or relative to the working directory
+  bool operator==(const State&) const = default;
 };
 
 struct Admin {
   SocketAddress address{"127.0.0.1", 9900};
   std::string token_file;    ///< empty = no token; then only loopback addresses are allowed
+  bool operator==(const Admin&) const = default;
 };
 
 struct AccessLog {
   std::string path = "off";  ///< off | stdout | FILE
   double sample = 1.0;       ///< 0..1
+  bool operator==(const AccessLog&) const = default;
 };
 
 enum class LogLevel : std::uint8_t { Debug, Info, Warn, Error };
@@ -72,11 +79,13 @@ enum class LogLevel : std::uint8_t { Debug, Info, Warn, Error };
 struct Log {
   AccessLog access;
   LogLevel level = LogLevel::Info;
+  bool operator==(const Log&) const = default;
 };
 
 struct Drain {
   Duration delay = std::chrono::seconds(0);     ///< readiness is false, listeners still accept
   Duration timeout = std::chrono::seconds(30);  ///< exchanges in flight may finish
+  bool operator==(const Drain&) const = default;
 };
 
 struct Config {

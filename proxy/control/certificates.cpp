@@ -1,5 +1,6 @@
 #include "control/certificates.h"
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -25,7 +26,8 @@ void add_problem(std::vector<TlsProblem>& to, TlsProblem::About about, std::stri
 
 }  // namespace
 
-Certificates::Certificates(const config::Config& config, Events events) : config_(config), events_(std::move(events)) {
+Certificates::Certificates(const config::Config& config, net::TicketKeys& tickets, Events events, const Certificates* before)
+    : config_(config), events_(std::move(events)), tickets_(tickets) {
   std::vector<TlsProblem> problems;
   for (const config::Listener& from : config.listeners) {
     Listener& to = listeners_.emplace_back();
@@ -50,6 +52,51 @@ Certificates::Certificates(const config::Config& config, Events events) : config
   }
   const std::string errors = errors_of(problems);
   if (!errors.empty()) throw std::runtime_error(errors);
+  if (before != nullptr) go_on_with(*before);
+}
+
+void Certificates::go_on_with(const Certificates& before) {
+  const std::lock_guard lock(before.mutex_);
+  reloads_ = before.reloads_;
+  failures_ = before.failures_;
+  for (std::size_t i = 0; i < listeners_.size(); ++i) {
+    for (std::size_t b = 0; b < before.listeners_.size(); ++b) {
+      const config::Listener& was = before.config_.listeners[b];
+      const bool same = was.name == config_.listeners[i].name && was.tls && was.tls == config_.listeners[i].tls;
+      if (same && (is_like(listeners_[i], before.listeners_[b]) || expires(listeners_[i], before.listeners_[b]))) {
+        listeners_[i] = before.listeners_[b];  // an expired pair never replaces a valid one; the next look says so
+      }
+    }
+  }
+  for (std::size_t i = 0; i < clusters_.size(); ++i) {
+    for (std::size_t b = 0; b < before.clusters_.size(); ++b) {
+      const upstream::ClusterPolicy& was = before.config_.clusters[b];
+      const bool same = was.name == config_.clusters[i].name && was.tls && was.tls == config_.clusters[i].tls;
+      if (same && clusters_[i].context->is_like(*before.clusters_[b].context)) clusters_[i] = before.clusters_[b];
+    }
+  }
+}
+
+/// Some pair is valid in `was` and is no more in `is`.
+bool Certificates::expires(const Listener& is, const Listener& was) {
+  const auto& now = is.context->certificates();
+  const auto& then = was.context->certificates();
+  for (std::size_t i = 0; i < now.size() && i < then.size(); ++i) {
+    if (then[i]->is_valid_now() && !now[i]->is_valid_now()) return true;
+  }
+  return false;
+}
+
+/// The files say the same.
+bool Certificates::is_like(const Listener& one, const Listener& other) {
+  const auto& some = one.context->certificates();
+  const auto& others = other.context->certificates();
+  const auto same = [](const auto& a, const auto& b) {
+    return a->fingerprint() == b->fingerprint() && a->staple() == b->staple();
+  };
+  if (!std::equal(some.begin(), some.end(), others.begin(), others.end(), same)) return false;
+  if ((one.clients == nullptr) != (other.clients == nullptr)) return false;
+  return one.clients == nullptr || one.clients->fingerprint() == other.clients->fingerprint();
 }
 
 std::vector<std::string> Certificates::files() const {

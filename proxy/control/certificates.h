@@ -41,9 +41,11 @@ class Certificates {
     std::function<void(const std::string&)> on_problem;   ///< a change was not taken, or a certificate has expired
   };
 
-  /// Reads everything. @param config outlives it.
+  /// Reads everything. @param config outlives it; so do the keys, which sessions refer to.
+  /// @param before of the configuration before: contexts that would be the same go on, with the sessions that can be
+  /// resumed and the connections that were made with them.
   /// @throws std::runtime_error naming the file.
-  Certificates(const config::Config& config, Events events);
+  Certificates(const config::Config& config, net::TicketKeys& tickets, Events events, const Certificates* before = nullptr);
   /// Reads again whenever something changes, from now on.
   void start();
   void stop();
@@ -66,6 +68,9 @@ class Certificates {
     std::string told;
   };
 
+  void go_on_with(const Certificates& before);
+  static bool expires(const Listener& is, const Listener& was);
+  static bool is_like(const Listener& one, const Listener& other);
   std::vector<std::string> files() const;
   void look();
   void look_at_listener(std::size_t i);
@@ -75,7 +80,7 @@ class Certificates {
 
   const config::Config& config_;
   const Events events_;
-  net::TicketKeys tickets_;
+  net::TicketKeys& tickets_;
   mutable std::mutex mutex_;  // of what facts() shows
   std::vector<Listener> listeners_;
   std::vector<Cluster> clusters_;

@@ -21,8 +21,18 @@ CheckRole role(const check::CheckPolicy& check) noexcept {
 }
 
 const check::CheckPolicy* CheckBoard::find(const std::string& name) const noexcept {
-  const auto found = std::find_if(policies_.begin(), policies_.end(), [&](const auto& one) { return one.name == name; });
-  return found == policies_.end() ? nullptr : &*found;
+  const auto found = std::find_if(policies_->begin(), policies_->end(), [&](const auto& one) { return one.name == name; });
+  return found == policies_->end() ? nullptr : &*found;
+}
+
+void CheckBoard::configure(const std::vector<check::CheckPolicy>& policies) {
+  policies_ = &policies;
+  for (Entry& entry : entries_) {
+    const check::CheckPolicy* const now = find(entry.name);
+    const bool same = now != nullptr && entry.policy != nullptr && *now == *entry.policy;
+    if (!same) entry = Entry{entry.name, now};
+    entry.policy = now;
+  }
 }
 
 void CheckBoard::begin_step() { entries_.clear(); }

@@ -34,10 +34,13 @@ class CheckBoard {
   /// Asks; `answered` is called once, on the control thread, or never when the program ends.
   using Ask = std::function<void(const check::CheckPolicy&, Answered)>;
 
-  /// @param policies of the configuration; must outlive the board.
-  explicit CheckBoard(const std::vector<check::CheckPolicy>& policies) : policies_(policies) {}
+  /// @param policies of the configuration; must outlive the board, or its next configure().
+  explicit CheckBoard(const std::vector<check::CheckPolicy>& policies) : policies_(&policies) {}
   CheckBoard(const CheckBoard&) = delete;
   CheckBoard& operator=(const CheckBoard&) = delete;
+
+  /// Another configuration: what was said of a check that is another now no longer counts.
+  void configure(const std::vector<check::CheckPolicy>& policies);
 
   /// What was said before, and what is being asked, no longer counts.
   void begin_step();
@@ -85,7 +88,7 @@ class CheckBoard {
   void count(const std::string& name, gate::Verdict verdict);
   static rollout::CheckAnswer said(const Entry& entry);
 
-  const std::vector<check::CheckPolicy>& policies_;
+  const std::vector<check::CheckPolicy>* policies_;
   std::vector<Entry> entries_;  ///< of the names that were wanted since the step began
   std::vector<Count> counts_;
   std::uint64_t serial_ = 0;

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
@@ -30,21 +31,22 @@ RevertReason revert_reason(gate::Reason reason) noexcept {
   }
 }
 
+const store::RouteRecord* saved_of(const store::State& saved, const std::string& route) {
+  const auto found = std::find_if(saved.routes.begin(), saved.routes.end(), [&](const auto& one) { return one.route == route; });
+  return found == saved.routes.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
 void throw_exception_from_error(const CommandError& error, const boost::source_location& where) {
   boost::throw_exception(std::runtime_error(error.message), where);
 }
 
-Engine::Engine(EngineSetup setup) : setup_(std::move(setup)), epoch_(setup_.saved.epoch) {
-  for (std::size_t i = 0; i < setup_.config.routes.size(); ++i) {
-    const config::Route& configured = setup_.config.routes[i];
-    const store::RouteRecord* saved = nullptr;
-    for (const store::RouteRecord& record : setup_.saved.routes) {
-      if (record.route == configured.policy.name) saved = &record;
-    }
-    routes_.push_back(std::make_unique<RouteControl>(configured, setup_.snapshot.routes()[i], setup_.ledgers[i],
-                                                     setup_.config.checks, saved));
+Engine::Engine(EngineSetup setup) : setup_(std::move(setup)), config_(&setup_.config), epoch_(setup_.saved.epoch) {
+  for (std::size_t i = 0; i < config_->routes.size(); ++i) {
+    const config::Route& configured = config_->routes[i];
+    routes_.push_back(std::make_shared<RouteControl>(configured, setup_.snapshot.routes()[i], setup_.ledgers[i], config_->checks,
+                                                     saved_of(setup_.saved, configured.policy.name)));
   }
 }
 
@@ -73,15 +75,20 @@ void Engine::take_over_saved_state() {
       note_continued(*route);
       continue;
     }
-    const Weight to = route->weight();
-    route->set_weight(to, ++epoch_);
-    store::Decision made = decision(*route, store::Action::Weight, Command{"file", "the file's own value changed", {}});
-    made.from = record.weight.text();
-    made.to = to.text();
-    by_hand(*route, "the weight of the file changed");
-    announce(*route, made);
-    save_protective(*route, made, [](const Outcome&) {});
+    file_changed(*route, record.weight);
   }
+}
+
+/// The file's own weight is another one than it was, and wins over what was in force.
+void Engine::file_changed(RouteControl& route, Weight from) {
+  const Weight to = route.configured().policy.weight;
+  route.set_weight(to, ++epoch_);
+  store::Decision made = decision(route, store::Action::Weight, Command{"file", "the file's own value changed", {}});
+  made.from = from.text();
+  made.to = to.text();
+  by_hand(route, "the weight of the file changed");
+  announce(route, made);
+  save_protective(route, made, [](const Outcome&) {});
 }
 
 void Engine::note_continued(const RouteControl& route) {
@@ -89,7 +96,7 @@ void Engine::note_continued(const RouteControl& route) {
   if (!route.rollout().active() || !setup_.on_notice) return;
   setup_.on_notice("the rollout of route " + route.name() + " goes on: " + std::string(rollout::name(at.state)) + ", step " +
                    std::to_string(at.step) + " of " + std::to_string(at.plan.steps.size()) +
-                   "; what it waits for begins anew");
+                   (route.rollout().step_s() > 0.0 ? "" : "; what it waits for begins anew"));
 }
 
 /// Somebody took the weight into his own hands: the rollout waits for him.
@@ -121,7 +128,7 @@ void Engine::stop() {
 void Engine::schedule_tick() {
   timer_.expires_after(kTick);
   timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
+    if (error || held_) return;
     tick();
     schedule_tick();
   });
@@ -175,6 +182,9 @@ void Engine::carry_out(RouteControl& route, std::size_t index, const RouteContro
 void Engine::on_route(std::string route, Command command, Reply reply, Act act) {
   asio::post(io_, [this, name = std::move(route), command = std::move(command), reply = std::move(reply),
                    act = std::move(act)] {
+    if (held_) {
+      return reply(CommandError{CommandError::Code::Conflict, "another process is about to take over; try again", "route"});
+    }
     for (const auto& candidate : routes_) {
       if (candidate->name() != name) continue;
       if (command.if_epoch && *command.if_epoch != candidate->epoch()) {
@@ -355,7 +365,7 @@ bool Engine::refuse_while_pending(const RouteControl& route, const Reply& reply)
 }
 
 void Engine::save_or_take_back(RouteControl& route, const store::Decision& made, Reply reply, TakeBack take_back) {
-  RouteControl* const target = &route;
+  const std::shared_ptr<RouteControl> target = route.shared_from_this();
   target->set_exposure_pending(true);
   const auto settle = [this, target, made, reply = std::move(reply), take_back = std::move(take_back)](const std::string& error) {
     target->set_exposure_pending(false);
@@ -394,7 +404,7 @@ Status Engine::collect() const {
   Status out;
   out.epoch = epoch_;
   for (const auto& route : routes_) out.routes.push_back(route->status());
-  out.store = {setup_.writer.healthy(), setup_.config.state.path, setup_.writer.last_error(), setup_.writer.failures(),
+  out.store = {setup_.writer.healthy(), config_->state.path, setup_.writer.last_error(), setup_.writer.failures(),
                setup_.writer.pending()};
   return out;
 }

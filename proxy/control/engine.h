@@ -8,6 +8,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/json/object.hpp>
 #include <functional>
 #include <memory>
 #include <string>
@@ -33,6 +34,18 @@ struct CheckQuestion {
   std::vector<std::pair<std::string, std::string>> metadata;
 };
 
+/// A configuration that the engine goes on with. What is referred to lives as long as `keep`.
+struct Reconfiguration {
+  const config::Config& config;
+  const route::Snapshot& snapshot;
+  std::vector<std::vector<const gate::Ledger*>> ledgers;  ///< by route, of every worker
+  std::shared_ptr<const void> keep;
+  // As of EngineSetup.
+  std::function<void(const CheckQuestion&, std::function<void(const check::Answer&)>)> ask{};
+  std::function<std::vector<observe::FailureSample>(std::size_t route, double seconds)> samples{};
+  std::function<std::uint64_t(std::size_t route)> copies{};
+};
+
 struct EngineSetup {
   const config::Config& config;
   const route::Snapshot& snapshot;
@@ -50,6 +63,7 @@ struct EngineSetup {
   std::function<std::vector<observe::FailureSample>(std::size_t route, double seconds)> samples{};
   /// Copies that a route's mirror has sent since the start. Empty: none.
   std::function<std::uint64_t(std::size_t route)> copies{};
+  std::shared_ptr<const void> keep{};  ///< what config, snapshot and ledgers live as long as
 };
 
 class Engine {
@@ -64,6 +78,21 @@ class Engine {
 
   void start();
   void stop();
+
+  /// Goes on with another configuration: what is in force for a route goes on under its name, and is published into the new
+  /// snapshot before `done` is called, on the control thread. Where the file's own weight is another one than before, it is
+  /// in force from then on. Call publish_everywhere() once nobody begins anything by the snapshot of before.
+  void adopt(Reconfiguration next, std::function<void()> done);
+  void publish_everywhere();
+
+  /// Decides nothing more, so that another process can go on where this one is. Commands are refused meanwhile.
+  /// @param answer on the control thread: what engine_handover.cpp writes, or an object with a "problem": then it has not
+  /// stopped, because something is not durable yet that the other would not know of.
+  void hold(std::function<void(boost::json::object)> answer);
+  /// The other process did not come to it.
+  void go_on();
+  /// What hold() answered in the process before this one. Before start().
+  void go_on_with(const boost::json::object& state);
 
   void set_weight(std::string route, Weight weight, Command command, Reply reply);
   void set_mirror(std::string route, Weight percent, Command command, Reply reply);
@@ -101,7 +130,13 @@ class Engine {
   void note_continued(const RouteControl& route);
   void by_hand(RouteControl& route, const std::string& why);
 
+  void hold_on_control(TimePoint until, std::function<void(boost::json::object)> answer);
+  std::string sides_text(const RouteControl& route) const;
+
   void take_over_saved_state();
+  void file_changed(RouteControl& route, Weight from);
+  void remember(const RouteControl& route);
+  void adopt_on_control(Reconfiguration next);
   void schedule_tick();
   void tick();
   void carry_out(RouteControl& route, std::size_t index, const RouteControl::Order& order);
@@ -119,8 +154,10 @@ class Engine {
   EngineSetup setup_;
   boost::asio::io_context io_{1};
   boost::asio::steady_timer timer_{io_};
-  std::vector<std::unique_ptr<RouteControl>> routes_;
+  const config::Config* config_;
+  std::vector<std::shared_ptr<RouteControl>> routes_;
   std::uint64_t epoch_ = 0;
+  bool held_ = false;
   TimePoint last_tick_;
   TimePoint last_store_alarm_{};
   std::thread thread_;

@@ -220,7 +220,7 @@ void Engine::move_durably(RouteControl& route, rollout::Moved moved, store::Deci
   made.to = moved.weight.text();
   made.reason = with_reason(made.reason, now_it(moved.rollout));
   made.epoch = ++epoch_;
-  RouteControl* const target = &route;
+  const std::shared_ptr<RouteControl> target = route.shared_from_this();
   const std::uint64_t seen = route.epoch();
   store::RouteRecord record = route.record_of(moved, made.epoch);
   target->set_exposure_pending(true);
@@ -260,8 +260,8 @@ CheckBoard::Ask Engine::asker(const RouteControl& route) {
   return [this, &route](const check::CheckPolicy& policy, CheckBoard::Answered answered) {
     const rollout::Rollout& at = route.rollout().now();
     setup_.ask(CheckQuestion{policy, route.configured(), phase(at), checksum(at.plan), {}},
-               [this, answered = std::move(answered)](const check::Answer& answer) {
-                 asio::post(io_, [answered, answer] { answered(answer); });
+               [this, owner = route.shared_from_this(), answered = std::move(answered)](const check::Answer& answer) {
+                 asio::post(io_, [owner, answered, answer] { answered(answer); });
                });
   };
 }
@@ -277,8 +277,8 @@ void Engine::tell_hooks(RouteControl& route, const store::Decision& decision, bo
                                {{"eventMessage", decision.reason},
                                 {"eventType", bad ? "Warning" : "Normal"},
                                 {"timestamp", std::to_string(decision.at_ms)}}},
-                 [this, &route, name = hook->name](const check::Answer& answer) {
-                   asio::post(io_, [&route, name, verdict = answer.verdict] { route.rollout().note_told(name, verdict); });
+                 [this, owner = route.shared_from_this(), name = hook->name](const check::Answer& answer) {
+                   asio::post(io_, [owner, name, verdict = answer.verdict] { owner->rollout().note_told(name, verdict); });
                  });
     }
   };

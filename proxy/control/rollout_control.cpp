@@ -9,7 +9,7 @@ namespace tidegate::control {
 
 RolloutControl::RolloutControl(const std::optional<rollout::Plan>& file_plan,
                                const std::vector<check::CheckPolicy>& checks, const std::string& saved)
-    : file_plan_(file_plan), board_(checks) {
+    : file_plan_(&file_plan), board_(checks) {
   if (saved.empty()) return;
   std::optional<rollout::Rollout> read = read_rollout_record(saved);
   unreadable_ = !read.has_value();
@@ -107,13 +107,13 @@ std::optional<RolloutControl::Order> RolloutControl::tick(TimePoint now, double 
 }
 
 std::optional<RolloutStatus> RolloutControl::status(const Look& look) const {
-  if (!file_plan_ && now_.plan.steps.empty()) return std::nullopt;
+  if (!file_plan() && now_.plan.steps.empty()) return std::nullopt;
   RolloutStatus out;
   out.rollout = now_;
-  if (!active() && file_plan_ && now_.state == rollout::State::Idle) out.rollout.plan = *file_plan_;
+  if (!active() && file_plan() && now_.state == rollout::State::Idle) out.rollout.plan = *file_plan();
   out.step_s = step_s_;
-  out.file_differs = file_plan_.has_value() && !now_.plan.steps.empty() && now_.state != rollout::State::Idle &&
-                     *file_plan_ != now_.plan;
+  out.file_differs = file_plan().has_value() && !now_.plan.steps.empty() && now_.state != rollout::State::Idle &&
+                     *file_plan() != now_.plan;
   for (const CheckBoard::Row& row : board_.rows()) {
     out.checks.push_back({row.said.name, row.said.verdict, row.said.sentence, row.failures, row.of});
   }

@@ -27,13 +27,23 @@ class RolloutControl {
   /// A thread that stood still (SIGSTOP, a starved machine) has not watched a step for that time.
   static constexpr double kLongestTickS = 1.0;
 
-  /// @param checks must outlive it. @param saved what the store has; empty: nothing.
+  /// @param file_plan, checks must outlive it, or the next configure(). @param saved what the store has; empty: nothing.
   RolloutControl(const std::optional<rollout::Plan>& file_plan, const std::vector<check::CheckPolicy>& checks,
                  const std::string& saved);
 
+  /// Another configuration. What runs goes on with the plan that it began with.
+  void configure(const std::optional<rollout::Plan>& file_plan, const std::vector<check::CheckPolicy>& checks) {
+    file_plan_ = &file_plan;
+    board_.configure(checks);
+  }
+
+  /// The process before this one had come so far in the step that it stands in.
+  void go_on_in_step(double step_s) noexcept { step_s_ = step_s; }
+  double step_s() const noexcept { return step_s_; }
+
   const rollout::Rollout& now() const noexcept { return now_; }
   bool active() const noexcept { return rollout::is_active(now_.state); }
-  const std::optional<rollout::Plan>& file_plan() const noexcept { return file_plan_; }
+  const std::optional<rollout::Plan>& file_plan() const noexcept { return *file_plan_; }
   /// What was saved could not be read, and was left out.
   bool saved_is_unreadable() const noexcept { return unreadable_; }
 
@@ -76,7 +86,7 @@ class RolloutControl {
   /// Hooks that have to confirm the step after the present one, given what is in force.
   std::vector<std::string> hooks_before_next(const rollout::Rollout& of, Weight weight) const;
 
-  const std::optional<rollout::Plan>& file_plan_;
+  const std::optional<rollout::Plan>* file_plan_;
   CheckBoard board_;
   rollout::Rollout now_;
   bool unreadable_ = false;

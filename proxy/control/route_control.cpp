@@ -2,7 +2,10 @@
 
 #include <utility>
 
+#include <boost/json.hpp>
+
 #include "control/decision_record.h"
+#include "control/replay.h"
 #include "control/rollout_record.h"
 #include "gate/sentence.h"
 
@@ -26,8 +29,8 @@ Weight file_mirror(const config::Route& configured) {
 RouteControl::RouteControl(const config::Route& configured, const route::Route& route,
                            std::vector<const gate::Ledger*> ledgers, const std::vector<check::CheckPolicy>& checks,
                            const store::RouteRecord* saved)
-    : configured_(configured),
-      route_(route),
+    : configured_(&configured),
+      live_(route.live),
       ledgers_(std::move(ledgers)),
       weight_(configured.policy.weight),
       mirror_(file_mirror(configured)),
@@ -50,8 +53,78 @@ RouteControl::RouteControl(const config::Route& configured, const route::Route& 
 }
 
 void RouteControl::publish() {
-  route_.live->publish({weight_, step_, static_cast<std::uint32_t>(epoch_)});
-  route_.live->publish_mirror(mirror_);
+  const auto publish_to = [this](route::LiveRoute& live) {
+    live.publish({weight_, step_, static_cast<std::uint32_t>(epoch_)});
+    live.publish_mirror(mirror_);
+  };
+  publish_to(*live_);
+  if (earlier_.empty()) return;
+  std::erase_if(earlier_, [&](const std::weak_ptr<route::LiveRoute>& one) {
+    const std::shared_ptr<route::LiveRoute> live = one.lock();
+    if (live != nullptr) publish_to(*live);
+    return live == nullptr;
+  });
+}
+
+/// The live word of before keeps what it says until the workers have changed over: a weight of the new file is for where the
+/// new file sends requests.
+void RouteControl::configure(Configured to) {
+  const config::Route& before = *configured_;
+  const config::Route& now = to.route;
+  const std::shared_ptr<const void> kept = std::exchange(keep_, std::move(to.keep));
+  const bool other_gate = before.gate != now.gate || before.slow != now.slow;
+  const bool other_evidence = to.sides_are_others || before.errors != now.errors;
+  const bool other_mirror = file_mirror(before) != file_mirror(now);
+  configured_ = &now;
+  rollout_.configure(now.rollout, to.checks);
+  if (other_mirror || !has_mirror()) {
+    mirror_ = file_mirror(now);
+    mirror_set_ = false;
+  }
+  if (to.ledgers != ledgers_) {
+    ledgers_ = std::move(to.ledgers);
+    accumulator_ = gate::Accumulator(ledgers_, step_);
+  }
+  if (other_gate || other_evidence) {
+    step_ = (step_ + 1) % route::LiveRoute::kSteps;
+    if (other_gate) {
+      gate_ = gate::RouteGate(now.gate, now.slow, weight_.share());
+    } else {
+      gate_.step(weight_.share());
+    }
+    alarm_.forget();
+    shared_.forget();
+    news_ = {};
+    ruling_ = {};
+  }
+  const std::shared_ptr<route::LiveRoute> earlier = std::exchange(live_, to.published.live);
+  const std::vector<std::weak_ptr<route::LiveRoute>> all = std::exchange(earlier_, {});
+  publish();
+  earlier_ = all;
+  if (earlier != live_) earlier_.push_back(earlier);
+}
+
+boost::json::object RouteControl::evidence_json() const {
+  return {{"gate", to_json({gate_, {}, 0.0}, ruling_)},
+          {"rollout", rollout_record(rollout_.now())},
+          {"step_s", rollout_.step_s()}};
+}
+
+void RouteControl::go_on_with(const boost::json::object& evidence) {
+  const boost::json::value* const gate_json = evidence.if_contains("gate");
+  const std::optional<Replay> before =
+      gate_json != nullptr && gate_json->is_object() ? replay(gate_json->get_object()) : std::nullopt;
+  const auto same_rule = [&](gate::Stream stream) {
+    const gate::RouteGate& other = before->tick.before;
+    if (gate_.has(stream) != other.has(stream)) return false;
+    return !gate_.has(stream) || gate_.gate(stream).parameters() == other.gate(stream).parameters();
+  };
+  if (before && same_rule(gate::Stream::Errors) && same_rule(gate::Stream::Slow)) gate_ = before->tick.before;
+  const boost::json::value* const place = evidence.if_contains("rollout");
+  const boost::json::value* const step = evidence.if_contains("step_s");
+  if (place != nullptr && step != nullptr && step->is_double() && *place == boost::json::string_view(rollout_record(rollout_.now()))) {
+    rollout_.go_on_in_step(step->get_double());
+  }
 }
 
 void RouteControl::set_weight(Weight weight, std::uint64_t epoch) {
@@ -114,7 +187,7 @@ rollout::Evidence RouteControl::evidence() const {
   out.ruling = ruling_;
   out.thresholds = of.thresholds();
   out.gate_sentence = said(ruling_);
-  out.gate_only_reports = configured_.on_fail == gate::OnFail::Notify;
+  out.gate_only_reports = configured_->on_fail == gate::OnFail::Notify;
   out.requests_new = ruling_.step.counts.new_total;
   out.mirrored = copies_ - copies_at_step_;
   return out;
@@ -172,12 +245,12 @@ void RouteControl::begin_anew_after_a_shared_degradation() {
 /// yet must not become so as a part of a line of history: then the line waits for a later tick.
 std::optional<RouteControl::Order> RouteControl::order(double dt_s) {
   const bool fail = ruling_.decision == gate::Decision::Revert;
-  if (fail && configured_.on_fail == gate::OnFail::Revert) return Order{store::Action::Revert, ruling_, said(ruling_)};
+  if (fail && configured_->on_fail == gate::OnFail::Revert) return Order{store::Action::Revert, ruling_, said(ruling_)};
   if (exposure_pending_) return std::nullopt;
   const bool begins = alarm_.tick(fail, dt_s);
   const bool shares = shared_.tick(ruling_.reason == gate::Reason::SharedDegradation, dt_s);
   if (!begins && !shares) return std::nullopt;
-  const bool what_if = begins && configured_.on_fail == gate::OnFail::Notify;
+  const bool what_if = begins && configured_->on_fail == gate::OnFail::Notify;
   const HoldReason why = shares ? HoldReason::SharedDegradation : what_if ? HoldReason::Notify : HoldReason::Pause;
   ++holds_[static_cast<std::size_t>(why)];
   return Order{what_if ? store::Action::WouldRevert : store::Action::Hold, ruling_, said(ruling_)};
@@ -187,7 +260,7 @@ std::optional<RouteControl::Order> RouteControl::order(double dt_s) {
 std::string RouteControl::said(const gate::Ruling& ruling) const {
   std::string out = gate::sentence(ruling, gate_.gate(ruling.stream).parameters());
   if (ruling.decision != gate::Decision::Revert) return out;
-  switch (configured_.on_fail) {
+  switch (configured_->on_fail) {
     case gate::OnFail::Revert: return out;
     case gate::OnFail::Pause: return out + "; the weight stays (on_fail: pause)";
     case gate::OnFail::Notify: return "would have reverted: " + out + " (on_fail: notify)";
@@ -198,11 +271,11 @@ std::string RouteControl::said(const gate::Ruling& ruling) const {
 store::RouteRecord RouteControl::record() const {
   store::RouteRecord record;
   record.route = name();
-  record.file_weight = configured_.policy.weight;
+  record.file_weight = configured_->policy.weight;
   record.weight = weight_;
   record.latched = latched_;
   record.latch_reason = latch_reason_;
-  if (has_mirror()) record.file_mirror = file_mirror(configured_);
+  if (has_mirror()) record.file_mirror = file_mirror(*configured_);
   if (mirror_set_) record.mirror = mirror_;
   record.epoch = epoch_;
   record.rollout = rollout_record(rollout_.now());
@@ -223,13 +296,13 @@ GateStatus RouteControl::gate_status() const {
     const gate::Gate& of = gate_.gate(ruling.stream);
     StreamStatus one{ruling, of.thresholds(), said(ruling), of.old_suspect()};
     // What is done, and not what the gate would do: the verdict is `fail` either way.
-    if (ruling.decision == gate::Decision::Revert && configured_.on_fail != gate::OnFail::Revert) {
+    if (ruling.decision == gate::Decision::Revert && configured_->on_fail != gate::OnFail::Revert) {
       one.ruling.decision = gate::Decision::Hold;
     }
     return one;
   };
   GateStatus out{stream_status(ruling_)};
-  out.on_fail = configured_.on_fail;
+  out.on_fail = configured_->on_fail;
   if (latched_) out.sentence = latch_reason_;
   for (const gate::Stream stream : {gate::Stream::Errors, gate::Stream::Slow}) {
     if (gate_.has(stream)) out.streams.push_back(stream_status(gate_.ruling(stream)));
@@ -240,14 +313,14 @@ GateStatus RouteControl::gate_status() const {
 RouteStatus RouteControl::status() const {
   RouteStatus out;
   out.name = name();
-  out.clusters = configured_.policy.clusters;
-  out.file_weight = configured_.policy.weight;
+  out.clusters = configured_->policy.clusters;
+  out.file_weight = configured_->policy.weight;
   out.wanted = weight_;
-  out.effective = route_.live->split().weight;
+  out.effective = live_->split().weight;
   out.latched = latched_;
   out.latch_reason = latch_reason_;
   out.has_mirror = has_mirror();
-  out.file_mirror = file_mirror(configured_);
+  out.file_mirror = file_mirror(*configured_);
   out.mirror = mirror_;
   out.epoch = epoch_;
   out.gate = gate_status();

@@ -9,7 +9,9 @@
 // Owned by the engine, control thread only.
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,7 +28,8 @@
 
 namespace tidegate::control {
 
-class RouteControl {
+/// Held by the engine and by what waits for an answer that is for it.
+class RouteControl : public std::enable_shared_from_this<RouteControl> {
  public:
   enum class State : std::uint8_t { Open, Latched };
   enum class Event : std::uint8_t { Lower, Raise, Revert, Rearm, Mirror };
@@ -37,11 +40,34 @@ class RouteControl {
   RouteControl(const config::Route& configured, const route::Route& route, std::vector<const gate::Ledger*> ledgers,
                const std::vector<check::CheckPolicy>& checks, const store::RouteRecord* saved);
 
-  const std::string& name() const noexcept { return configured_.policy.name; }
+  /// What a configuration says of the route. What is referred to lives as long as `keep`.
+  struct Configured {
+    const config::Route& route;
+    const route::Route& published;
+    std::vector<const gate::Ledger*> ledgers;
+    const std::vector<check::CheckPolicy>& checks;
+    bool sides_are_others = false;  ///< requests go somewhere else than before: what was counted says nothing of it
+    std::shared_ptr<const void> keep;
+  };
+  /// Another configuration. Weight, latch and rollout stay; the gate keeps its evidence unless it, or what it watches, is
+  /// another now. Publishes what is in force into the new live word.
+  void configure(Configured to);
+  /// Those who still serve by an earlier configuration see every decision as well, from now on.
+  void publish_to_earlier() { publish(); }
+  /// What the constructor's references live as long as.
+  void keep(std::shared_ptr<const void> what) { keep_ = std::move(what); }
+
+  /// What another process needs to go on with the gate and the step where they are.
+  boost::json::object evidence_json() const;
+  /// What evidence_json() was in the process before this one. Without effect where the gate's rule, or the rollout's place, is
+  /// another.
+  void go_on_with(const boost::json::object& evidence);
+
+  const std::string& name() const noexcept { return configured_->policy.name; }
   State state() const noexcept { return latched_ ? State::Latched : State::Open; }
   Weight weight() const noexcept { return weight_; }
   Weight mirror() const noexcept { return mirror_; }
-  bool has_mirror() const noexcept { return configured_.policy.mirror.has_value(); }
+  bool has_mirror() const noexcept { return configured_->policy.mirror.has_value(); }
   std::uint64_t epoch() const noexcept { return epoch_; }
   const std::string& latch_reason() const noexcept { return latch_reason_; }
 
@@ -81,7 +107,7 @@ class RouteControl {
   RolloutControl& rollout() noexcept { return rollout_; }
   const RolloutControl& rollout() const noexcept { return rollout_; }
   rollout::Present present() const noexcept { return {weight_, mirror_}; }
-  const config::Route& configured() const noexcept { return configured_; }
+  const config::Route& configured() const noexcept { return *configured_; }
   /// @param copies that the route's mirror has sent since the start of the process.
   std::optional<RolloutControl::Order> tick_rollout(TimePoint now, double dt_s, std::uint64_t copies,
                                                     const CheckBoard::Ask& ask);
@@ -99,8 +125,10 @@ class RouteControl {
   rollout::Evidence evidence() const;
   std::string said(const gate::Ruling& ruling) const;
 
-  const config::Route& configured_;
-  const route::Route& route_;
+  std::shared_ptr<const void> keep_;  // of what follows
+  const config::Route* configured_;
+  std::shared_ptr<route::LiveRoute> live_;
+  std::vector<std::weak_ptr<route::LiveRoute>> earlier_;  // of configurations that somebody may still serve by
   std::vector<const gate::Ledger*> ledgers_;
   Weight weight_;
   Weight mirror_;

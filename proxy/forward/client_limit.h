@@ -10,6 +10,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <compare>
 #include <cstdint>
 #include <map>
@@ -31,12 +32,14 @@ std::optional<ClientId> client_id(const net::Address& address) noexcept;
 
 class ClientLimit {
  public:
-  /// @param most connections of a client at a time, at least 1.
+  /// @param most connections of a client at a time; 0 = no limit: then nobody need be counted.
   explicit ClientLimit(std::uint32_t most) noexcept : most_(most) {}
   ClientLimit(const ClientLimit&) = delete;
   ClientLimit& operator=(const ClientLimit&) = delete;
 
-  std::uint32_t most() const noexcept { return most_; }
+  std::uint32_t most() const noexcept { return most_.load(std::memory_order_relaxed); }
+  /// From now on; connections that are there stay.
+  void set_most(std::uint32_t most) noexcept { most_.store(most, std::memory_order_relaxed); }
   /// Counts one more connection. @return false: the client has `most` already, and nothing was counted.
   [[nodiscard]] bool enter(const ClientId& client);
   /// Ends one that was counted.
@@ -51,7 +54,7 @@ class ClientLimit {
   };
   Part& part_of(const ClientId& client) noexcept;
 
-  const std::uint32_t most_;
+  std::atomic<std::uint32_t> most_;
   std::array<Part, 64> parts_;
 };
 

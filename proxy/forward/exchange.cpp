@@ -135,13 +135,15 @@ bool Exchange::settle_path() {
 }
 
 bool Exchange::find_route() {
-  const route::Route* found = worker_.snapshot.find(request_);
+  Generation& serving = worker_.serving();
+  const route::Route* found = serving.snapshot.find(request_);
   if (found == nullptr) {
     status_ = 404;
     refusal_reason_ = "no route matches";
     return false;
   }
-  route_ = &worker_.routes[found->index];
+  route_ = &serving.routes[found->index];
+  ++serving.exchanges;
   ++route_->in_flight;
   route_->counters->in_flight.add(1);
   const std::uint64_t most = client_->session().policy().body_bytes;
@@ -755,7 +757,7 @@ Task<> Exchange::deliver() {
   if (client_->frames() == nullptr) {
     context.client_is_http10 = is_http10(request_);
     context.chunked = !length_known && !context.client_is_http10;
-    context.close = !request_.keep_alive || !upload_complete() || worker_.draining() || (!length_known && !context.chunked);
+    context.close = !request_.keep_alive || !upload_complete() || client_->session().is_closing() || (!length_known && !context.chunked);
   }
   encoded_.clear();
   encode_response(encoded_, response_, context);
@@ -946,7 +948,7 @@ Task<> Exchange::reply(std::uint16_t status, std::string_view text) {
   status_ = status;
   const bool whole = head_bytes_ != 0 && upload_complete();
   const bool framed = client_->frames() != nullptr;
-  const bool close = !framed && (!whole || !request_.keep_alive || worker_.draining());
+  const bool close = !framed && (!whole || !request_.keep_alive || client_->session().is_closing());
   encoded_.clear();
   bool no_body = head_bytes_ != 0 && request_.method == http::Method::Head;
   if (call_) {
@@ -1015,6 +1017,7 @@ void Exchange::finish() {
   if (worker_.access_log != nullptr) log();
   lease_.drop();
   if (truncated_ || client_gone_ || cut_off_) survives_ = needs_linger_ = false;
+  if (route_ != nullptr) --std::exchange(route_, nullptr)->generation->exchanges;  // from here on the route may be gone
   settle_buffers();
 }
 

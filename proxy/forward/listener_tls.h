@@ -11,13 +11,20 @@
 namespace tidegate::forward {
 
 struct ListenerTls {
-  ListenerTls(net::Reactor& reactor, double handshakes_a_second, observe::TlsCounters& to,
+  ListenerTls(net::Reactor& reactor, double handshakes_a_second, std::shared_ptr<observe::TlsCounters> to,
               std::shared_ptr<const net::TlsServerContext> first)
-      : context(std::move(first)), rate(reactor, handshakes_a_second), counters(to) {}
+      : context(std::move(first)), rate(reactor, handshakes_a_second), counters(std::move(to)) {}
+
+  /// For the handshakes from now on.
+  void change(double handshakes_a_second, std::shared_ptr<observe::TlsCounters> to, std::shared_ptr<const net::TlsServerContext> next) {
+    context = std::move(next);
+    rate.change(handshakes_a_second);
+    counters = std::move(to);
+  }
 
   std::shared_ptr<const net::TlsServerContext> context;
   net::HandshakeRate rate;
-  observe::TlsCounters& counters;
+  std::shared_ptr<observe::TlsCounters> counters;
 };
 
 }  // namespace tidegate::forward

@@ -102,7 +102,7 @@ Multiplex::~Multiplex() = default;
 Task<> Multiplex::serve(Buffer& received) {
   if (worker_.closing_idle()) {
     connection_.goaway();
-  } else if (worker_.draining()) {
+  } else if (session_.is_closing()) {
     connection_.announce_goaway();
   }
   co_await connection_.run(received);
@@ -114,6 +114,8 @@ void Multiplex::drain() {
   connection_.goaway();
   carried_.for_each([](Carried& carried) { carried.leave(); });
 }
+
+void Multiplex::close_idle() { connection_.goaway(); }
 
 void Multiplex::abort() {
   while (Carried* carried = carried_.pop_front()) carried->cut_off();  // one may end another that waits for its connection

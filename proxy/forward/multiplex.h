@@ -29,6 +29,7 @@ class Multiplex final : private h2::Owner {
   /// The worker drains: every response says so in its own way, then no new requests are taken.
   void announce_close() { connection_.announce_goaway(); }
   void drain();
+  void close_idle();  ///< no new requests are taken; what is in progress goes on
   /// The worker ends: what is in progress is cut off.
   void abort();
 

@@ -29,6 +29,7 @@ struct SessionPolicy {
   Duration tls_handshake_timeout = std::chrono::seconds(5);
   ClientLimit* clients = nullptr;                         ///< of all workers (client_limit.h); nullptr = no limit
   ListenerTls* tls = nullptr;                             ///< the worker's own (listener_tls.h); nullptr = plain
+  bool operator==(const SessionPolicy&) const = default;
 };
 
 }  // namespace tidegate::forward

@@ -11,17 +11,18 @@
 
 namespace tidegate::forward {
 
-Session::Session(Worker& worker, const SessionPolicy& policy, net::Listener& listener, const net::Address& peer)
+Session::Session(Worker& worker, const ListenerRuntime& listener, net::Listener& socket, const net::Address& peer)
     : Downstream(*this, stream_, nullptr, received_),
       worker_(worker),
-      policy_(policy),
       listener_(listener),
+      policy_(listener.policy),
+      socket_(socket),
       stream_(worker.reactor),
       received_(worker.reactor.blocks(), BlockSize::Small),
-      decoder_(policy.head),
+      decoder_(policy_.head),
       peer_address_(peer),
       peer_(net::host_text(peer)),
-      peer_trusted_(worker.is_trusted(peer)) {}
+      peer_trusted_(worker.serving().is_trusted(peer)) {}
 
 Session::~Session() = default;
 
@@ -39,7 +40,7 @@ void Session::done(void* self) {
   session->stream_.close();
   session->place_.give_back();
   if (session->client_) session->client_->end();
-  session->listener_.on_session_end();
+  session->socket_.on_session_end();
   session->worker_.retire(*session);
 }
 
@@ -52,6 +53,13 @@ void Session::drain() {
   if (exchange_) exchange_->leave();
   if (waiting_) stream_.cancel();
 }
+
+void Session::close_idle() {
+  if (multiplex_) return multiplex_->close_idle();
+  if (waiting_) stream_.cancel();
+}
+
+bool Session::is_closing() const noexcept { return worker_.draining() || listener_.is_closed; }
 
 void Session::abort() {
   if (multiplex_) return multiplex_->abort();
@@ -91,13 +99,13 @@ Task<bool> Session::take_proxy_header() {
   client_ = std::make_unique<upstream::Client>(header.ends);
   peer_address_ = header.ends.source;
   peer_ = net::host_text(peer_address_);
-  peer_trusted_ = !net::is_unix(peer_address_) && worker_.is_trusted(peer_address_);  // the path is one of another machine
+  peer_trusted_ = !net::is_unix(peer_address_) && worker_.serving().is_trusted(peer_address_);  // the path is one of another machine
   co_return true;
 }
 
 /// Who is trusted stands for many clients, and whom nobody can name for any: neither is held to what one may have.
 bool Session::admit() {
-  if (policy_.clients == nullptr || peer_trusted_ || !peer_known_) return true;
+  if (policy_.clients == nullptr || policy_.clients->most() == 0 || peer_trusted_ || !peer_known_) return true;
   const std::optional<ClientId> client = client_id(peer_address_);
   if (!client || place_.take(*policy_.clients, *client)) return true;
   worker_.on_client_refusal(net::text(peer_address_), policy_.clients->most());
@@ -169,6 +177,7 @@ Task<> Session::serve_one_by_one() {
 
 /// Waits for a request and reads its head into the exchange. Refused: also when the head took too long.
 Task<Session::Received> Session::receive_head() {
+  decoder_.set_limits(policy_.head);
   decoder_.reset();
   if (received_.empty()) {
     received_.release();

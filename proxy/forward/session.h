@@ -28,10 +28,11 @@ namespace tidegate::forward {
 
 class Exchange;
 class Worker;
+struct ListenerRuntime;
 
 class Session final : public Downstream, public net::Retirable, public Link<> {
  public:
-  Session(Worker& worker, const SessionPolicy& policy, net::Listener& listener, const net::Address& peer);
+  Session(Worker& worker, const ListenerRuntime& listener, net::Listener& socket, const net::Address& peer);
   ~Session() override;
 
   /// Takes the socket and serves it until it ends.
@@ -40,11 +41,16 @@ class Session final : public Downstream, public net::Retirable, public Link<> {
   void announce_close();
   /// Ends at once when no exchange is in progress, else after it.
   void drain();
+  /// Ends when no exchange is in progress; one that is goes on, whatever it has become.
+  void close_idle();
   /// The worker ends: whatever is in progress is cut off.
   void abort();
 
   Worker& worker() noexcept { return worker_; }
   const SessionPolicy& policy() const noexcept { return policy_; }
+  const ListenerRuntime& listener() const noexcept { return listener_; }
+  /// Responses announce the end of the connection: the worker drains, or the listener is no more.
+  bool is_closing() const noexcept;
   const std::string& peer() const noexcept { return peer_; }
   /// Made when it is first asked for, by the access log.
   const std::string& peer_with_port() {
@@ -74,8 +80,9 @@ class Session final : public Downstream, public net::Retirable, public Link<> {
   static void done(void* self);
 
   Worker& worker_;
-  const SessionPolicy& policy_;
-  net::Listener& listener_;
+  const ListenerRuntime& listener_;
+  const SessionPolicy& policy_;  // the listener's: a reload changes it
+  net::Listener& socket_;
   net::Stream stream_;
   Buffer received_;
   http::RequestHeadDecoder decoder_;

@@ -34,7 +34,7 @@ Task<bool> Session::secure() {
   if (result == net::TlsResult::Ok) layer = net::TlsLayer::accept(worker_.reactor.blocks(), listener.context, received_.view());
   received_.release();
   if (layer == nullptr) {
-    listener.counters.count(result == net::TlsResult::Ok ? net::TlsResult::Protocol : result);
+    listener.counters->count(result == net::TlsResult::Ok ? net::TlsResult::Protocol : result);
     co_return false;
   }
   stream_.secure_with(std::move(layer));
@@ -43,9 +43,9 @@ Task<bool> Session::secure() {
   const net::TlsLayer& tls = *stream_.tls();
   result = tls.result();
   if (status == net::IoStatus::Ok && !tls.peer_certificate_is_current()) result = net::TlsResult::BadCertificate;
-  listener.counters.count(result);
+  listener.counters->count(result);
   if (result == net::TlsResult::Ok) {
-    if (tls.resumed()) listener.counters.resumed.add();
+    if (tls.resumed()) listener.counters->resumed.add();
     client_certificate_ = forwarded_certificate(tls);
     decoder_.set_scheme("https");
     co_return true;

@@ -15,106 +15,28 @@ namespace tidegate::forward {
 namespace {
 
 constexpr std::size_t kSpareExchanges = 256;
-constexpr Duration kQuiet = std::chrono::seconds(10);  // between two complaints of a worker about a cluster
-
-/// Bounds hold for all workers together: what does not divide goes to the first ones.
-template <class T>
-T share_of(T total, std::size_t index, std::size_t count) {
-  return total / static_cast<T>(count) + (index < total % count ? 1 : 0);
-}
-
-/// A share that is never nothing unless the whole is: a bound below the number of workers must not shut some of them out.
-std::uint32_t least_one_share(std::uint32_t total, std::size_t index, std::size_t count) {
-  return total == 0 ? 0 : std::max<std::uint32_t>(1, share_of(total, index, count));
-}
 
 std::string and_unsaid(std::uint64_t lines) {
   return lines == 0 ? std::string() : " (and " + std::to_string(lines) + " more like it since the last such line)";
 }
 
-std::unique_ptr<mirror::Mirror> make_mirror(Worker& worker, const WorkerSetup& setup, RouteRuntime& runtime) {
-  const std::optional<route::MirrorPolicy>& policy = runtime.route->policy.mirror;
-  if (!policy) return nullptr;
-  mirror::Share share;
-  share.rate = policy->rate / static_cast<double>(setup.count);
-  share.concurrency = least_one_share(policy->concurrency, setup.index, setup.count);
-  share.buffer = share_of(policy->buffer, setup.index, setup.count);
-  const auto start = static_cast<std::uint32_t>(setup.index * Weight::kWhole / setup.count);
-  return std::make_unique<mirror::Mirror>(worker.reactor, *policy, *runtime.route->live,
-                                          runtime.clusters[Side::New]->mirror_pool, runtime.counters->mirror, share, start);
-}
-
 }  // namespace
 
-void ClusterRuntime::complain(std::string_view endpoint, std::string_view what) {
-  if (reactor_.now() < quiet_until_) return;
-  quiet_until_ = reactor_.now() + kQuiet;
-  observe::log_warn("cluster " + pool.policy().name + ": TLS with " + std::string(endpoint) + ": " + std::string(what));
+std::uint32_t ListenerRuntime::connections() const noexcept {
+  std::uint32_t all = 0;
+  for (const auto& socket : sockets) all += socket->connections();
+  return all;
 }
-
-void ClusterRuntime::on_tls(std::string_view endpoint, const net::TlsLayer& tls) {
-  counters.tls.count(tls.result());
-  if (tls.result() == net::TlsResult::Canceled) return;
-  if (tls.result() != net::TlsResult::Ok) return complain(endpoint, tls.failure());
-  if (tls.resumed()) counters.tls.resumed.add();
-}
-
-void ClusterRuntime::on_ejected(std::size_t endpoint, const net::Address& address, Duration length) {
-  counters.ejections.add();
-  if (tell_ejected) tell_ejected(endpoint, address, length);
-}
-
-/// A TLS 1.3 server says what it thinks of the client's certificate after the client's handshake is done.
-void ClusterRuntime::on_tls_alert(std::string_view endpoint, const net::TlsLayer& tls) { complain(endpoint, tls.failure()); }
 
 Worker::Worker(WorkerSetup setup)
     : positions(static_cast<std::uint32_t>(random.next() % Weight::kWhole)),  // or every fresh process began with new
-      snapshot(*setup.snapshot),
       counters(*setup.counters),
       access_log(setup.access_log),
-      setup_(std::move(setup)) {
-  for (std::size_t i = 0; i < setup_.clusters->size(); ++i) {
-    const upstream::ClusterPolicy& policy = (*setup_.clusters)[i];
-    upstream::PoolShare share;
-    share.connections = least_one_share(policy.pool.connections, setup_.index, setup_.count);
-    share.pending = least_one_share(policy.pool.pending, setup_.index, setup_.count);
-    clusters.push_back(std::make_unique<ClusterRuntime>(reactor, policy, share, counters.clusters[i]));
-    ClusterRuntime& cluster = *clusters.back();
-    if (setup_.address_news.on_ejected) {
-      cluster.tell_ejected = [this, i](std::size_t endpoint, const net::Address& address, Duration length) {
-        setup_.address_news.on_ejected(i, endpoint, address, length);
-      };
-    }
-    if (policy.health && i % setup_.count == setup_.index) cluster.prober = make_prober(i, cluster);
-    if (i < setup_.cluster_tls.size()) set_cluster_tls(i, setup_.cluster_tls[i]);
-  }
-  for (const route::Route& route : snapshot.routes()) {
-    RouteRuntime runtime;
-    runtime.route = &route;
-    runtime.counters = &counters.routes[route.index];
-    runtime.ledger = setup_.ledgers[route.index];
-    runtime.errors = setup_.errors[route.index];
-    if (!setup_.samples.empty()) runtime.samples = setup_.samples[route.index];
-    runtime.slow_over = setup_.slow_over[route.index];
-    for (const Side side : {Side::Old, Side::New}) runtime.clusters[side] = clusters[route.clusters[side]].get();
-    runtime.mirror = make_mirror(*this, setup_, runtime);
-    routes.push_back(std::move(runtime));
-  }
-  for (const ListenerSetup& from : setup_.listeners) {
-    auto listener = std::make_unique<ListenerRuntime>();
-    listener->policy = from.policy;
-    if (from.tls) {
-      const double share = static_cast<double>(from.tls_handshakes) / static_cast<double>(setup_.count);
-      listener->tls = std::make_unique<ListenerTls>(reactor, share, counters.listeners.at(listeners_.size()), from.tls);
-      listener->policy.tls = listener->tls.get();
-    }
-    ListenerRuntime* const self = listener.get();
-    auto accepted = [this, self](int descriptor, const net::Address& peer) { accept(*self, descriptor, peer); };
-    listener->listener = std::make_unique<net::Listener>(
-        reactor, std::move(accepted), least_one_share(from.connections, setup_.index, setup_.count));
-    listeners_.push_back(std::move(listener));
-  }
-}
+      index_(setup.index),
+      part_{setup.index, setup.count},
+      address_news_(std::move(setup.address_news)),
+      serving_(std::make_unique<Generation>(reactor, std::move(setup.serving), part_, address_news_, nullptr)),
+      first_listeners_(std::move(setup.listeners)) {}
 
 Worker::~Worker() {
   stop();
@@ -130,14 +52,97 @@ void Worker::join() {
 }
 
 void Worker::run() {
-  const std::string thread_name = "worker-" + std::to_string(setup_.index);
+  const std::string thread_name = "worker-" + std::to_string(index_);
   ::pthread_setname_np(::pthread_self(), thread_name.c_str());
-  for (std::size_t i = 0; i < listeners_.size(); ++i) {
-    listeners_[i]->listener->start(setup_.listeners[i].descriptor, setup_.listeners[i].sharing);
-  }
+  adopt_listeners(std::exchange(first_listeners_, {}));
   reactor.run();
-  for (const auto& listener : listeners_) listener->listener->stop();
+  for (const auto& listener : listeners_) stop(*listener);
 }
+
+// --- configurations
+
+void Worker::adopt(GenerationSetup next, std::vector<ListenerSetup> listeners) {
+  if (ending_) return;
+  auto made = std::make_unique<Generation>(reactor, std::move(next), part_, address_news_, serving_.get());
+  serving_->stop_checks(*made);
+  retired_.push_back(std::exchange(serving_, std::move(made)));
+  adopt_listeners(std::move(listeners));
+  if (!sweep_.armed()) reactor.arm(sweep_, kSweep);
+}
+
+void Worker::adopt_listeners(std::vector<ListenerSetup> listeners) {
+  std::vector<std::unique_ptr<ListenerRuntime>> next;
+  for (std::size_t i = 0; i < listeners.size(); ++i) {
+    const ListenerSetup& from = listeners[i];
+    next.push_back(from.carried ? std::move(listeners_[*from.carried]) : std::make_unique<ListenerRuntime>());
+    update(*next.back(), from, i);
+    if (!from.carried) listen(*next.back(), from);
+  }
+  listeners_.swap(next);
+  for (std::unique_ptr<ListenerRuntime>& listener : next) {
+    if (listener != nullptr) end_listener(std::move(listener));
+  }
+}
+
+/// What its sessions refer to is changed where it is; what they may still be in the middle of (a handshake) stays.
+void Worker::update(ListenerRuntime& listener, const ListenerSetup& to, std::size_t number) {
+  listener.policy = to.policy;
+  if (to.clients) listener.clients = to.clients;
+  listener.policy.clients = to.clients.get();
+  if (to.tls) {
+    const double share = static_cast<double>(to.tls_handshakes) / static_cast<double>(part_.count);
+    const std::shared_ptr<observe::TlsCounters>& counted = serving_->setup.counters->listeners.share(number);
+    if (listener.tls) {
+      listener.tls->change(share, counted, to.tls);
+    } else {
+      listener.tls = std::make_unique<ListenerTls>(reactor, share, counted, to.tls);
+    }
+    listener.policy.tls = listener.tls.get();
+  }
+  const Part of_sockets{0, listener.sockets.size()};
+  for (const auto& socket : listener.sockets) socket->set_most(of_sockets.of(part_.of(to.connections)));
+}
+
+void Worker::listen(ListenerRuntime& listener, const ListenerSetup& from) {
+  for (std::size_t i = 0; i < from.descriptors.size(); ++i) {
+    const std::uint32_t most = Part{i, from.descriptors.size()}.of(part_.of(from.connections));
+    auto socket = std::make_unique<net::Listener>(reactor, most);
+    socket->start(from.descriptors[i], from.sharing, [this, &listener, self = socket.get()](int descriptor, const net::Address& peer) {
+      accept(listener, *self, descriptor, peer);
+    });
+    listener.sockets.push_back(std::move(socket));
+  }
+}
+
+void Worker::stop(const ListenerRuntime& listener) {
+  for (const auto& socket : listener.sockets) socket->stop();
+}
+
+void Worker::end_listener(std::unique_ptr<ListenerRuntime> listener) {
+  stop(*listener);
+  listener->is_closed = true;
+  sessions_.for_each([&](Session& session) {
+    if (&session.listener() == listener.get()) session.announce_close();
+  });
+  ending_listeners_.push_back({std::move(listener), reactor.now() + kIdleGrace});
+}
+
+/// Destroys what nothing uses any more.
+void Worker::sweep(void* self) {
+  auto* const worker = static_cast<Worker*>(self);
+  for (EndingListener& ending : worker->ending_listeners_) {
+    if (worker->reactor.now() < ending.closes_idle_at) continue;
+    ending.closes_idle_at = TimePoint::max();
+    worker->sessions_.for_each([&](Session& session) {
+      if (&session.listener() == ending.listener.get()) session.close_idle();
+    });
+  }
+  std::erase_if(worker->ending_listeners_, [](const EndingListener& ending) { return ending.listener->connections() == 0; });
+  std::erase_if(worker->retired_, [](const std::unique_ptr<Generation>& one) { return one->close_down(); });
+  if (!worker->retired_.empty() || !worker->ending_listeners_.empty()) worker->reactor.arm(worker->sweep_, kSweep);
+}
+
+// --- messages
 
 void Worker::post(std::function<void(Worker&)> f) {
   auto message = [this, f = std::move(f)] { f(*this); };
@@ -153,7 +158,7 @@ void Worker::announce_close() {
 
 void Worker::stop_accepting() {
   post([](Worker& worker) {
-    for (const auto& listener : worker.listeners_) listener->listener->stop();
+    for (const auto& listener : worker.listeners_) stop(*listener);
   });
 }
 
@@ -172,41 +177,31 @@ void Worker::stop() {
 void Worker::end_everything() {
   if (ending_) return;
   ending_ = draining_ = closing_idle_ = true;
-  for (const auto& listener : listeners_) listener->listener->stop();
-  for (const RouteRuntime& route : routes) {
-    if (route.mirror != nullptr) route.mirror->drop_all();
-  }
+  for (const auto& listener : listeners_) stop(*listener);
+  std::vector<Generation*> generations{serving_.get()};
+  for (const auto& one : retired_) generations.push_back(one.get());
+  for (Generation* const generation : generations) generation->drop_copies();
   while (Session* session = sessions_.pop_front()) session->abort();  // one may end another that waits for its connection
-  for (const auto& cluster : clusters) {
-    if (cluster->prober) cluster->prober->stop();
-    cluster->pool.close_idle();
-    cluster->mirror_pool.close_idle();
+  for (Generation* const generation : generations) {
+    for (const auto& cluster : generation->clusters) (void)cluster->close_down();
   }
   reactor.stop();
 }
 
 void Worker::set_addresses(std::size_t cluster, std::size_t endpoint, const std::vector<net::Address>& addresses) {
-  clusters[cluster]->pool.set_addresses(endpoint, addresses);
-  clusters[cluster]->mirror_pool.set_addresses(endpoint, addresses);
-  if (clusters[cluster]->prober) clusters[cluster]->prober->set_addresses(endpoint, addresses);
+  serving_->clusters[cluster]->set_addresses(endpoint, addresses);
 }
 
-void Worker::set_health(std::size_t cluster, std::size_t endpoint, const net::Address& address, bool healthy) {
-  clusters[cluster]->pool.set_health(endpoint, address, healthy);
-  clusters[cluster]->mirror_pool.set_health(endpoint, address, healthy);
+void Worker::set_health(const std::string& cluster, std::size_t endpoint, const net::Address& address, bool healthy) {
+  ClusterRuntime* const of = serving_->cluster_named(cluster);
+  if (of == nullptr) return;
+  of->pool.set_health(endpoint, address, healthy);
+  of->mirror_pool.set_health(endpoint, address, healthy);
 }
 
-void Worker::eject(std::size_t cluster, std::size_t endpoint, const net::Address& address, Duration length) {
-  clusters[cluster]->pool.eject(endpoint, address, length);
-}
-
-std::unique_ptr<upstream::Prober> Worker::make_prober(std::size_t index, ClusterRuntime& cluster) {
-  upstream::Prober::Events told;
-  told.on_check = [&cluster](bool passed) { (passed ? cluster.counters.checks_passed : cluster.counters.checks_failed).add(); };
-  told.on_change = [this, index](std::size_t endpoint, const net::Address& address, bool healthy, const std::string& why) {
-    if (setup_.address_news.on_health) setup_.address_news.on_health(index, endpoint, address, healthy, why);
-  };
-  return std::make_unique<upstream::Prober>(reactor, cluster.pool.policy(), std::move(told));
+void Worker::eject(const std::string& cluster, std::size_t endpoint, const net::Address& address, Duration length) {
+  ClusterRuntime* const of = serving_->cluster_named(cluster);
+  if (of != nullptr && of->policy.outlier) of->pool.eject(endpoint, address, length);
 }
 
 void Worker::set_listener_tls(std::size_t listener, std::shared_ptr<const net::TlsServerContext> context) {
@@ -214,18 +209,11 @@ void Worker::set_listener_tls(std::size_t listener, std::shared_ptr<const net::T
 }
 
 void Worker::set_cluster_tls(std::size_t cluster, const std::shared_ptr<const net::TlsClientContext>& context) {
-  clusters[cluster]->pool.set_tls(context);
-  clusters[cluster]->mirror_pool.set_tls(context);
-  if (clusters[cluster]->prober) clusters[cluster]->prober->set_tls(context);
+  serving_->clusters[cluster]->set_tls(context);
 }
 
-bool Worker::is_trusted(const net::Address& peer) const noexcept {
-  return std::any_of(setup_.trusted.begin(), setup_.trusted.end(),
-                     [&](const net::AddressRange& range) { return range.contains(peer); });
-}
-
-void Worker::accept(ListenerRuntime& from, int descriptor, const net::Address& peer) {
-  auto* session = new Session(*this, from.policy, *from.listener, peer);
+void Worker::accept(ListenerRuntime& from, net::Listener& socket, int descriptor, const net::Address& peer) {
+  auto* session = new Session(*this, from, socket, peer);
   sessions_.push_back(*session);
   counters.sessions.add(1);
   counters.accepted.add();

@@ -1,6 +1,8 @@
 // One worker: a thread with its own event loop, listeners, pools, mirrors, counters and ledgers. It shares nothing that
 // is written on the request path; from outside it is reached by messages (post) and by the live words of the snapshot.
 //
+// A reload gives it the next configuration (generation.h); its connections stay.
+//
 // Built and started by the composition root, which outlives it. Everything here but post(), the drain, stop() and join()
 // belongs to the worker's own thread once start() was called.
 #pragma once
@@ -8,113 +10,61 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/random.h"
+#include "forward/client_limit.h"
+#include "forward/generation.h"
 #include "forward/listener_tls.h"
 #include "forward/policy.h"
-#include "gate/counters.h"
-#include "gate/parameters.h"
-#include "mirror/mirror.h"
 #include "net/address.h"
 #include "net/listener.h"
 #include "net/proxy_receive.h"
 #include "net/reactor.h"
 #include "observe/access_record.h"
 #include "observe/counters.h"
-#include "observe/failure_samples.h"
 #include "observe/log_limit.h"
-#include "route/snapshot.h"
 #include "route/split.h"
-#include "upstream/pool.h"
-#include "upstream/prober.h"
 
 namespace tidegate::forward {
 
 class Exchange;
 class Session;
 
-/// A cluster as this worker sees it. Like all that a worker writes for a request it begins on a cache line: the heap puts
-/// the parts of two workers beside each other (tests/budget/cache_line_test.cpp).
-struct alignas(64) ClusterRuntime final : private upstream::PoolEvents {
-  ClusterRuntime(net::Reactor& reactor, const upstream::ClusterPolicy& policy, upstream::PoolShare share,
-                 observe::ClusterCounters& to)
-      : counters(to), pool(reactor, policy, share, *this), mirror_pool(reactor, policy, share, *this), reactor_(reactor) {}
-
-  observe::ClusterCounters& counters;
-  upstream::Pool pool;
-  upstream::Pool mirror_pool;  ///< copies never compete with originals for connections
-  std::unique_ptr<upstream::Prober> prober;  ///< on one worker a cluster, where it is asked for
-  std::function<void(std::size_t endpoint, const net::Address&, Duration)> tell_ejected;  ///< the other workers; may be empty
-
- private:
-  void on_connections(int active_change, int idle_change) override {
-    counters.active.add(active_change);
-    counters.idle.add(idle_change);
-  }
-  void on_connect() override { counters.connects.add(); }
-  void on_ejected(std::size_t endpoint, const net::Address& address, Duration length) override;
-  void on_tls(std::string_view endpoint, const net::TlsLayer& tls) override;
-  void on_tls_alert(std::string_view endpoint, const net::TlsLayer& tls) override;
-  void complain(std::string_view endpoint, std::string_view what);
-
-  net::Reactor& reactor_;
-  TimePoint quiet_until_{};  // of complaints: one cause makes many
-};
-
-/// A route as this worker sees it.
-struct alignas(64) RouteRuntime {
-  const route::Route* route = nullptr;
-  observe::RouteCounters* counters = nullptr;
-  gate::Ledger* ledger = nullptr;
-  gate::ErrorRule errors;
-  observe::FailureSamples* samples = nullptr;  ///< may be null
-  Duration slow_over{0};                   ///< `gate.slow.over`; 0: the route has no slow stream
-  PerSide<ClusterRuntime*> clusters{{nullptr, nullptr}};
-  std::unique_ptr<mirror::Mirror> mirror;  ///< nullptr: the route has none
-  std::uint32_t in_flight = 0;
-  std::uint32_t retrying = 0;              ///< of them, those whose attempt is a retry on the budget
-};
-
-/// What a listener's sessions need to know.
+/// What a listener's sessions need to know. It stays where it is as long as it has sessions; a reload changes what it says.
 struct ListenerRuntime {
   SessionPolicy policy;
-  std::unique_ptr<ListenerTls> tls;  ///< nullptr = plain
-  std::unique_ptr<net::Listener> listener;
+  std::shared_ptr<ClientLimit> clients;
+  std::unique_ptr<ListenerTls> tls;  ///< nullptr: it never had any
+  std::vector<std::unique_ptr<net::Listener>> sockets;  ///< one; more were handed over by a process that had more workers
+
+  bool is_closed = false;            ///< the configuration does not have it any more
+
+  std::uint32_t connections() const noexcept;
 };
 
 struct ListenerSetup {
   SessionPolicy policy;
   std::uint32_t connections = 0;  ///< all workers together
-  int descriptor = -1;
+  std::vector<int> descriptors{}; ///< of a new one
   net::Sharing sharing = net::Sharing::Each;
   std::shared_ptr<const net::TlsServerContext> tls{};  ///< nullptr = plain
   std::uint32_t tls_handshakes = 0;                    ///< a second, all workers together; 0 = no limit
-};
-
-/// What one worker has found out about an address and the others are to know. Called on its thread.
-struct AddressNews {
-  std::function<void(std::size_t cluster, std::size_t endpoint, const net::Address&, bool healthy, const std::string& why)> on_health;
-  std::function<void(std::size_t cluster, std::size_t endpoint, const net::Address&, Duration)> on_ejected;
+  std::shared_ptr<ClientLimit> clients{};              ///< of all workers; nullptr = no limit
+  std::optional<std::size_t> carried{};                ///< it goes on: its place among the listeners before
 };
 
 struct WorkerSetup {
   std::size_t index = 0;
-  std::size_t count = 1;                       ///< of workers: bounds are shared out evenly
-  const route::Snapshot* snapshot = nullptr;
-  const std::vector<upstream::ClusterPolicy>* clusters = nullptr;
-  std::vector<gate::ErrorRule> errors;         ///< by route
-  std::vector<Duration> slow_over;             ///< by route
-  std::vector<gate::Ledger*> ledgers;          ///< by route
-  std::vector<observe::FailureSamples*> samples{};  ///< by route; empty: none are kept
+  std::size_t count = 1;                         ///< of workers: bounds are shared out evenly
   observe::WorkerCounters* counters = nullptr;
   observe::AccessLogSink* access_log = nullptr;  ///< nullptr = off
-  std::vector<net::AddressRange> trusted;
-  std::vector<ListenerSetup> listeners;
-  std::vector<std::shared_ptr<const net::TlsClientContext>> cluster_tls{};  ///< by cluster; nullptr or left out = plain
   AddressNews address_news{};
+  GenerationSetup serving{};
+  std::vector<ListenerSetup> listeners{};
 };
 
 class alignas(64) Worker {
@@ -139,13 +89,18 @@ class alignas(64) Worker {
   std::int64_t sessions() const noexcept { return counters.sessions.read(); }
 
   // --- the worker's own thread
+  /// From now on exchanges begin with this configuration. @param listeners as a whole: those that are not carried over end
+  void adopt(GenerationSetup next, std::vector<ListenerSetup> listeners);
+  Generation& serving() noexcept { return *serving_; }
+  /// Those that listen, by their order in the file.
+  const std::vector<std::unique_ptr<ListenerRuntime>>& listeners() const noexcept { return listeners_; }
+  // Of the configuration that is served.
   void set_addresses(std::size_t cluster, std::size_t endpoint, const std::vector<net::Address>& addresses);
-  void set_health(std::size_t cluster, std::size_t endpoint, const net::Address& address, bool healthy);
-  void eject(std::size_t cluster, std::size_t endpoint, const net::Address& address, Duration length);
+  void set_health(const std::string& cluster, std::size_t endpoint, const net::Address& address, bool healthy);
+  void eject(const std::string& cluster, std::size_t endpoint, const net::Address& address, Duration length);
   /// For the connections from now on.
   void set_listener_tls(std::size_t listener, std::shared_ptr<const net::TlsServerContext> context);
   void set_cluster_tls(std::size_t cluster, const std::shared_ptr<const net::TlsClientContext>& context);
-  bool is_trusted(const net::Address& peer) const noexcept;
   /// Responses announce the end of their connection.
   bool draining() const noexcept { return draining_; }
   /// Connections do not wait for another request.
@@ -162,20 +117,38 @@ class alignas(64) Worker {
   net::Reactor reactor;
   Random random;
   route::PositionSequence positions;
-  const route::Snapshot& snapshot;
   observe::WorkerCounters& counters;
   observe::AccessLogSink* const access_log;
-  std::vector<std::unique_ptr<ClusterRuntime>> clusters;
-  std::vector<RouteRuntime> routes;
 
  private:
-  void run();
-  void accept(ListenerRuntime& from, int descriptor, const net::Address& peer);
-  void end_everything();
-  std::unique_ptr<upstream::Prober> make_prober(std::size_t index, ClusterRuntime& cluster);
+  /// Retired generations and listeners are looked at so often, while there are any.
+  static constexpr Duration kSweep = std::chrono::milliseconds(100);
+  /// Idle connections of a listener that is no more are closed after this: a request that is on its way is answered.
+  static constexpr Duration kIdleGrace = std::chrono::seconds(1);
 
-  const WorkerSetup setup_;
-  std::vector<std::unique_ptr<ListenerRuntime>> listeners_;
+  void run();
+  void adopt_listeners(std::vector<ListenerSetup> listeners);
+  void update(ListenerRuntime& listener, const ListenerSetup& to, std::size_t number);
+  void listen(ListenerRuntime& listener, const ListenerSetup& from);
+  static void stop(const ListenerRuntime& listener);
+  void end_listener(std::unique_ptr<ListenerRuntime> listener);
+  static void sweep(void* self);
+  void accept(ListenerRuntime& from, net::Listener& socket, int descriptor, const net::Address& peer);
+  void end_everything();
+
+  const std::size_t index_;
+  const Part part_;
+  const AddressNews address_news_;
+  std::unique_ptr<Generation> serving_;
+  std::vector<std::unique_ptr<Generation>> retired_;           // that something still uses
+  std::vector<std::unique_ptr<ListenerRuntime>> listeners_;    // by their order in the file
+  struct EndingListener {
+    std::unique_ptr<ListenerRuntime> listener;
+    TimePoint closes_idle_at;
+  };
+  std::vector<EndingListener> ending_listeners_;
+  net::Timer sweep_{&Worker::sweep, this};
+  std::vector<ListenerSetup> first_listeners_;                 // until the thread runs
   std::vector<std::unique_ptr<Exchange>> spare_exchanges_;
   List<Session> sessions_;
   observe::LogLimit proxy_refusals_;

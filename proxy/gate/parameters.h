@@ -19,6 +19,7 @@ struct BreakerParameters {
   static void fields(Self& self, F&& f) {
     f("share", self.share), f("requests", self.requests), f("for_s", self.for_s);
   }
+  bool operator==(const BreakerParameters&) const = default;
 };
 
 struct Parameters {
@@ -49,6 +50,7 @@ struct Parameters {
     f("min_dwell_s", self.min_dwell_s), f("no_data_s", self.no_data_s), f("stream_share", self.stream_share);
     f("use_baseline", self.use_baseline), f("use_breaker", self.use_breaker), f("slow_over_s", self.slow_over_s);
   }
+  bool operator==(const Parameters&) const = default;
 };
 
 /// What is counted as a failure.
@@ -61,6 +63,7 @@ struct SlowRule {
   double over_s = 0.5;
   double max_rate = 0.05;
   double margin = 0.02;  ///< this much more often slow than old still counts as equal
+  bool operator==(const SlowRule&) const = default;
 };
 
 /// How the two streams share the false-revert budget (the gate's rule, §3.4). Without a slow stream errors have all.
@@ -95,6 +98,7 @@ struct ErrorRule {
   /// Bits of "grpc:N"; the default is UNKNOWN, INTERNAL, UNAVAILABLE.
   /// then the configuration refuses the words: a guard that guards nothing must not be configurable.
   std::uint32_t grpc = grpc_bit(2) | grpc_bit(13) | grpc_bit(14);
+  bool operator==(const ErrorRule&) const = default;
 };
 
 }  // namespace tidegate::gate

@@ -67,6 +67,8 @@ const char* parse_field_line(std::string_view line, std::uint32_t at, FieldList&
 class RequestHeadDecoder {
  public:
   explicit RequestHeadDecoder(const HeadLimits& limits) noexcept : limits_(limits) {}
+  /// Of the next head.
+  void set_limits(const HeadLimits& limits) noexcept { limits_ = limits; }
 
   void reset() noexcept;
   /// What an absolute-form has to begin with: the listener's own, "http" unless said. @param scheme static text.

@@ -10,6 +10,7 @@ struct HeadLimits {
   std::size_t bytes = 64 * 1024;       ///< start line + fields + terminator; more is 431 (request) or 502 (response)
   std::uint32_t fields = 100;          ///< field lines; more is 431 / 502
   std::size_t uri_bytes = 16 * 1024;   ///< request target; more is 414
+  bool operator==(const HeadLimits&) const = default;
 };
 
 /// Responses come from clusters, which send longer heads than clients do; notes/reliability.md §1.2.

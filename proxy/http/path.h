@@ -29,6 +29,7 @@ struct PathPolicy {
   bool decode_unreserved = false;  ///< RFC 3986 §6.2.2.2, and §6.2.2.1: the other escapes in upper case
   DotSegments dot_segments = DotSegments::Reject;
   EscapedSlashes escaped_slashes = EscapedSlashes::Keep;
+  bool operator==(const PathPolicy&) const = default;
 };
 
 /// True when no policy would change or refuse the path of the target: no escape, backslash, empty segment or segment that begins with a dot.

@@ -52,6 +52,8 @@ class alignas(64) Mirror {  // a cache line: see forward/worker.h
 
   /// Drops every copy in flight (shutdown).
   void drop_all();
+  /// No copy is in flight.
+  bool is_idle() const noexcept { return copies_.empty(); }
 
  private:
   friend class Copy;

@@ -15,6 +15,18 @@ HandshakeRate::HandshakeRate(Reactor& reactor, double per_second) noexcept
       filled_(reactor.now()),
       timer_(&HandshakeRate::due, this) {}
 
+void HandshakeRate::change(double per_second) noexcept {
+  refill();
+  per_second_ = per_second;
+  most_ = std::max(1.0, per_second * kBurstSeconds);
+  tokens_ = std::min(tokens_, most_);
+  if (per_second_ != 0) return;
+  while (HandshakeWaiter* const next = queue_.front()) {
+    next->leave_queue();
+    next->on_admitted();
+  }
+}
+
 void HandshakeRate::refill() noexcept {
   tokens_ = std::min(most_, tokens_ + seconds(reactor_.now() - filled_) * per_second_);
   filled_ = reactor_.now();

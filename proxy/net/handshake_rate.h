@@ -40,6 +40,9 @@ class HandshakeRate {
   HandshakeRate(const HandshakeRate&) = delete;
   HandshakeRate& operator=(const HandshakeRate&) = delete;
 
+  /// From now on. Those who wait are not forgotten.
+  void change(double per_second) noexcept;
+
   enum class Admission : std::uint8_t { Now, Later, Never };
   /// Later: on_admitted() is called when it is its turn, unless it left the queue before.
   Admission ask(HandshakeWaiter& who, Duration patience) noexcept;
@@ -52,8 +55,8 @@ class HandshakeRate {
   static void due(void* self);
 
   Reactor& reactor_;
-  const double per_second_;
-  const double most_;
+  double per_second_;
+  double most_;
   double tokens_;
   TimePoint filled_;
   List<HandshakeWaiter, HandshakeRateTag> queue_;

@@ -18,11 +18,8 @@ constexpr int kBacklog = 4096;             // the kernel bounds it by net.core.s
 constexpr Duration kRetryAfter = std::chrono::milliseconds(100);
 }  // namespace
 
-Listener::Listener(Reactor& reactor, Accepted accepted, std::uint32_t most_connections)
-    : reactor_(reactor),
-      accepted_(std::move(accepted)),
-      most_connections_(most_connections),
-      retry_timer_(&Listener::retry, this) {}
+Listener::Listener(Reactor& reactor, std::uint32_t most_connections)
+    : reactor_(reactor), most_connections_(most_connections), retry_timer_(&Listener::retry, this) {}
 
 Listener::~Listener() { close(); }
 
@@ -57,7 +54,8 @@ int Listener::duplicate(int descriptor) {
   return copy;
 }
 
-void Listener::start(int descriptor, Sharing sharing) {
+void Listener::start(int descriptor, Sharing sharing, Accepted accepted) {
+  accepted_ = std::move(accepted);
   descriptor_ = descriptor;
   sharing_ = sharing;
   watch();
@@ -67,6 +65,11 @@ void Listener::watch() {
   std::uint32_t events = EPOLLIN;
   if (sharing_ == Sharing::One) events |= EPOLLEXCLUSIVE;
   reactor_.add(descriptor_, events, *this);
+}
+
+void Listener::set_most(std::uint32_t connections) {
+  most_connections_ = connections;
+  if (paused_ && !retry_timer_.armed()) resume();
 }
 
 /// Out of the epoll first: it would go on telling of a socket that other workers still have open.

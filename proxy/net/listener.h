@@ -25,7 +25,7 @@ class Listener final : private EventHandler {
   /// Is given each connected, non-blocking socket, and owns it.
   using Accepted = std::function<void(int descriptor, const Address& peer)>;
 
-  Listener(Reactor& reactor, Accepted accepted, std::uint32_t most_connections);
+  Listener(Reactor& reactor, std::uint32_t most_connections);
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
   ~Listener();
@@ -41,11 +41,15 @@ class Listener final : private EventHandler {
   /// A further descriptor of a socket that all workers share. @throws std::system_error
   static int duplicate(int descriptor);
 
-  void start(int descriptor, Sharing sharing = Sharing::Each);
+  void start(int descriptor, Sharing sharing, Accepted accepted);
+  /// From now on; those beyond it that are there stay.
+  void set_most(std::uint32_t connections);
   void stop();  ///< accepts what is queued, then closes
   /// A connection that was accepted here has ended.
   void on_session_end();
   std::uint32_t connections() const noexcept { return connections_; }
+  int descriptor() const noexcept { return descriptor_; }  ///< -1: it does not listen
+  Sharing sharing() const noexcept { return sharing_; }
 
  private:
   void on_events(std::uint32_t) override { accept_some(); }
@@ -59,7 +63,7 @@ class Listener final : private EventHandler {
 
   Reactor& reactor_;
   Accepted accepted_;
-  const std::uint32_t most_connections_;
+  std::uint32_t most_connections_;
   std::uint32_t connections_ = 0;
   int descriptor_ = -1;
   Sharing sharing_ = Sharing::Each;

@@ -31,6 +31,7 @@ struct TlsServerPolicy {
   std::vector<std::string> alpn{"h2", "http/1.1"};  ///< in the order of preference
   std::string client_ca;                            ///< PEM; empty = clients are not asked for a certificate
   ClientAuth client_auth = ClientAuth::Require;     ///< with client_ca
+  bool operator==(const TlsServerPolicy&) const = default;
 };
 
 struct TlsClientPolicy {
@@ -39,6 +40,7 @@ struct TlsClientPolicy {
   bool verify = true;      ///< false: any certificate will do
   std::string cert, key;   ///< the client's own; both or none
   std::vector<std::string> alpn{"http/1.1"};  ///< offered, in the order of preference; follows from the cluster's protocol
+  bool operator==(const TlsClientPolicy&) const = default;
 };
 
 /// What is wrong with a file that a policy names.

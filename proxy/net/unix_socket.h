@@ -30,6 +30,8 @@ class UnixSocketFile {
 
   /// New connections find nothing here; those in the backlog are not affected.
   void remove() noexcept;
+  /// It is another process's from here on.
+  void release() noexcept { path_.clear(); }
 
  private:
   std::string path_;  // empty: nothing to remove

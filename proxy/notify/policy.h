@@ -27,6 +27,7 @@ struct NotifyPolicy {
   Format format = Format::Json;
   std::array<bool, kEventCount> on{};             ///< by Event
   Duration timeout = std::chrono::seconds(10);    ///< of one attempt
+  bool operator==(const NotifyPolicy&) const = default;
 };
 
 }  // namespace tidegate::notify

@@ -8,7 +8,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <span>
 #include <vector>
@@ -42,8 +41,8 @@ class StatusRow {
 inline constexpr std::array<double, 17> kLatencyBounds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1,
                                                        0.25,   0.5,   0.75,   1.0,   2.5,  5.0,   7.5,  10.0};
 
-/// kLatencyBounds with `more` of them, in order, each once. All histograms of a process have the same, so that they can be
-/// added up.
+/// kLatencyBounds with `more` of them, in order, each once. A route's histograms have the same on every worker, so that
+/// they can be added up.
 std::vector<double> latency_bounds(std::span<const double> more);
 
 class LatencyHistogram {
@@ -177,16 +176,35 @@ struct alignas(64) ClusterCounters {
   void fail(Failure why) noexcept { failures[static_cast<std::size_t>(why)].add(); }
 };
 
+/// Counters in places of their own, so that the configuration that comes next can go on with them.
+template <class T>
+class CounterSet {
+ public:
+  void add(std::shared_ptr<T> counters) { all_.push_back(std::move(counters)); }
+  T& operator[](std::size_t i) const noexcept { return *all_[i]; }
+  const std::shared_ptr<T>& share(std::size_t i) const noexcept { return all_[i]; }
+  std::size_t size() const noexcept { return all_.size(); }
+
+ private:
+  std::vector<std::shared_ptr<T>> all_;
+};
+
+/// @param bounds of its histograms; kept with the counters.
+std::shared_ptr<RouteCounters> make_route_counters(std::shared_ptr<const std::vector<double>> bounds);
+
+/// What one worker counts for the routes, clusters and listeners of one configuration. What the next one has under the same
+/// name goes on in the same place (PRODUCT: counters never go back).
+struct ConfiguredCounters {
+  CounterSet<RouteCounters> routes;       ///< by route::Route::index
+  CounterSet<ClusterCounters> clusters;   ///< by their order in the file
+  CounterSet<TlsCounters> listeners;      ///< by their order in the file
+};
+
+/// What one worker counts whatever the configuration is.
 struct alignas(64) WorkerCounters {
   /// @param bounds of every histogram; must outlive it.
-  WorkerCounters(std::size_t route_count, std::size_t cluster_count, std::span<const double> bounds = kLatencyBounds,
-                 std::size_t listener_count = 0)
-      : clusters(cluster_count), listeners(listener_count), unrouted(bounds) {
-    for (std::size_t i = 0; i < route_count; ++i) routes.emplace_back(bounds);
-  }
-  std::deque<RouteCounters> routes;       ///< by route::Route::index
-  std::vector<ClusterCounters> clusters;
-  std::vector<TlsCounters> listeners;     ///< by their order in the file
+  explicit WorkerCounters(std::span<const double> bounds = kLatencyBounds) : unrouted(bounds) {}
+
   SideCounters unrouted;                  ///< refused heads and requests that no route matched
   Gauge sessions;                         ///< client connections
   Counter accepted;

@@ -5,14 +5,6 @@
 
 namespace tidegate::observe {
 
-std::vector<double> latency_bounds(std::span<const double> more) {
-  std::vector<double> out(kLatencyBounds.begin(), kLatencyBounds.end());
-  out.insert(out.end(), more.begin(), more.end());
-  std::sort(out.begin(), out.end());
-  out.erase(std::unique(out.begin(), out.end()), out.end());
-  return out;
-}
-
 void LatencyTotals::add(const LatencyHistogram& part) noexcept {
   for (std::size_t i = 0; i < buckets.size(); ++i) buckets[i] += part.bucket(i);
   sum_seconds += part.sum_seconds();

@@ -28,6 +28,7 @@ struct LiveStream {
 };
 
 struct LiveRoute {
+  std::string name;
   Weight wanted;
   Weight effective;
   gate::Verdict verdict = gate::Verdict::Inconclusive;
@@ -77,13 +78,16 @@ struct LiveResolution {
 };
 
 struct LiveFacts {
-  std::vector<LiveRoute> routes;           ///< in the order of Metrics::Setup::routes
+  std::vector<LiveRoute> routes;
   LiveStore store;
   std::vector<LiveTarget> targets;         ///< in the order of the file
   std::vector<LiveCertificate> certificates;
   std::vector<LiveResolution> resolutions;  ///< of the clusters that have names
   std::uint64_t certificate_reloads = 0;   ///< changes of files that are in force
   std::uint64_t certificate_failures = 0;  ///< changes that were not taken
+  std::uint64_t reloads = 0;               ///< of the configuration, that are in force
+  std::uint64_t failed_reloads = 0;
+  std::int64_t reloaded_ms = 0;            ///< wall clock: the last that succeeded, or the start
   std::uint64_t epoch = 0;
   std::uint64_t access_log_lost = 0;       ///< AccessLog::lost()
 };

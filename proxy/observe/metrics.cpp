@@ -5,11 +5,11 @@ namespace tidegate::observe {
 namespace {
 
 /// One view of what `pick` finds in every worker.
-template <class Pick>
-RequestTotals gather(const std::vector<const WorkerCounters*>& workers, Pick pick) {
+template <class Counters, class Pick>
+RequestTotals gather(const std::vector<const Counters*>& workers, Pick pick) {
   std::vector<const SideCounters*> parts;
   parts.reserve(workers.size());
-  for (const WorkerCounters* worker : workers) parts.push_back(&pick(*worker));
+  for (const Counters* worker : workers) parts.push_back(&pick(*worker));
   return RequestTotals(std::move(parts));
 }
 
@@ -47,7 +47,7 @@ std::string Metrics::text(const LiveFacts& live) const {
 RouteTotals Metrics::totals(std::size_t route) const {
   RouteTotals totals;
   for (const Side side : {Side::Old, Side::New}) totals.sides[side] = side_totals(route, side);
-  totals.in_flight = sum([route](const WorkerCounters& w) { return w.routes[route].in_flight.read(); });
+  totals.in_flight = sum([route](const ConfiguredCounters& c) { return c.routes[route].in_flight.read(); });
   totals.mirror = mirror_totals(route);
   return totals;
 }
@@ -69,7 +69,7 @@ SideTotals Metrics::side_totals(std::size_t route, Side side) const {
 /// than requests.
 MirrorTotals Metrics::mirror_totals(std::size_t route) const {
   MirrorTotals totals;
-  for (const WorkerCounters* worker : setup_.workers) {
+  for (const ConfiguredCounters* worker : setup_.configured) {
     const MirrorCounters& from = worker->routes[route].mirror;
     for (std::size_t i = 0; i < kMirrorDropCount; ++i) totals.dropped[i] += from.dropped[i].read();
     totals.mirrored += from.mirrored.read();
@@ -80,13 +80,13 @@ MirrorTotals Metrics::mirror_totals(std::size_t route) const {
 }
 
 RequestTotals Metrics::requests(std::size_t route, Side side) const {
-  return gather(setup_.workers,
-                [=](const WorkerCounters& w) -> const SideCounters& { return w.routes[route].sides[side]; });
+  return gather(setup_.configured,
+                [=](const ConfiguredCounters& c) -> const SideCounters& { return c.routes[route].sides[side]; });
 }
 
 RequestTotals Metrics::requests_without_side(std::size_t route) const {
-  return gather(setup_.workers,
-                [=](const WorkerCounters& w) -> const SideCounters& { return w.routes[route].no_side; });
+  return gather(setup_.configured,
+                [=](const ConfiguredCounters& c) -> const SideCounters& { return c.routes[route].no_side; });
 }
 
 RequestTotals Metrics::requests_without_route() const {

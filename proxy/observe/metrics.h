@@ -1,6 +1,6 @@
 // Every metric of PRODUCT §5: folds the workers' plain counters and the facts of the control thread into one page when
 // somebody asks. It counts nothing itself and is not on the request path; the cost is the scraper's. Owned by the
-// composition root; the counters must outlive it. Immutable after construction: any thread, in general the admin's.
+// composition root; the counters must outlive it. Immutable after construction: any thread, in general the admin's. Each configuration has one.
 //
 // Series that alerts need exist from the start at 0, because rate() sees nothing of a series that is born with its
 // first error. A series that was shown is shown ever after, and counters never go back.
@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "base/side.h"
@@ -54,10 +55,11 @@ class Metrics {
   };
   struct Setup {
     std::vector<Route> routes;                    ///< by route::Route::index
-    std::vector<std::string> clusters;            ///< by index, as in WorkerCounters
+    std::vector<std::string> clusters;            ///< by index, as in ConfiguredCounters
     std::vector<bool> cluster_tls{};              ///< by cluster; left out: none
-    std::vector<Listener> listeners{};            ///< by index, as in WorkerCounters
+    std::vector<Listener> listeners{};            ///< by index, as in ConfiguredCounters
     std::vector<const WorkerCounters*> workers;
+    std::vector<const ConfiguredCounters*> configured;  ///< by worker
     std::string version;
     std::int64_t started_ms = 0;                  ///< since the Unix epoch
   };
@@ -104,11 +106,19 @@ class Metrics {
   SideTotals side_totals(std::size_t route, Side side) const;
   MirrorTotals mirror_totals(std::size_t route) const;
 
-  /// Sums pick(counters of a worker) over the workers.
+  /// Sums pick(counters of a worker) over the workers: WorkerCounters or ConfiguredCounters, as pick takes them.
   template <class Pick>
   auto sum(Pick pick) const {
-    decltype(pick(*setup_.workers.front())) total{};
-    for (const WorkerCounters* worker : setup_.workers) total += pick(*worker);
+    if constexpr (std::is_invocable_v<Pick, const ConfiguredCounters&>) {
+      return sum_over(setup_.configured, pick);
+    } else {
+      return sum_over(setup_.workers, pick);
+    }
+  }
+  template <class Counters, class Pick>
+  static auto sum_over(const std::vector<const Counters*>& all, Pick pick) {
+    decltype(pick(*all.front())) total{};
+    for (const Counters* one : all) total += pick(*one);
     return total;
   }
 

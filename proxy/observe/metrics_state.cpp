@@ -1,6 +1,8 @@
 // The part of Metrics that shows what control knows, and the process itself.
 #include <algorithm>
 #include <array>
+#include <string_view>
+#include <unordered_map>
 
 #include "gate/old_detector.h"
 #include "observe/metrics.h"
@@ -19,10 +21,14 @@ constexpr std::array kReasons{gate::Reason::Observing,         gate::Reason::NoD
                               gate::Reason::SlowRate};
 static_assert(kReasons.size() == gate::kReasonCount);
 
-/// f(name, live) for the routes that both know.
+/// f(route, live) for the routes that both know: the engine may have another configuration already.
 template <class F>
 void for_each_route(const std::vector<Metrics::Route>& routes, const LiveFacts& live, F f) {
-  for (std::size_t i = 0; i < std::min(routes.size(), live.routes.size()); ++i) f(routes[i], live.routes[i]);
+  std::unordered_map<std::string_view, const LiveRoute*> by_name;
+  for (const LiveRoute& route : live.routes) by_name.emplace(route.name, &route);
+  for (const Metrics::Route& route : routes) {
+    if (const auto found = by_name.find(route.name); found != by_name.end()) f(route, *found->second);
+  }
 }
 
 }  // namespace
@@ -143,6 +149,11 @@ void Metrics::add_store(Exposition& page, const LiveFacts& live) const {
       .add({}, live.store.failures);
   page.gauge("tidegate_store_pending", "Decisions that are in force and not yet stored.")
       .add({}, static_cast<std::uint64_t>(live.store.pending));
+  auto reloads = page.counter("tidegate_config_reloads_total", "Reloads of the configuration, by what came of them.");
+  reloads.add({{"result", "success"}}, live.reloads);
+  reloads.add({{"result", "failure"}}, live.failed_reloads);
+  page.gauge("tidegate_config_last_reload_success_timestamp_seconds", "When the configuration in force was read.")
+      .add({}, static_cast<double>(live.reloaded_ms) / 1000.0);
   page.gauge("tidegate_epoch", "Number of the last decision.").add({}, live.epoch);
 }
 

@@ -15,17 +15,17 @@ void Metrics::add_handshakes(Exposition& page) const {
     const std::string& name = setup_.listeners[i].name;
     for (std::size_t r = 0; r < net::kTlsResultCount; ++r) {
       down.add({{"listener", name}, {"result", net::name(static_cast<net::TlsResult>(r))}},
-               sum([=](const WorkerCounters& w) { return w.listeners[i].results[r].read(); }));
+               sum([=](const ConfiguredCounters& c) { return c.listeners[i].results[r].read(); }));
     }
-    down_resumed.add({{"listener", name}}, sum([=](const WorkerCounters& w) { return w.listeners[i].resumed.read(); }));
+    down_resumed.add({{"listener", name}}, sum([=](const ConfiguredCounters& c) { return c.listeners[i].resumed.read(); }));
   }
   for (std::size_t i = 0; i < setup_.cluster_tls.size(); ++i) {
     if (!setup_.cluster_tls[i]) continue;
     for (std::size_t r = 0; r < net::kTlsResultCount; ++r) {
       up.add({{"upstream", setup_.clusters[i]}, {"result", net::name(static_cast<net::TlsResult>(r))}},
-             sum([=](const WorkerCounters& w) { return w.clusters[i].tls.results[r].read(); }));
+             sum([=](const ConfiguredCounters& c) { return c.clusters[i].tls.results[r].read(); }));
     }
-    up_resumed.add({{"upstream", setup_.clusters[i]}}, sum([=](const WorkerCounters& w) { return w.clusters[i].tls.resumed.read(); }));
+    up_resumed.add({{"upstream", setup_.clusters[i]}}, sum([=](const ConfiguredCounters& c) { return c.clusters[i].tls.resumed.read(); }));
   }
 }
 

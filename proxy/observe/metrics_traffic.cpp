@@ -60,7 +60,7 @@ void Metrics::add_grpc(Exposition& page) const {
     for (const Side side : kBothSides) {
       for (std::size_t code = 0; code < http::kGrpcCodes; ++code) {
         family.add({{"route", setup_.routes[i].name}, {"side", name(side)}, {"grpc_code", std::to_string(code)}},
-                   sum([=](const WorkerCounters& w) { return w.routes[i].grpc[side][code].read(); }));
+                   sum([=](const ConfiguredCounters& c) { return c.routes[i].grpc[side][code].read(); }));
       }
     }
   }
@@ -92,11 +92,11 @@ void Metrics::add_retries(Exposition& page) const {
     const std::string& route = setup_.routes[i].name;
     for (const Side side : kBothSides) {
       const Exposition::Labels labels = {{"route", route}, {"side", name(side)}};
-      upgraded.add(labels, sum([=](const WorkerCounters& w) { return w.routes[i].upgraded[side].read(); }));
-      rescued.add(labels, sum([=](const WorkerCounters& w) { return w.routes[i].rescued[side].read(); }));
-      retries.add(labels, sum([=](const WorkerCounters& w) { return w.routes[i].retries[side].read(); }));
+      upgraded.add(labels, sum([=](const ConfiguredCounters& c) { return c.routes[i].upgraded[side].read(); }));
+      rescued.add(labels, sum([=](const ConfiguredCounters& c) { return c.routes[i].rescued[side].read(); }));
+      retries.add(labels, sum([=](const ConfiguredCounters& c) { return c.routes[i].retries[side].read(); }));
     }
-    in_flight.add({{"route", route}}, sum([i](const WorkerCounters& w) { return w.routes[i].in_flight.read(); }));
+    in_flight.add({{"route", route}}, sum([i](const ConfiguredCounters& c) { return c.routes[i].in_flight.read(); }));
   }
 }
 
@@ -127,13 +127,13 @@ void Metrics::add_upstream(Exposition& page) const {
     const std::string& cluster = setup_.clusters[i];
     for (std::size_t why = static_cast<std::size_t>(Failure::None) + 1; why < kFailureCount; ++why) {
       failures.add({{"cluster", cluster}, {"reason", name(static_cast<Failure>(why))}},
-                   sum([=](const WorkerCounters& w) { return w.clusters[i].failures[why].read(); }));
+                   sum([=](const ConfiguredCounters& c) { return c.clusters[i].failures[why].read(); }));
     }
     connections.add({{"cluster", cluster}, {"state", "active"}},
-                    sum([i](const WorkerCounters& w) { return w.clusters[i].active.read(); }));
+                    sum([i](const ConfiguredCounters& c) { return c.clusters[i].active.read(); }));
     connections.add({{"cluster", cluster}, {"state", "idle"}},
-                    sum([i](const WorkerCounters& w) { return w.clusters[i].idle.read(); }));
-    connects.add({{"cluster", cluster}}, sum([i](const WorkerCounters& w) { return w.clusters[i].connects.read(); }));
+                    sum([i](const ConfiguredCounters& c) { return c.clusters[i].idle.read(); }));
+    connects.add({{"cluster", cluster}}, sum([i](const ConfiguredCounters& c) { return c.clusters[i].connects.read(); }));
   }
   add_health(page);
 }
@@ -144,17 +144,17 @@ void Metrics::add_health(Exposition& page) const {
   for (std::size_t i = 0; i < setup_.clusters.size(); ++i) {
     const std::string& cluster = setup_.clusters[i];
     checks.add({{"cluster", cluster}, {"result", "passed"}},
-               sum([i](const WorkerCounters& w) { return w.clusters[i].checks_passed.read(); }));
+               sum([i](const ConfiguredCounters& c) { return c.clusters[i].checks_passed.read(); }));
     checks.add({{"cluster", cluster}, {"result", "failed"}},
-               sum([i](const WorkerCounters& w) { return w.clusters[i].checks_failed.read(); }));
-    ejections.add({{"cluster", cluster}}, sum([i](const WorkerCounters& w) { return w.clusters[i].ejections.read(); }));
+               sum([i](const ConfiguredCounters& c) { return c.clusters[i].checks_failed.read(); }));
+    ejections.add({{"cluster", cluster}}, sum([i](const ConfiguredCounters& c) { return c.clusters[i].ejections.read(); }));
   }
   auto spilled = page.counter("tidegate_spilled_requests_total",
                               "Requests that went to the other side because this one had no healthy endpoint.");
   for (std::size_t i = 0; i < setup_.routes.size(); ++i) {
     for (const Side side : {Side::Old, Side::New}) {
       spilled.add({{"route", setup_.routes[i].name}, {"side", name(side)}},
-                  sum([i, side](const WorkerCounters& w) { return w.routes[i].spilled[side].read(); }));
+                  sum([i, side](const ConfiguredCounters& c) { return c.routes[i].spilled[side].read(); }));
     }
   }
 }

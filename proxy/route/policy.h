@@ -17,12 +17,14 @@ namespace tidegate::route {
 struct PathMatch {
   enum class Kind : std::uint8_t { Any, Exact, Prefix } kind = Kind::Any;
   std::string value;  ///< Prefix matches whole segments: /api matches /api and /api/x, not /apis (Gateway API)
+  bool operator==(const PathMatch&) const = default;
 };
 
 struct HeaderMatch {
   std::string name;  ///< lower case
   enum class Kind : std::uint8_t { Exact, Prefix, Present } kind = Kind::Exact;
   std::string value;
+  bool operator==(const HeaderMatch&) const = default;
 };
 
 /// Every part that is given must hold; an empty part holds always.
@@ -31,6 +33,7 @@ struct MatchPolicy {
   PathMatch path;
   std::vector<std::string> methods;
   std::vector<HeaderMatch> headers;
+  bool operator==(const MatchPolicy&) const = default;
 };
 
 struct RetryPolicy {
@@ -42,16 +45,19 @@ struct RetryPolicy {
   enum class Methods : std::uint8_t { Safe, Idempotent } methods = Methods::Safe;
   double budget = 0.2;                     ///< share of the exchanges in flight that may be retries; at least 3 are allowed
   bool other_side = true;                  ///< the retry goes to the other side
+  bool operator==(const RetryPolicy&) const = default;
 };
 
 struct HeaderEdits {
   std::vector<std::pair<std::string, std::string>> set;  ///< replaces every field of that name
   std::vector<std::string> remove;                       ///< lower case
+  bool operator==(const HeaderEdits&) const = default;
 };
 
 struct MirrorHost {
   enum class Kind : std::uint8_t { Preserve, Suffix, Literal } kind = Kind::Preserve;
   std::string value;
+  bool operator==(const MirrorHost&) const = default;
 };
 
 struct MirrorPolicy {
@@ -62,6 +68,7 @@ struct MirrorPolicy {
   std::uint64_t buffer = 64ull << 20;        ///< bytes held for all copies of the route, all workers together
   Duration timeout = std::chrono::seconds(10);
   MirrorHost host;
+  bool operator==(const MirrorPolicy&) const = default;
 };
 
 /// Connections that stop being HTTP (RFC 9110 §7.8).
@@ -70,6 +77,7 @@ struct UpgradePolicy {
   Duration idle_timeout = std::chrono::minutes(5);  ///< nothing moves in either direction; 0 = no limit
   bool close_on_revert = false;                     ///< those to new end once its weight is 0
   Duration close_jitter = std::chrono::seconds(5);  ///< they end within this time, not all at once
+  bool operator==(const UpgradePolicy&) const = default;
 };
 
 struct RoutePolicy {
@@ -82,6 +90,7 @@ struct RoutePolicy {
   HeaderEdits request_headers;
   UpgradePolicy upgrade;
   std::optional<MirrorPolicy> mirror;
+  bool operator==(const RoutePolicy&) const = default;
 };
 
 }  // namespace tidegate::route

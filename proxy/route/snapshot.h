@@ -18,7 +18,7 @@ struct Route {
   RoutePolicy policy;
   std::size_t index = 0;                 ///< place in the snapshot, and of the route's counters
   PerSide<std::size_t> clusters{{0, 0}}; ///< indices of the clusters
-  std::unique_ptr<LiveRoute> live = std::make_unique<LiveRoute>();
+  std::shared_ptr<LiveRoute> live = std::make_shared<LiveRoute>();  ///< control keeps it up to date as long as somebody has it
 };
 
 class Snapshot {

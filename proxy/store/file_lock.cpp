@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -37,6 +38,17 @@ Result<FileLock> FileLock::take(const std::string& path) {
   const std::string pid = std::to_string(::getpid()) + "\n";
   // The id is for the message above only: a full disk must not keep Tidegate from starting with the state that it has.
   if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, pid.data(), pid.size(), 0) < 0) errno = 0;
+  return lock;
+}
+
+Result<FileLock> FileLock::take_over(int descriptor, const std::string& path) {
+  FileLock lock(descriptor);
+  struct stat handed{}, wanted{};
+  const bool same = ::fstat(descriptor, &handed) == 0 && ::stat((path + ".lock").c_str(), &wanted) == 0 &&
+                    handed.st_dev == wanted.st_dev && handed.st_ino == wanted.st_ino;
+  if (!same) return take(path);
+  const std::string pid = std::to_string(::getpid()) + "\n";
+  if (::ftruncate(descriptor, 0) != 0 || ::pwrite(descriptor, pid.data(), pid.size(), 0) < 0) errno = 0;
   return lock;
 }
 

@@ -15,6 +15,11 @@ class FileLock {
  public:
   /// @param path of the file to guard; PATH.lock is created beside it (mode 0600) and left there.
   static Result<FileLock> take(const std::string& path);
+  /// The lock of a process that this one follows: the descriptor that it handed over holds it as well. Where it guards another
+  /// file it is let go, and the lock is taken.
+  static Result<FileLock> take_over(int descriptor, const std::string& path);
+  /// To be handed over.
+  int descriptor() const noexcept { return fd_; }
 
   FileLock(FileLock&& from) noexcept;
   FileLock& operator=(FileLock&&) = delete;

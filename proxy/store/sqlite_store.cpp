@@ -107,6 +107,17 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, 
   if (auto ok = check_directory(path); !ok) return ok.error();
   auto lock = FileLock::take(path);
   if (!lock) return lock.error();
+  return open_locked(path, limits, std::move(*lock));
+}
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::take_over(const std::string& path, int handed) {
+  if (auto ok = check_directory(path); !ok) return ok.error();
+  auto lock = FileLock::take_over(handed, path);
+  if (!lock) return lock.error();
+  return open_locked(path, Limits(), std::move(*lock));
+}
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open_locked(const std::string& path, const Limits& limits, FileLock lock) {
   if (auto ok = prepare_file(path); !ok) return ok.error();
 
   int code = SQLITE_OK;
@@ -126,7 +137,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, 
   sqlite3_busy_timeout(reader.handle(), limits.busy_ms);
   if (reader.execute("PRAGMA query_only = ON") != SQLITE_OK) return unusable(path, reader);
   return std::unique_ptr<SqliteStore>(
-      new SqliteStore(path, limits, std::move(*lock), std::move(database), std::move(reader)));
+      new SqliteStore(path, limits, std::move(lock), std::move(database), std::move(reader)));
 }
 
 SqliteStore::SqliteStore(std::string path, const Limits& limits, FileLock lock, sqlite::Connection writing,

@@ -25,6 +25,10 @@ class SqliteStore final : public Store {
   /// directory missing or not writable, not a database, of another program, damaged, of a newer version, in use.
   static Result<std::unique_ptr<SqliteStore>> open(const std::string& path);
   static Result<std::unique_ptr<SqliteStore>> open(const std::string& path, const Limits& limits);
+  /// The same while the process that this one follows has it open, too, and writes no more. @param lock its descriptor, handed over
+  static Result<std::unique_ptr<SqliteStore>> take_over(const std::string& path, int lock);
+  /// Of the lock, to be handed over.
+  int lock_descriptor() const noexcept { return lock_.descriptor(); }
 
   Result<State> load() override;
   Result<void> save(const Change& change) override;
@@ -35,6 +39,7 @@ class SqliteStore final : public Store {
   SqliteStore(std::string path, const Limits& limits, FileLock lock, sqlite::Connection writing,
               sqlite::Connection reading);
 
+  static Result<std::unique_ptr<SqliteStore>> open_locked(const std::string& path, const Limits& limits, FileLock lock);
   int write(const Change& change);
   bool was_removed();
   Error cannot(const char* what, const sqlite::Connection& connection) const;

@@ -12,6 +12,11 @@ class HealthState {
   HealthState(std::uint32_t healthy, std::uint32_t unhealthy) noexcept : healthy_after_(healthy), unhealthy_after_(unhealthy) {}
 
   bool is_healthy() const noexcept { return is_healthy_; }
+  /// Known from before, and so brought back by as many successes as any.
+  void begin_unhealthy() noexcept {
+    is_healthy_ = false;
+    asked_ = true;
+  }
   /// The next check's outcome. @return whether is_healthy() is another than before
   bool judge(bool passed) noexcept {
     const bool first = !asked_;

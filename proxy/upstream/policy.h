@@ -23,6 +23,7 @@ struct EndpointAddress {
   std::string_view authority() const noexcept {
     return host.starts_with(net::kUnixPrefix) ? std::string_view("localhost") : std::string_view(text);
   }
+  bool operator==(const EndpointAddress&) const = default;
 };
 
 struct PoolPolicy {
@@ -30,12 +31,14 @@ struct PoolPolicy {
   std::uint32_t pending = 1024;                 ///< requests that wait for a connection, over all workers; more is 503
   Duration idle_timeout = std::chrono::seconds(60);
   std::uint32_t requests_per_connection = 0;    ///< 0 = no limit
+  bool operator==(const PoolPolicy&) const = default;
 };
 
 struct ClusterTimeouts {
   Duration connect = std::chrono::seconds(1);   ///< with the TLS handshake
   Duration response_header = std::chrono::seconds(30);
   Duration idle = std::chrono::seconds(60);     ///< no progress of a body in either direction
+  bool operator==(const ClusterTimeouts&) const = default;
 };
 
 /// What is spoken on connections to a cluster. Auto: what TLS agrees on (ALPN), and HTTP/1.1 without TLS.
@@ -45,6 +48,7 @@ enum class Protocol : std::uint8_t { Http1, Http2, Auto };
 struct DnsPolicy {
   std::vector<std::string> servers;             ///< "10.0.0.2:53", "[2001:db8::1]:53"; empty = those of /etc/resolv.conf
   Duration timeout = std::chrono::seconds(2);   ///< for the answer of one server; the second time it is asked, twice that
+  bool operator==(const DnsPolicy&) const = default;
 };
 
 enum class HealthKind : std::uint8_t { Http, Tcp, Grpc };
@@ -60,6 +64,7 @@ struct HealthPolicy {
   std::uint32_t healthy = 2;                    ///< successes in a row that bring an address back
   std::uint32_t unhealthy = 3;                  ///< failures in a row that take it out
   std::vector<std::uint16_t> expect{200};
+  bool operator==(const HealthPolicy&) const = default;
 };
 
 /// What requests tell of an address: it is left out for a while after so many failures in a row.
@@ -67,6 +72,7 @@ struct OutlierPolicy {
   std::uint32_t consecutive_errors = 5;
   Duration ejection = std::chrono::seconds(30);  ///< the first time; each time in a row by as much longer, up to ten times
   double max_ejected = 0.5;                     ///< of the addresses, at the most: of one none
+  bool operator==(const OutlierPolicy&) const = default;
 };
 
 struct ClusterPolicy {
@@ -88,6 +94,7 @@ struct ClusterPolicy {
   /// A connection that was announced for a client is no other's, so it does not carry many: nothing but HTTP/1.1 is to be
   /// offered on it (config/validate.cpp refuses http2, ALPN leaves h2 out).
   bool may_carry_many() const noexcept { return protocol != Protocol::Http1 && !proxy_protocol; }
+  bool operator==(const ClusterPolicy&) const = default;
 };
 
 }  // namespace tidegate::upstream

@@ -206,7 +206,40 @@ Pool::Target& Pool::place_for(std::size_t endpoint, const net::Address& address)
   place->ejected_until = {};
   place->fails = false;
   place->appeared = was_used_ && policy_.slow_start > Duration::zero() ? reactor_.now() : TimePoint{};
+  apply_known(*place);
   return *place;
+}
+
+void Pool::take_over_health(const Pool& before) {
+  for (const auto& target : before.targets_) {
+    if (target->current) {
+      known_.push_back({target->address, target->healthy, target->fails, target->retry_at, target->ejected_until, target->ejections});
+    }
+  }
+  was_used_ = was_used_ || before.was_used_;
+}
+
+/// What was judged by something that this pool does not have (any more) is forgotten.
+void Pool::apply_known(Target& target) {
+  for (const Known& known : known_) {
+    if (known.address != target.address) continue;
+    target.appeared = {};
+    target.fails = known.fails;
+    target.retry_at = known.retry_at;
+    if (policy_.health) target.healthy = known.healthy;
+    if (!policy_.outlier || known.ejected_until <= reactor_.now()) continue;
+    target.ejected_until = known.ejected_until;
+    target.ejections = known.ejections;
+    if (!readmission_.armed()) reactor_.arm(readmission_, net::TimerWheel::kTick);
+  }
+}
+
+std::vector<net::Address> Pool::unhealthy() const {
+  std::vector<net::Address> out;
+  for (const auto& target : targets_) {
+    if (target->current && !target->healthy) out.push_back(target->address);
+  }
+  return out;
 }
 
 Pool::Target* Pool::choose(std::size_t avoid) {

@@ -142,6 +142,10 @@ class Pool final : private net::TurnEnd {
 
   /// What the health checks say of an address. Idle connections to one that is not healthy are closed; leases go on.
   void set_health(std::size_t endpoint, const net::Address& address, bool healthy);
+  /// What the pool that this one replaces knew of the addresses that both have. Before set_addresses().
+  void take_over_health(const Pool& before);
+  /// Addresses that the health checks have found unhealthy.
+  std::vector<net::Address> unhealthy() const;
   /// An address is left out for so long, if `outlier.max_ejected` allows it: another worker has found it failing.
   void eject(std::size_t endpoint, const net::Address& address, Duration length);
   /// Some address may take requests. Without any the pool still serves, with all that there are.
@@ -198,6 +202,16 @@ class Pool final : private net::TurnEnd {
     bool is_left() const noexcept { return !current && load == 0 && connections == 0; }
   };
 
+  /// What is known of an address.
+  struct Known {
+    net::Address address;
+    bool healthy;
+    bool fails;
+    TimePoint retry_at;
+    TimePoint ejected_until;
+    std::uint32_t ejections;
+  };
+
   Target* choose(std::size_t avoid);
   Target* find(std::size_t endpoint, const net::Address& address) noexcept;
   void choose_among();
@@ -207,6 +221,7 @@ class Pool final : private net::TurnEnd {
   static void readmit(void* self);
   Target* instead_of(Target& avoided, std::uint64_t chance);
   Target& place_for(std::size_t endpoint, const net::Address& address);
+  void apply_known(Target& target);
   Lease take_from(Target& target, Reuse reuse, bool streams);
   Lease take_any(Reuse reuse, Carrying carrying);
   bool is_announced(const Client* client) const noexcept { return client != nullptr && policy_.proxy_protocol.has_value(); }
@@ -255,6 +270,7 @@ class Pool final : private net::TurnEnd {
   bool expects_many_ = false;      // a new connection will carry many, so one at a time is made
   List<Acquisition> pending_;
   List<Acquisition> pending_one_;  // of Carrying::One: a stream that is free is nothing to them
+  std::vector<Known> known_;       // of the pool before, until the addresses are here
   std::uint32_t wakes_ = 0;        // that are due at the turn's end
   std::uint32_t pending_count_ = 0;
 };

@@ -65,7 +65,11 @@ class Prober::Probe final : private NoPoolEvents, public net::Retirable {
         deadline_(&Probe::expired, this) {
     pool_.set_tls(prober.tls_);
     pool_.set_addresses(endpoint, {address});
+    ++prober.running_;
+    const std::vector<net::Address>& unhealthy = prober.unhealthy_;
+    if (std::find(unhealthy.begin(), unhealthy.end(), address) != unhealthy.end()) state_.begin_unhealthy();
   }
+  ~Probe() override { --prober_.running_; }
 
   bool is_for(std::size_t endpoint, const net::Address& address) const { return endpoint == endpoint_ && address == address_; }
   std::size_t endpoint() const noexcept { return endpoint_; }

@@ -42,6 +42,10 @@ class Prober {
   void set_tls(std::shared_ptr<const net::TlsClientContext> context);
   /// Ends every check.
   void stop();
+  /// After stop(): every check has ended. Until then it must not be destroyed while its worker turns.
+  bool is_idle() const noexcept { return running_ == 0; }
+  /// What is known of addresses from before: those begin unhealthy. Before set_addresses().
+  void begin_unhealthy(std::vector<net::Address> addresses) { unhealthy_ = std::move(addresses); }
 
  private:
   class Probe;
@@ -51,6 +55,8 @@ class Prober {
   const Events events_;
   std::shared_ptr<const net::TlsClientContext> tls_;
   std::vector<Probe*> probes_;  // each its own coroutine's; it is retired when that has ended
+  std::vector<net::Address> unhealthy_;
+  std::size_t running_ = 0;  // of those that are being ended, too
   Random random_;
 };
 

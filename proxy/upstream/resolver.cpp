@@ -35,8 +35,21 @@ std::string failure_text(const std::string& host, const std::string& why, std::s
 
 }  // namespace
 
-Resolver::Resolver(const std::vector<ClusterPolicy>& clusters, DnsPolicy policy, Events events)
-    : clusters_(clusters), policy_(std::move(policy)), events_(std::move(events)), counts_(clusters.size()) {}
+Resolver::Resolver(const std::vector<ClusterPolicy>& clusters, DnsPolicy policy, Events events, const Resolver* before)
+    : clusters_(clusters), policy_(std::move(policy)), events_(std::move(events)), counts_(clusters.size()) {
+  if (before != nullptr) go_on_with(*before);
+}
+
+void Resolver::go_on_with(const Resolver& before) {
+  for (const Name& name : before.names_) {
+    if (name.was_asked) known_.push_back({name.host, name.known});
+  }
+  for (std::size_t c = 0; c < clusters_.size(); ++c) {
+    for (std::size_t b = 0; b < before.clusters_.size(); ++b) {
+      if (before.clusters_[b].name == clusters_[c].name) counts_[c].results = before.counts_[b].results;
+    }
+  }
+}
 
 Resolver::~Resolver() { stop(); }
 
@@ -52,6 +65,15 @@ void Resolver::start() {
     }
   }
   if (names_.empty()) return;
+  for (const Known& known : std::exchange(known_, {})) {
+    for (Name& name : names_) {
+      if (name.host != known.host) continue;
+      name.known = known.resolution;
+      name.was_asked = true;
+      tell(name);
+    }
+  }
+  count_addresses();
   wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wake_ < 0) throw std::system_error(errno, std::generic_category(), "the resolver's eventfd");
   start_ends_ = Clock::now() + kStartWait;
@@ -83,6 +105,7 @@ void Resolver::add(const std::string& host, Place place) {
 
 void Resolver::run() {
   begin_thread();
+  end_of_start(Clock::now());  // every name may be known from before
   while (!stopping_) {
     begin_due(Clock::now());
     wait();
@@ -149,13 +172,17 @@ void Resolver::finish(Name& name, const DnsLookup::Outcome& outcome) {
   if (news.changed) tell_changed(name, before);
 }
 
-void Resolver::tell_changed(const Name& name, std::size_t before) {
-  const std::vector<net::Address>& addresses = name.known.addresses();
+void Resolver::tell(const Name& name) const {
   for (const Place& place : name.places) {
     std::vector<net::Address> with_port;
-    for (const net::Address& one : addresses) with_port.push_back(net::with_port(one, place.port));
-    events_.found(place.cluster, place.endpoint, with_port);
+    for (const net::Address& one : name.known.addresses()) with_port.push_back(net::with_port(one, place.port));
+    if (!with_port.empty()) events_.found(place.cluster, place.endpoint, with_port);
   }
+}
+
+void Resolver::tell_changed(const Name& name, std::size_t before) {
+  const std::vector<net::Address>& addresses = name.known.addresses();
+  tell(name);
   const std::string had = before == 0 ? std::string() : ", other than before (" + std::to_string(before) + ")";
   events_.news(name.host + " has " + addresses_text(addresses.size()) + had);
 }
@@ -167,6 +194,11 @@ void Resolver::count(const Name& name, Resolved result) {
     if (!counted[place.cluster]) ++counts_[place.cluster].results[static_cast<std::size_t>(result)];
     counted[place.cluster] = true;
   }
+  count_addresses();
+}
+
+/// Needs the mutex, once the thread runs.
+void Resolver::count_addresses() {
   for (Counts& one : counts_) one.addresses = 0;
   for (const Name& each : names_) {
     for (const Place& place : each.places) counts_[place.cluster].addresses += each.known.addresses().size();

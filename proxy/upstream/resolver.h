@@ -46,7 +46,8 @@ class Resolver {
     bool has_names = false;
   };
 
-  Resolver(const std::vector<ClusterPolicy>& clusters, DnsPolicy policy, Events events);
+  /// @param before has stopped: what it knew of names is known here.
+  Resolver(const std::vector<ClusterPolicy>& clusters, DnsPolicy policy, Events events, const Resolver* before = nullptr);
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
   ~Resolver();
@@ -72,11 +73,14 @@ class Resolver {
   };
 
   void add(const std::string& host, Place place);
+  void go_on_with(const Resolver& before);
   void run();
   void begin_due(TimePoint now);
   void wait();
   void finish(Name& name, const DnsLookup::Outcome& outcome);
   void count(const Name& name, Resolved result);
+  void count_addresses();
+  void tell(const Name& name) const;
   void tell_changed(const Name& name, std::size_t before);
   void end_of_start(TimePoint now);
   double chance() { return static_cast<double>(random_.next() >> 11) * 0x1.0p-53; }
@@ -85,6 +89,11 @@ class Resolver {
   const DnsPolicy policy_;
   const Events events_;
   Random random_;
+  struct Known {
+    std::string host;
+    Resolution resolution;
+  };
+  std::vector<Known> known_;  // of the resolver before, until start()
   std::vector<Name> names_;
   TimePoint start_ends_{};
   int wake_ = -1;

@@ -48,6 +48,7 @@ class Lines {
 
 struct WorkerParts {
   std::unique_ptr<observe::WorkerCounters> counters;
+  std::unique_ptr<observe::ConfiguredCounters> configured;
   std::vector<std::unique_ptr<gate::Ledger>> ledgers;
   std::unique_ptr<observe::AccessSink> sink;
   std::unique_ptr<forward::Worker> worker;
@@ -69,20 +70,25 @@ route::Snapshot snapshot() {
 WorkerParts make(std::size_t index, const route::Snapshot& routes, const std::vector<upstream::ClusterPolicy>& clusters,
                  const observe::WakeUp& wake) {
   WorkerParts parts;
-  parts.counters = std::make_unique<observe::WorkerCounters>(kRoutes, kClusters);
+  parts.counters = std::make_unique<observe::WorkerCounters>();
+  parts.configured = std::make_unique<observe::ConfiguredCounters>();
+  const auto bounds = std::make_shared<const std::vector<double>>(observe::latency_bounds({}));
+  for (std::size_t i = 0; i < kRoutes; ++i) parts.configured->routes.add(observe::make_route_counters(bounds));
+  for (std::size_t i = 0; i < kClusters; ++i) parts.configured->clusters.add(std::make_shared<observe::ClusterCounters>());
   parts.sink = std::make_unique<observe::AccessSink>(4096, 1.0, parts.counters->access_log_dropped, wake);
   forward::WorkerSetup setup;
   setup.index = index;
   setup.count = 2;
-  setup.snapshot = &routes;
-  setup.clusters = &clusters;
   setup.counters = parts.counters.get();
   setup.access_log = parts.sink.get();
-  setup.errors.resize(kRoutes);
-  setup.slow_over.resize(kRoutes);
+  setup.serving.snapshot = &routes;
+  setup.serving.clusters = &clusters;
+  setup.serving.counters = parts.configured.get();
+  setup.serving.errors.resize(kRoutes);
+  setup.serving.slow_over.resize(kRoutes);
   for (std::size_t i = 0; i < kRoutes; ++i) {
     parts.ledgers.push_back(std::make_unique<gate::Ledger>());
-    setup.ledgers.push_back(parts.ledgers.back().get());
+    setup.serving.ledgers.push_back(parts.ledgers.back().get());
   }
   parts.worker = std::make_unique<forward::Worker>(std::move(setup));
   return parts;
@@ -92,11 +98,11 @@ void add(Lines& lines, const std::string& who, const WorkerParts& parts) {
   lines.add(who, "worker", *parts.worker);
   lines.add(who, "access log", *parts.sink);
   lines.add(who, "counters", *parts.counters);
-  for (const auto& route : parts.counters->routes) lines.add(who, "counters of a route", route);
-  for (const auto& cluster : parts.counters->clusters) lines.add(who, "counters of a cluster", cluster);
+  for (std::size_t i = 0; i < kRoutes; ++i) lines.add(who, "counters of a route", parts.configured->routes[i]);
+  for (std::size_t i = 0; i < kClusters; ++i) lines.add(who, "counters of a cluster", parts.configured->clusters[i]);
   for (const auto& ledger : parts.ledgers) lines.add(who, "ledger", *ledger);
-  for (const auto& cluster : parts.worker->clusters) lines.add(who, "cluster", *cluster);
-  for (const auto& route : parts.worker->routes) {
+  for (const auto& cluster : parts.worker->serving().clusters) lines.add(who, "cluster", *cluster);
+  for (const auto& route : parts.worker->serving().routes) {
     lines.add(who, "route", route);
     lines.add(who, "mirror", *route.mirror);
   }

@@ -153,7 +153,9 @@ class Proxy {
     route::LiveRoute& live = *snapshot_->routes()[0].live;
     live.publish({*Weight::from_percent(setup.weight), 1, 1});
     live.publish_mirror(Weight::whole());
-    counters_ = std::make_unique<observe::WorkerCounters>(1, policies_.size());
+    counters_ = std::make_unique<observe::WorkerCounters>();
+    configured_.routes.add(std::make_shared<observe::RouteCounters>());
+    for (std::size_t i = 0; i < policies_.size(); ++i) configured_.clusters.add(std::make_shared<observe::ClusterCounters>());
     ledger_ = std::make_unique<gate::Ledger>();
     if (setup.access_log) {
       observe::AccessLog::Setup log;
@@ -183,7 +185,7 @@ class Proxy {
     while (counting_.load() != counts) std::this_thread::yield();
   }
 
-  const observe::RouteCounters& counters() const noexcept { return counters_->routes[0]; }
+  const observe::RouteCounters& counters() const noexcept { return configured_.routes[0]; }
 
  private:
   static void look(void* self) {
@@ -198,14 +200,15 @@ class Proxy {
     const int listener = net::Listener::open(*net::make_address("127.0.0.1", 0));
     address_ = bound_address(listener);
     forward::WorkerSetup setup;
-    setup.snapshot = snapshot_.get();
-    setup.clusters = &policies_;
     setup.counters = counters_.get();
-    setup.errors.resize(1);
-    setup.slow_over.resize(1);
-    setup.ledgers = {ledger_.get()};
+    setup.serving.snapshot = snapshot_.get();
+    setup.serving.clusters = &policies_;
+    setup.serving.counters = &configured_;
+    setup.serving.errors.resize(1);
+    setup.serving.slow_over.resize(1);
+    setup.serving.ledgers = {ledger_.get()};
     if (log_) setup.access_log = log_->sink(0);
-    setup.listeners.push_back({{}, 64, listener});
+    setup.listeners.push_back({{}, 64, {listener}});
     worker_ = std::make_unique<forward::Worker>(std::move(setup));
     worker_->post([this, from = old_side.address(), to = new_side.address()](forward::Worker& worker) {
       worker.set_addresses(0, 0, {from});
@@ -218,6 +221,7 @@ class Proxy {
   std::vector<upstream::ClusterPolicy> policies_;
   std::unique_ptr<route::Snapshot> snapshot_;
   std::unique_ptr<observe::WorkerCounters> counters_;
+  observe::ConfiguredCounters configured_;
   std::unique_ptr<gate::Ledger> ledger_;
   std::unique_ptr<observe::AccessLog> log_;
   std::unique_ptr<forward::Worker> worker_;

@@ -117,24 +117,26 @@ struct World {
   }
 
   Services services() {
-    return {*engine,
-            store,
-            config,
-            [](const control::Status& status) { return "# routes " + std::to_string(status.routes.size()) + "\n"; },
-            [this] { return ready.load(); },
-            [this] { ++drains; },
-            [] {
-              RouteTraffic api{"api", {}, 3, {}};
-              api.sides[Side::New] = {100, 2, 1.5, 20.0};
-              api.mirror = {10, 7, {}, 1};
-              api.mirror.dropped[static_cast<std::size_t>(observe::MirrorDrop::Rate)] = 2;
-              return std::vector<RouteTraffic>{api};
-            },
-            [] { return std::vector<notify::TargetStats>{{"https://hooks.example.com", 3, 1, 0, 2, 0, "refused"}}; },
-            "9.9.9",
-            1'700'000'000'250};
+    Services out{*engine, store};
+    out.config = [this] { return std::shared_ptr<const config::Config>(std::shared_ptr<void>(), &config); };
+    out.metrics_text = [](const control::Status& status) { return "# routes " + std::to_string(status.routes.size()) + "\n"; };
+    out.ready = [this] { return ready.load(); };
+    out.drain = [this] { ++drains; };
+    out.reload = [this](std::function<void(const ReloadAnswer&)> answer) { answer(reload_answer); };
+    out.traffic = [] {
+      RouteTraffic api{"api", {}, 3, {}};
+      api.sides[Side::New] = {100, 2, 1.5, 20.0};
+      api.mirror = {10, 7, {}, 1};
+      api.mirror.dropped[static_cast<std::size_t>(observe::MirrorDrop::Rate)] = 2;
+      return std::vector<RouteTraffic>{api};
+    };
+    out.notifications = [] { return std::vector<notify::TargetStats>{{"https://hooks.example.com", 3, 1, 0, 2, 0, "refused"}}; };
+    out.version = "9.9.9";
+    out.started_at_ms = 1'700'000'000'250;
+    return out;
   }
 
+  ReloadAnswer reload_answer;
   config::Config config;
   route::Snapshot snapshot;
   MemoryStore store;

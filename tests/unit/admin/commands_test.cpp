@@ -137,6 +137,20 @@ TEST_F(Commands, DrainIsAnsweredAndBegun) {
   EXPECT_EQ(world_.drains, 1);
 }
 
+TEST_F(Commands, ReloadAnswersWhatIsAnother) {
+  world_.reload_answer = {{}, {"route api: changed"}};
+  const Response response = post("/api/v1/reload");
+  EXPECT_EQ(response.status, 200u);
+  EXPECT_EQ(body(response).at("changed"), boost::json::array{"route api: changed"});
+}
+
+TEST_F(Commands, ReloadOfABadFileIs422WithEveryProblem) {
+  world_.reload_answer = {{"t.yaml:1:1: one", "t.yaml:2:1: two"}, {}};
+  const Response response = post("/api/v1/reload");
+  EXPECT_EQ(response.status, 422u);
+  EXPECT_EQ(error_code(response), "invalid");
+}
+
 TEST_F(Commands, AnUnknownRouteIsNotFound) {
   for (const char* what : {"revert", "rearm"}) {
     const Response response = post(std::string("/api/v1/routes/nope/") + what);

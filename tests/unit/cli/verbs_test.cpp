@@ -27,8 +27,8 @@ class Verbs : public testing::Test {
     out_.str({});
     err_.str({});
     in_.clear();
-    const Actions actions{[this](const std::string& path) {
-                            out_ << "run " << path;
+    const Actions actions{[this](const std::string& path, bool watch) {
+                            out_ << "run " << path << (watch ? " watch" : "");
                             return 78;
                           },
                           [this](const DemoOptions& options) {
@@ -119,6 +119,21 @@ TEST_F(Verbs, MirrorAndDrain) {
   EXPECT_TRUE(complained("has no mirror"));
   EXPECT_EQ(call({"drain"}), 0);
   EXPECT_EQ(world_.drains, 1);
+}
+
+TEST_F(Verbs, ReloadSaysWhatIsAnotherALineEach) {
+  world_.reload_answer = {{}, {"route api: changed", "cluster blue: added"}};
+  EXPECT_EQ(call({"reload"}), 0) << err_.str();
+  EXPECT_EQ(out_.str(), "route api: changed\ncluster blue: added\n");
+  world_.reload_answer = {};
+  EXPECT_EQ(call({"reload"}), 0);
+  EXPECT_EQ(out_.str(), "nothing changed\n");
+}
+
+TEST_F(Verbs, ReloadOfABadFileSaysEveryProblemAndEndsWith1) {
+  world_.reload_answer = {{"t.yaml:1:1: one", "t.yaml:2:1: two"}, {}};
+  EXPECT_EQ(call({"reload"}), 1);
+  EXPECT_TRUE(complained("t.yaml:1:1: one\nt.yaml:2:1: two"));
 }
 
 TEST_F(Verbs, StatusComesAsTableJsonAndYaml) {

@@ -141,8 +141,8 @@ TEST_F(UnixSocket, WithAnAbstractNameHasNoFileAndIsFreeAfterItsEnd) {
 /// Counts what it accepts and keeps it open.
 struct Acceptor {
   Acceptor(Loop& loop, int descriptor, std::uint32_t most)
-      : reactor(loop.reactor), listener(loop.reactor, [this](int accepted, const Address& peer) { take(accepted, peer); }, most) {
-    listener.start(descriptor, Sharing::One);
+      : reactor(loop.reactor), listener(loop.reactor, most) {
+    listener.start(descriptor, Sharing::One, [this](int accepted, const Address& peer) { take(accepted, peer); });
   }
   ~Acceptor() {
     for (const int one : open) ::close(one);

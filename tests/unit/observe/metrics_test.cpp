@@ -29,10 +29,17 @@ class MetricsPage : public ::testing::Test {
     setup.routes = {{"api", clusters, false}, {"web", clusters, true}};
     setup.clusters = {"blue", "green"};
     setup.workers = {&first, &second};
+    for (ConfiguredCounters* const worker : {&first_configured, &second_configured}) {
+      for (int i = 0; i < 2; ++i) worker->routes.add(std::make_shared<RouteCounters>());
+      for (int i = 0; i < 2; ++i) worker->clusters.add(std::make_shared<ClusterCounters>());
+      setup.configured.push_back(worker);
+    }
     setup.version = "1.2.3";
     setup.started_ms = 1'785'501'296'500;
     metrics = std::make_unique<Metrics>(std::move(setup));
     live.routes.resize(2);
+    live.routes[0].name = "api";
+    live.routes[1].name = "web";
     for (LiveRoute& route : live.routes) {
       route.reverts = {{"error_rate", 0}, {"hard_breaker", 0}, {"operator", 0}};
       route.holds = {{"shared_degradation", 0}, {"pause", 0}, {"notify", 0}};
@@ -56,7 +63,8 @@ class MetricsPage : public ::testing::Test {
     return found == samples.end() ? "absent" : found->second;
   }
 
-  WorkerCounters first{2, 2}, second{2, 2};
+  WorkerCounters first, second;
+  ConfiguredCounters first_configured, second_configured;
   LiveFacts live;
   std::unique_ptr<Metrics> metrics;
 };
@@ -82,18 +90,18 @@ TEST_F(MetricsPage, EverySeriesThatAnErrorRateNeedsIsThereAtZeroBeforeTheFirstRe
 }
 
 TEST_F(MetricsPage, ACountIsTheSumOverTheWorkers) {
-  first.routes[0].sides[Side::New].add(Method::Get, 503);
-  first.routes[0].sides[Side::New].add(Method::Get, 503);
-  second.routes[0].sides[Side::New].add(Method::Get, 503);
-  second.routes[0].sides[Side::Old].add(Method::Get, 503);
-  first.clusters[1].fail(Failure::Timeout);
-  second.clusters[1].fail(Failure::Timeout);
-  first.clusters[1].idle.add(3);
-  second.clusters[1].idle.add(-1);
+  first_configured.routes[0].sides[Side::New].add(Method::Get, 503);
+  first_configured.routes[0].sides[Side::New].add(Method::Get, 503);
+  second_configured.routes[0].sides[Side::New].add(Method::Get, 503);
+  second_configured.routes[0].sides[Side::Old].add(Method::Get, 503);
+  first_configured.clusters[1].fail(Failure::Timeout);
+  second_configured.clusters[1].fail(Failure::Timeout);
+  first_configured.clusters[1].idle.add(3);
+  second_configured.clusters[1].idle.add(-1);
   first.sessions.add(5);
   second.accepted.add(7);
-  first.routes[0].retries[Side::Old].add();
-  second.routes[0].rescued[Side::Old].add();
+  first_configured.routes[0].retries[Side::Old].add();
+  second_configured.routes[0].rescued[Side::Old].add();
   first.access_log_dropped.add(2);
   live.access_log_lost = 3;
   EXPECT_EQ(sample(R"(http_requests_total{route="api",side="new",method="GET",status="503"})"), "3");
@@ -114,15 +122,15 @@ TEST_F(MetricsPage, OtherMethodsAndStatusesAppearWhenTheyHappen) {
   const std::string other = R"(http_requests_total{route="api",side="old",method="OTHER",status="200"})";
   EXPECT_EQ(sample(teapot), "absent");
   EXPECT_EQ(sample(other), "absent");
-  first.routes[0].sides[Side::Old].add(Method::Get, 418);
-  first.routes[0].sides[Side::Old].add(Method::Other, 200);
+  first_configured.routes[0].sides[Side::Old].add(Method::Get, 418);
+  first_configured.routes[0].sides[Side::Old].add(Method::Other, 200);
   EXPECT_EQ(sample(teapot), "1");
   EXPECT_EQ(sample(other), "1");
 }
 
 TEST_F(MetricsPage, WhatWasAnsweredWithoutASideOrARouteIsNoSidesRequest) {
-  first.routes[0].no_side.add(Method::Get, 503);
-  first.routes[0].no_side.latency.add(1ms);
+  first_configured.routes[0].no_side.add(Method::Get, 503);
+  first_configured.routes[0].no_side.latency.add(1ms);
   second.unrouted.add(Method::Other, 400);
   second.unrouted.latency.add(1ms);
   EXPECT_EQ(sample(R"(http_requests_total{route="api",side="none",method="GET",status="503"})"), "1");
@@ -133,9 +141,9 @@ TEST_F(MetricsPage, WhatWasAnsweredWithoutASideOrARouteIsNoSidesRequest) {
 }
 
 TEST_F(MetricsPage, BucketsSumAndCountOfAHistogramAgree) {
-  first.routes[0].sides[Side::New].latency.add(3ms);
-  second.routes[0].sides[Side::New].latency.add(700ms);
-  second.routes[0].sides[Side::New].latency.add(20s);
+  first_configured.routes[0].sides[Side::New].latency.add(3ms);
+  second_configured.routes[0].sides[Side::New].latency.add(700ms);
+  second_configured.routes[0].sides[Side::New].latency.add(20s);
   const auto bucket = [this](const std::string& bound) {
     return sample("http_request_duration_seconds_bucket{route=\"api\",side=\"new\",le=\"" + bound + "\"}");
   };
@@ -205,10 +213,10 @@ TEST_F(MetricsPage, EveryReasonOfARevertAndEveryStaleFailureIsShown) {
 }
 
 TEST_F(MetricsPage, EveryReasonToDropACopyIsShownOnlyForRoutesThatMirror) {
-  first.routes[1].mirror.received.add(5);
-  first.routes[1].mirror.mirrored.add(2);
-  second.routes[1].mirror.drop(MirrorDrop::ClientAbort);
-  second.routes[1].mirror.in_flight.add(1);
+  first_configured.routes[1].mirror.received.add(5);
+  first_configured.routes[1].mirror.mirrored.add(2);
+  second_configured.routes[1].mirror.drop(MirrorDrop::ClientAbort);
+  second_configured.routes[1].mirror.in_flight.add(1);
   EXPECT_EQ(sample(R"(tidegate_mirror_requests_total{route="web",result="received"})"), "5");
   EXPECT_EQ(sample(R"(tidegate_mirror_requests_total{route="web",result="mirrored"})"), "2");
   EXPECT_EQ(sample(R"(tidegate_mirror_in_flight{route="web"})"), "1");
@@ -279,8 +287,8 @@ TEST_F(MetricsPage, EveryFamilyHasHelpTypeAndSamples) {
 
 TEST_F(MetricsPage, PromtoolFindsNothingToSay) {
   if (std::system("command -v promtool > /dev/null 2>&1") != 0) GTEST_SKIP() << "promtool is not installed";
-  first.routes[0].sides[Side::New].add(Method::Get, 503);
-  first.routes[0].no_side.add(Method::Get, 503);
+  first_configured.routes[0].sides[Side::New].add(Method::Get, 503);
+  first_configured.routes[0].no_side.add(Method::Get, 503);
   first.unrouted.add(Method::Other, 400);
   first.unrouted.latency.add(1ms);
   const test::Scratch scratch;
@@ -295,8 +303,8 @@ TEST_F(MetricsPage, WhatAWorkerCountsMeanwhileNeverMakesACounterGoBack) {
   std::atomic<bool> stop{false};
   std::thread worker([&] {
     while (!stop.load()) {
-      first.routes[0].sides[Side::New].add(Method::Trace, 200);
-      first.routes[0].sides[Side::New].latency.add(1ms);
+      first_configured.routes[0].sides[Side::New].add(Method::Trace, 200);
+      first_configured.routes[0].sides[Side::New].latency.add(1ms);
     }
   });
   std::uint64_t last = 0;
@@ -310,8 +318,8 @@ TEST_F(MetricsPage, WhatAWorkerCountsMeanwhileNeverMakesACounterGoBack) {
 }
 
 TEST_F(MetricsPage, TotalsOfARouteAreWhatStatusShows) {
-  RouteCounters& one = first.routes[1];
-  RouteCounters& two = second.routes[1];
+  RouteCounters& one = first_configured.routes[1];
+  RouteCounters& two = second_configured.routes[1];
   for (int i = 0; i < 98; ++i) one.sides[Side::New].add(Method::Get, 200);
   one.sides[Side::New].add(Method::Post, 404);
   two.sides[Side::New].add(Method::Get, 503);

@@ -1,0 +1,167 @@
+// A reload. Everything that can fail is done first, beside what serves; then, in this order, the engine publishes what is in
+// force into the new live words, every worker changes over, and only then is the rest of the old configuration let go.
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <exception>
+#include <utility>
+
+#include "app_parts.h"
+#include "facts.h"
+#include "observe/log.h"
+
+namespace tidegate {
+
+namespace {
+
+constexpr Duration kPatience = std::chrono::seconds(10);  // with a worker that does not turn
+
+/// Counts what is still to come. Whoever comes late finds it here.
+class Countdown {
+ public:
+  explicit Countdown(std::size_t from) : left_(from) {}
+  void arrive() {
+    const std::lock_guard lock(mutex_);
+    if (--left_ == 0) arrived_.notify_all();
+  }
+  bool wait(Duration most) {
+    std::unique_lock lock(mutex_);
+    return arrived_.wait_for(lock, most, [this] { return left_ == 0; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::size_t left_;
+};
+
+std::string joined(const std::vector<std::string>& all, const std::string& between) {
+  std::string out;
+  for (const std::string& one : all) out += (out.empty() ? "" : between) + one;
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::optional<OpenedListener>> App::Parts::open_new_listeners(const config::Config& now, const config::Config& before) {
+  const auto ends = [&](std::uint16_t port) {  // a listener of ours that has the port
+    return std::any_of(before.listeners.begin(), before.listeners.end(), [&](const config::Listener& was) {
+      const auto same = [&](const config::Listener& is) { return is.address == was.address; };
+      return was.address.port == port && std::none_of(now.listeners.begin(), now.listeners.end(), same);
+    });
+  };
+  HandedOver none({});
+  std::vector<std::optional<OpenedListener>> out;
+  for (const config::Listener& listener : now.listeners) {
+    std::optional<OpenedListener>& opened = out.emplace_back();
+    if (ActiveConfig::carried(listener, before)) continue;
+    opened.emplace(OpenedListener::open(listener, now.workers, none, ends(listener.address.port)));
+  }
+  return out;
+}
+
+/// Each worker at one moment of its own; no request sees half of it.
+void App::Parts::change_over(const Current& next, std::vector<std::optional<OpenedListener>>& opened, const config::Config& before) {
+  const ActiveConfig& to = *next.config;
+  auto engine_done = std::make_shared<Countdown>(1);
+  engine->adopt(reconfiguration(next.config), [engine_done] { engine_done->arrive(); });
+  engine_done->wait(kPatience);
+  auto workers_done = std::make_shared<Countdown>(workers.size());
+  {
+    const std::lock_guard lock(to.addresses.mutex);
+    for (std::size_t i = 0; i < workers.size(); ++i) {
+      auto generation_setup = std::make_shared<forward::GenerationSetup>(generation(next.config, i, *next.certificates));
+      generation_setup->addresses = to.addresses.found;
+      auto setups = std::make_shared<std::vector<forward::ListenerSetup>>(listener_setups(to, *next.certificates));
+      for (std::size_t l = 0; l < setups->size(); ++l) {
+        forward::ListenerSetup& setup = (*setups)[l];
+        setup.carried = ActiveConfig::carried(to.config.listeners[l], before);
+        if (!opened[l]) continue;
+        setup.descriptors = opened[l]->take(i);
+        setup.sharing = opened[l]->sharing;
+      }
+      workers[i]->post([generation_setup, setups, workers_done](forward::Worker& worker) {
+        worker.adopt(std::move(*generation_setup), std::move(*setups));
+        workers_done->arrive();
+      });
+    }
+  }
+  if (!workers_done->wait(kPatience)) observe::log_error("a worker does not turn: it still serves by the configuration of before");
+  engine->publish_everywhere();
+}
+
+void App::Parts::settle_listeners(const config::Config& now, const config::Config& before,
+                                  const std::vector<std::optional<OpenedListener>>& opened) {
+  std::vector<BoundAddress> next;
+  for (std::size_t i = 0; i < now.listeners.size(); ++i) {
+    const config::Listener& listener = now.listeners[i];
+    const std::optional<std::size_t> place = ActiveConfig::carried(listener, before);
+    next.push_back({listener.name, place ? listeners[*place].address : opened[i]->address});
+    if (!place) observe::log_info("listening on " + next.back().address + " (" + listener.name + ")");
+    if (opened[i] && opened[i]->file) socket_files.emplace(next.back().address, *opened[i]->file);
+    const bool other_mode = place && before.listeners[*place].mode != listener.mode && listener.mode;
+    if (!other_mode) continue;
+    const std::string path = listener.address.host.substr(net::kUnixPrefix.size());
+    if (::chmod(path.c_str(), *listener.mode) != 0) observe::log_error("cannot change the mode of " + path);
+  }
+  std::erase_if(socket_files, [&](const auto& file) {
+    return std::none_of(next.begin(), next.end(), [&](const BoundAddress& one) { return one.address == file.first; });
+  });
+  listeners = std::move(next);
+}
+
+Reloaded App::reload(config::Config next_config) {
+  Parts& p = *parts_;
+  const Parts::Current before = p.current();
+  const auto refuse = [&](std::string why) {
+    ++p.failed_reloads;
+    return Reloaded{{std::move(why)}, {}};
+  };
+  const config::Config& was = before.config->config;
+  const std::vector<std::string> beyond = beyond_reload(was, next_config);
+  if (!beyond.empty()) {
+    return refuse(joined(beyond, ", ") + (beyond.size() == 1 ? " has" : " have") +
+                  " changed, and takes a new process: restart, or upgrade without a lost connection (SIGUSR2)");
+  }
+  Reloaded out{{}, changes(was, next_config)};
+  if (out.changed.empty()) {
+    before.certificates->reread();
+    p.reloaded_ms = wall_clock_ms();
+    ++p.reloads;
+    return out;
+  }
+
+  Parts::Current next;
+  std::vector<std::optional<OpenedListener>> opened;
+  before.certificates->stop();
+  try {
+    next.config = std::make_shared<const ActiveConfig>(std::move(next_config), before.config.get(), p.all_counters(), p.started_ms);
+    next.certificates = p.read_certificates(next.config, before.certificates.get());
+    opened = p.open_new_listeners(next.config->config, was);
+  } catch (const std::exception& error) {
+    before.certificates->start();
+    return refuse(error.what());
+  }
+
+  const config::Config& now = next.config->config;
+  before.resolver->stop();
+  next.resolver = p.make_resolver(next.config, before.resolver.get());
+  next.resolver->start();
+  const bool same_targets = now.notify == was.notify;
+  next.notifier = same_targets ? before.notifier : p.make_notifier(now);
+  for (std::size_t i = 0; i < now.listeners.size(); ++i) next.config->client_limits[i]->set_most(now.listeners[i].connections_per_client);
+  observe::set_log_level(log_level(now.log.level));
+  p.change_over(next, opened, was);
+  p.replace(next);
+  p.settle_listeners(now, was, opened);
+  next.certificates->start();
+  if (!same_targets && before.notifier) before.notifier->stop();
+  p.reloaded_ms = wall_clock_ms();
+  ++p.reloads;
+  return out;
+}
+
+void App::note_failed_reload() { ++parts_->failed_reloads; }
+
+}  // namespace tidegate

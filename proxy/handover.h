@@ -1,0 +1,90 @@
+// The conversation of two Tidegates while one takes over from the other: over a pair of connected unix-domain sockets, whose
+// other end the new process inherits. Part of the composition root.
+//
+//   old -> new   the listening sockets, a message each (SCM_RIGHTS), and the lock of the state file
+//   new -> old   ready: everything is made that can fail; from here on the old one decides nothing more
+//   old -> new   the state: every gate with its evidence, how long each rollout's step lasts already
+//   new -> old   serving: which sockets it has taken; the old one drains
+//
+// Until the last message nothing has changed for the old one: if the new one fails, it goes on.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+#include "base/clock.h"
+#include "sockets.h"
+
+namespace tidegate {
+
+/// One end. A message is a JSON object, and perhaps a descriptor.
+class HandoverChannel {
+ public:
+  struct Message {
+    boost::json::object body;
+    int descriptor = -1;  ///< the receiver's; close-on-exec
+  };
+
+  explicit HandoverChannel(int descriptor) noexcept : descriptor_(descriptor) {}
+  HandoverChannel(HandoverChannel&& from) noexcept;
+  HandoverChannel& operator=(HandoverChannel&&) = delete;
+  ~HandoverChannel();
+
+  /// Both wait until `deadline`. @throws std::runtime_error when the other end has gone, or is late.
+  void send(const boost::json::object& body, TimePoint deadline, int descriptor = -1) const;
+  Message receive(TimePoint deadline) const;
+  /// Whether something came within that time, its end included.
+  bool wait(Duration most) const;
+
+ private:
+  int descriptor_;
+};
+
+/// The new process's side.
+class Predecessor {
+ public:
+  /// Empty: this process follows none.
+  static std::optional<Predecessor> from_environment();
+
+  /// Once, at first. @throws std::runtime_error
+  std::vector<HandedSocket> take_sockets();
+  int take_lock() noexcept { return std::exchange(lock_, -1); }
+  /// Everything is made; from here on only this process decides. @return what the old one knew. @throws std::runtime_error
+  boost::json::object take_state();
+  /// This process serves. @throws std::runtime_error when the old one has changed its mind.
+  void tell_serving();
+  pid_t pid() const noexcept { return pid_; }
+
+ private:
+  explicit Predecessor(HandoverChannel channel) noexcept : channel_(std::move(channel)) {}
+  HandoverChannel channel_;
+  int lock_ = -1;
+  pid_t pid_ = 0;
+};
+
+/// The old process's side: a process that was started to follow this one, and is ended unless it does.
+class Successor {
+ public:
+  /// Starts `program` with the arguments. @throws std::runtime_error
+  Successor(const std::string& program, const std::vector<std::string>& arguments);
+  Successor(const Successor&) = delete;
+  Successor& operator=(const Successor&) = delete;
+  ~Successor();
+
+  const HandoverChannel& channel() const noexcept { return channel_; }
+  pid_t pid() const noexcept { return pid_; }
+  /// How it ended, for people, after the conversation broke off: "it ended with 78".
+  std::string end();
+  /// It is on its own from here on.
+  void release() noexcept { pid_ = 0; }
+
+ private:
+  static HandoverChannel start(const std::string& program, const std::vector<std::string>& arguments, pid_t& pid);
+  pid_t pid_ = 0;
+  HandoverChannel channel_;
+};
+
+}  // namespace tidegate

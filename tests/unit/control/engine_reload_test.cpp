@@ -1,0 +1,140 @@
+// The engine goes on with another configuration.
+#include "fixture.h"
+
+namespace tidegate::control {
+namespace {
+
+/// A configuration with what is made from it, as the composition root keeps them.
+struct Loaded {
+  explicit Loaded(config::Config from) : config(std::move(from)), snapshot(snapshot_of(config)) {}
+  config::Config config;
+  route::Snapshot snapshot;
+};
+
+class EngineReload : public EngineTest {
+ protected:
+  std::shared_ptr<const Loaded> adopt(config::Config config) {
+    auto next = std::make_shared<const Loaded>(std::move(config));
+    std::promise<void> done;
+    std::vector<std::vector<const gate::Ledger*>> ledgers(next->config.routes.size(), {&ledger_});
+    engine_->adopt({next->config, next->snapshot, std::move(ledgers), next, ask_}, [&done] { done.set_value(); });
+    done.get_future().get();
+    engine_->publish_everywhere();
+    (void)status();  // comes after it
+    return next;
+  }
+  static route::SplitState split(const Loaded& of, std::size_t route = 0) { return of.snapshot.routes()[route].live->split(); }
+};
+
+config::Config without_routes() {
+  config::Config config = one_route(0);
+  config.routes.front().policy.name = "another";
+  return config;
+}
+
+TEST_F(EngineReload, AWeightSetAtRunTimeStaysWhileTheFilesOwnIsTheSame) {
+  start(one_route(10));
+  ASSERT_TRUE(set_weight(35));
+  config::Config next = one_route(10);
+  next.routes.front().policy.timeout = std::chrono::seconds(7);
+  const auto after = adopt(std::move(next));
+  EXPECT_EQ(split(*after).weight.text(), "35");
+  EXPECT_EQ(split(*after).epoch, 1u);
+  EXPECT_EQ(status().routes.front().wanted.text(), "35");
+}
+
+TEST_F(EngineReload, AWeightThatChangedInTheFileIsADecisionOfTheFile) {
+  start(one_route(10));
+  ASSERT_TRUE(set_weight(35));
+  const auto after = adopt(one_route(20));
+  EXPECT_EQ(split(*after).weight.text(), "20");
+  EXPECT_EQ(decisions().back().actor, "file");
+  EXPECT_EQ(decisions().back().from, "35");
+  EXPECT_EQ(decisions().back().to, "20");
+}
+
+TEST_F(EngineReload, ALatchStaysWhateverTheFileSays) {
+  start(one_route(10));
+  ASSERT_TRUE(revert());
+  const auto after = adopt(one_route(50));
+  EXPECT_EQ(split(*after).weight, Weight::none());
+  EXPECT_TRUE(status().routes.front().latched);
+}
+
+TEST_F(EngineReload, WhoStillServesByTheConfigurationOfBeforeSeesEveryDecision) {
+  start(one_route(10));
+  const auto second = adopt(one_route(20));
+  EXPECT_EQ(in_force().text(), "20");  // once everybody has changed over
+  const auto third = adopt(one_route(30));
+  ASSERT_TRUE(revert());
+  EXPECT_EQ(in_force(), Weight::none());
+  EXPECT_EQ(split(*second).weight, Weight::none());
+  EXPECT_EQ(split(*third).weight, Weight::none());
+}
+
+TEST_F(EngineReload, ARouteThatIsGoneForATimeComesBackAsItWas) {
+  start(one_route(10));
+  ASSERT_TRUE(revert());
+  adopt(without_routes());
+  EXPECT_EQ(status().routes.front().name, "another");
+  const auto after = adopt(one_route(10));
+  EXPECT_TRUE(status().routes.front().latched);
+  EXPECT_EQ(split(*after).weight, Weight::none());
+}
+
+TEST_F(EngineReload, ADecisionThatIsBeingWrittenSurvivesTheEndOfItsRoute) {
+  start(one_route(10));
+  store_.fail(true);
+  std::promise<Outcome> answer;
+  engine_->set_weight("all", *Weight::from_percent(50), {}, [&answer](const Outcome& outcome) { answer.set_value(outcome); });
+  adopt(without_routes());
+  EXPECT_FALSE(answer.get_future().get());
+}
+
+TEST_F(EngineReload, TheGateKeepsItsEvidenceWhenOnlySomethingElseChanges) {
+  start(one_route(50));
+  const std::uint32_t step = snapshot_->routes().front().live->split().step;
+  const auto fail_some = [&](std::uint32_t tag) {
+    for (int i = 0; i < 4; ++i) {
+      ledger_.dispatched(Side::New, tag);
+      ledger_.failed(Side::New, tag, tag);
+      ledger_.dispatched(Side::Old, tag);
+    }
+  };
+  fail_some(step);
+  const auto counted = [&] { return status().routes.front().gate.streams.front().ruling.step.counts.new_total; };
+  while (counted() < 4) std::this_thread::yield();
+  config::Config next = one_route(50);
+  next.routes.front().policy.timeout = std::chrono::seconds(7);
+  const auto after = adopt(std::move(next));
+  EXPECT_EQ(split(*after).step, step);
+  fail_some(step);
+  while (counted() < 8) std::this_thread::yield();
+}
+
+TEST_F(EngineReload, TheGateBeginsAnewWhenItsRuleOrWhatItWatchesIsAnother) {
+  start(one_route(50));
+  const std::uint32_t step = snapshot_->routes().front().live->split().step;
+  config::Config other_rule = one_route(50);
+  other_rule.routes.front().gate.max_error_rate = 0.05;
+  const std::uint32_t second = split(*adopt(std::move(other_rule))).step;
+  EXPECT_NE(second, step);
+  config::Config other_side = one_route(50);
+  other_side.routes.front().gate.max_error_rate = 0.05;
+  other_side.clusters[1].endpoints.push_back({"127.0.0.1", 81, "127.0.0.1:81"});
+  EXPECT_NE(split(*adopt(std::move(other_side))).step, second);
+}
+
+TEST_F(EngineReload, AMirrorPercentageThatChangedInTheFileWins) {
+  start(one_route(10, true));
+  ASSERT_TRUE(set_mirror(40));
+  config::Config same = one_route(10, true);
+  same.routes.front().policy.timeout = std::chrono::seconds(7);
+  EXPECT_EQ(adopt(std::move(same))->snapshot.routes().front().live->mirror().text(), "40");
+  config::Config other = one_route(10, true);
+  other.routes.front().policy.mirror->percent = *Weight::from_percent(5);
+  EXPECT_EQ(adopt(std::move(other))->snapshot.routes().front().live->mirror().text(), "5");
+}
+
+}  // namespace
+}  // namespace tidegate::control
