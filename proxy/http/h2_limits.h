@@ -1,5 +1,5 @@
 // The bounds of one HTTP/2 connection, by name. Who goes over one that is of the connection is told ENHANCE_YOUR_CALM and the
-// connection ends; notes/reliability.md §2.4 says which attack each is for. The defaults are the server's.
+// connection ends; tests/RELIABILITY.md A1 to A9 says which attack each is for. The defaults are the server's.
 #pragma once
 
 #include <cstddef>

@@ -13,7 +13,7 @@ struct HeadLimits {
   bool operator==(const HeadLimits&) const = default;
 };
 
-/// Responses come from clusters, which send longer heads than clients do; notes/reliability.md §1.2.
+/// Responses come from clusters, which send longer heads than clients do; tests/RELIABILITY.md L3.
 inline constexpr HeadLimits kResponseHeadLimits{64 * 1024, 200, 0};
 
 inline constexpr std::size_t kMethodBytes = 32;          ///< longest method token taken

@@ -1,4 +1,4 @@
-"""Decisions outlive the process: PRODUCT §1 Store, issue 2 point 7, notes/reliability.md O17."""
+"""Decisions outlive the process: PRODUCT §1 Store, issue 2 point 7, RELIABILITY.md O17."""
 import os
 import signal
 

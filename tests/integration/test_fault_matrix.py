@@ -1,5 +1,5 @@
 """The fault matrix: for each thing that an upstream can do wrong, what the client sees, what is counted and what is retried. The table is
-also tests/FAULTS.md, word for word. Issue 6, notes/reliability.md §2.5 O4 to O11 and §2.3 T10, T11."""
+also tests/FAULTS.md, word for word. Issue 6, RELIABILITY.md O4 to O11, T10 and T11."""
 import os
 
 import pytest

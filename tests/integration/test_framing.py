@@ -1,4 +1,4 @@
-"""The smuggling checklist of notes/reliability.md §2 from outside: what is ambiguous is refused, the connection is closed,
+"""The smuggling checklist of RELIABILITY.md from outside: what is ambiguous is refused, the connection is closed,
 and the origin sees nothing of it and nothing of what followed. What breaks off is never passed off as complete."""
 import threading
 

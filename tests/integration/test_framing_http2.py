@@ -1,5 +1,5 @@
 """Requests over HTTP/2 that would be something else over HTTP/1.1, frame by frame: refused, and odd but legal ones that arrive as one message
-which two strict judges read alike. Notes/reliability.md §2.3."""
+which two strict judges read alike. RELIABILITY.md T."""
 import socket
 
 import hpack

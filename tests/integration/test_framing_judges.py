@@ -1,5 +1,5 @@
 """Framing before two strict judges (harness/judges.py): what is odd and legal works, and goes on as one message that both read alike; of what
-is refused neither sees a whole one. The refused ones themselves are test_framing.py's. Issue 6, notes/reliability.md §2.1 to §2.3."""
+is refused neither sees a whole one. The refused ones themselves are test_framing.py's. Issue 6, RELIABILITY.md F, H and T."""
 import pytest
 
 from harness import Client, eventually, ok, serve

@@ -1,4 +1,4 @@
-"""Start, drain, end, demo: PRODUCT §3 and §4, notes/reliability.md O14, issue 2 points 8 and 10."""
+"""Start, drain, end, demo: PRODUCT §3 and §4, RELIABILITY.md O14, issue 2 points 8 and 10."""
 import re
 import signal
 import socket

@@ -1,5 +1,5 @@
 """What the machine can do to the program: clock, disk, files, stopped processes, closed descriptors. Each with its outcome; the table is in
-tests/FAULTS.md. Issue 6, notes/reliability.md O16 to O18."""
+tests/FAULTS.md. Issue 6, RELIABILITY.md O16 to O18."""
 import contextlib
 import datetime
 import json

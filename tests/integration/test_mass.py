@@ -1,4 +1,4 @@
-"""Very many slow clients at once, while others are served as ever. Issue 6, notes/reliability.md O1, O19 and §4."""
+"""Very many slow clients at once, while others are served as ever. Issue 6, RELIABILITY.md O1, O19 and V1."""
 import itertools
 import re
 import subprocess

@@ -2,15 +2,17 @@
 these figures would be the sanitizer's."""
 import pytest
 
-from harness import Client, eventually
+from harness import Authority, Client, eventually
 from harness.crowd import PART, Crowd, HoldingOrigin, descriptors
 from harness.soak import WARM_UP, Soak
 
 pytestmark = [pytest.mark.as_released, pytest.mark.deadline(180)]
 
 IDLE_KIB = 8        # a connection, beyond the kernel's
+IDLE_TLS_KIB = 17   # of TLS, as SECURITY.md's formula has it
 BUSY_MIB = 40       # resident, with BUSY exchanges in flight
 IDLE, BUSY = 2000, 1000
+STALLED, STREAMS, STALLED_KIB = 20, 100, 40     # connections of HTTP/2, streams of each, and what the formula allows for one
 
 
 @pytest.fixture
@@ -41,6 +43,41 @@ def test_an_idle_connection_takes_at_most_8_kib(crowd):
     tidegate, clients = crowd(IDLE)
     each = (tidegate.rss_mib() - tidegate.rss_at_start) * 1024 / clients.size
     assert each <= IDLE_KIB, f"{each:.1f} KiB"
+
+
+def test_an_idle_connection_of_tls_takes_at_most_17_kib(lab, origin):
+    authority = Authority(lab.directory / "pki")
+    with descriptors(2 * IDLE) as allowed:
+        tidegate = lab.proxy(origin, listener={"tls": {"certificates": [authority.issue().files()]}})
+        context = authority.client()
+        before, clients = None, []
+        for count in range(min(IDLE, allowed // 2)):
+            clients.append(lab.client(tidegate, tls=context, timeout=30))
+            assert clients[-1].get("/").status == 200
+            before = before or tidegate.rss_mib()       # with the first handshake OpenSSL has what it needs once
+        each = (tidegate.rss_mib() - before) * 1024 / len(clients)
+        assert each <= IDLE_TLS_KIB, f"{each:.1f} KiB"
+
+
+def test_two_thousand_streams_whose_clients_open_no_window_stay_within_the_formula(lab, origin):
+    """Each asks for 1 MiB, on 20 connections; the windows of all of them are shut."""
+    with descriptors(2 * STALLED * STREAMS):
+        tidegate = lab.proxy(origin, listener={"h2c": True}, cluster={"pool": {"connections": STALLED * STREAMS}})
+        before = tidegate.rss_mib()
+        clients = [lab.http2_client(tidegate) for _ in range(STALLED)]
+        for client in clients:
+            client.peer.h2.update_settings({4: 0})      # INITIAL_WINDOW_SIZE
+            client.peer.flush()
+            client._take(client.peer.events())
+            for _ in range(STREAMS):
+                client.start("/part")
+        for client in clients:
+            while not all(part["status"] for part in client._parts.values()):
+                assert client._take(client.peer.events())
+        eventually(lambda: tidegate.api.route()["in_flight"] == STALLED * STREAMS, "all in flight", 30, 0.1)
+        grown = tidegate.rss_mib() - before
+        print(f"{STALLED * STREAMS} streams without a window: {grown * 1024 / STALLED / STREAMS:.1f} KiB each")
+        assert grown * 1024 <= STALLED_KIB * STALLED * STREAMS
 
 
 def test_a_thousand_requests_that_wait_for_their_answers_stay_within_40_mib(crowd, origin):

@@ -1,5 +1,5 @@
 // Bodies and trailers over HTTP/2, both directions of a server's session: framing, lengths, padding, windows, what is sent in how
-// many frames. The names begin with the line of the checklist (notes/reliability.md §2.3) where there is one.
+// many frames. The names begin with the line of the checklist (tests/RELIABILITY.md) where there is one.
 #include "http/h2_ear.h"
 
 namespace tidegate::http::test {

@@ -1,4 +1,4 @@
-// Floods (notes/reliability.md §2.4): each is cut with GOAWAY ENHANCE_YOUR_CALM at its limit, and a client that does much of
+// Floods (tests/RELIABILITY.md, A): each is cut with GOAWAY ENHANCE_YOUR_CALM at its limit, and a client that does much of
 // the same because it is busy is not. The clock stands still unless a test moves it.
 #include "http/h2_floods.h"
 

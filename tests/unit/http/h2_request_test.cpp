@@ -1,5 +1,5 @@
 // Request heads of HTTP/2: each is told as exactly this head, or refused in exactly this way, however it arrives. The names begin
-// with the line of the checklist (notes/reliability.md §2.3). Behind "| " is what the client is told.
+// with the line of the checklist (tests/RELIABILITY.md). Behind "| " is what the client is told.
 #include "http/h2_ear.h"
 
 namespace tidegate::http::test {

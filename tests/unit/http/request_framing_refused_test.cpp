@@ -1,5 +1,5 @@
 // Requests whose length or fields could be read in two ways: each must be refused, however it arrives. The names begin
-// with the line of the checklist (notes/reliability.md §2.1) or with "Beast" for what Boost.Beast 1.81 accepts (§3).
+// with the line of the checklist (tests/RELIABILITY.md) or with "Beast" for what Boost.Beast 1.81 accepts.
 #include <string>
 
 #include "http/every_way.h"

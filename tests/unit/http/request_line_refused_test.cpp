@@ -1,4 +1,4 @@
-// Request lines, targets and Hosts that must be refused (F11, F16-F22 of notes/reliability.md §2.1).
+// Request lines, targets and Hosts that must be refused (F11, F16-F22 of tests/RELIABILITY.md).
 #include <string>
 
 #include "http/every_way.h"
