@@ -197,7 +197,7 @@ def test_status_as_a_table_and_as_json(lab, proxy):
 
 def test_an_unknown_route_is_1_and_named(proxy):
     for arguments in (["status", "nope"], ["weight", "nope", "1"], ["revert", "nope"], ["rearm", "nope"],
-                      ["rollout", "status", "nope"], ["rollout", "abort", "nope"]):
+                      ["rollout", "status", "nope"], ["rollout", "abort", "nope"], ["history", "nope"]):
         result = proxy.cli(*arguments)
         assert result.returncode == 1 and "nope" in result.stderr, (arguments, result)
 
