@@ -59,6 +59,17 @@ def test_the_samples_are_good(name, tmp_path):
     assert run_cli("validate", "--config", path, env=env).returncode == 0
 
 
+def test_the_examples_of_the_readme_are_good(tmp_path):
+    authority = Authority(tmp_path / "tls")
+    authority.issue(stem=tmp_path / "tls/api")
+    with open(os.path.join(ROOT, "README.md")) as file:
+        examples = re.findall(r"```yaml\n(.*?)```", file.read(), re.DOTALL)
+    assert len(examples) >= 2
+    for example in examples:
+        result = run_cli("validate", "--strict", "--config", written(tmp_path, example.replace("/etc/tidegate", str(tmp_path))))
+        assert (result.returncode, result.stderr) == (0, ""), example
+
+
 @pytest.mark.parametrize("more, problem", [
     ("admin: {token_file: none}", "6:21: admin.token_file: none: cannot be read"),
     ("state: {path: none/tidegate.db}", "6:15: state.path: none/tidegate.db: the folder none does not exist"),
