@@ -50,7 +50,7 @@ std::vector<std::string> sections_with(std::string_view key, std::string_view se
 std::string listed(const std::vector<std::string>& sections) {
   std::string out;
   for (std::size_t i = 0; i < sections.size(); ++i) {
-    if (i > 0) out += i + 1 == sections.size() ? " and " : ", ";
+    if (i > 0) out += i + 1 == sections.size() ? " or " : ", ";
     out += sections[i].empty() ? "the top of the file" : sections[i];
   }
   return out;

@@ -14,7 +14,7 @@ namespace tidegate::config {
 /// @param known  full paths of keys, as known_keys() gives them
 std::vector<std::string> sections_with(std::string_view key, std::string_view section, std::span<const std::string> known);
 
-/// "routes[].match.path and routes[].match.headers.NAME"; the top is "the top of the file".
+/// "routes[].match.path or routes[].match.headers.NAME"; the top is "the top of the file".
 std::string listed(const std::vector<std::string>& sections);
 
 }  // namespace tidegate::config

@@ -17,7 +17,7 @@ TEST(Strict, AKeyOfAnotherSectionSaysWhereItBelongs) {
             "t.yaml:1:53: listeners[0].tls.key: unknown key here; it belongs to listeners[].tls.certificates[]\n")
       << "and that certificates is missing is the same problem";
   EXPECT_EQ(bad(with_route("match: {prefix: /api}")),
-            "t.yaml:3:30: routes[0].match.prefix: unknown key here; it belongs to routes[].match.path and "
+            "t.yaml:3:30: routes[0].match.prefix: unknown key here; it belongs to routes[].match.path or "
             "routes[].match.headers.NAME\n");
   EXPECT_EQ(bad(with_route("max_error_rate: 1%")),
             "t.yaml:3:22: routes[0].max_error_rate: unknown key here; it belongs to routes[].gate\n");

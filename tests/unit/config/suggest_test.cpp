@@ -53,7 +53,7 @@ TEST(Placement, OfAKeyThatIsEverywhereTellsNothing) {
   const std::vector<std::string> known{"a.x", "b.x", "c.x", "d.x", "e.f.y"};
   EXPECT_TRUE(sections_with("x", "", known).empty());
   EXPECT_EQ(listed(sections_with("x", "a.g", known)), "a");
-  EXPECT_EQ(listed({"a", "b", ""}), "a, b and the top of the file");
+  EXPECT_EQ(listed({"a", "b", ""}), "a, b or the top of the file");
 }
 
 TEST(EditDistance, CountsASwapOnce) {
