@@ -41,7 +41,13 @@ std::string printable_lines(const std::string& text) {
   return out;
 }
 
-Trouble refusal(unsigned status, const json::value& body, const std::string& server) {
+/// What to look at, unless the message has told it.
+std::string where_to_look(const std::string& target, const std::string& message) {
+  if (target.starts_with("/api/v1/history/")) return "\nthe decisions: tidegate history";
+  return message.find("(routes: ") == std::string::npos ? "\nthe routes: tidegate status" : "";
+}
+
+Trouble refusal(unsigned status, const json::value& body, const std::string& server, const std::string& target) {
   std::string message = printable_lines(text_at(body, {"error", "message"}));
   if (message.empty()) {
     return {Exit::Failed,
@@ -52,7 +58,7 @@ Trouble refusal(unsigned status, const json::value& body, const std::string& ser
   if (status == 412) return {Exit::Conflict, message + "\nlook, and try again: tidegate status"};
   if (status == 401) return {Exit::Failed, message + "\ngive --token-file FILE, the one that admin.token_file names"};
   if (status == 503) return {Exit::Failed, message, true};
-  if (text_at(body, {"error", "code"}) == "not_found") message += "\nthe routes: tidegate status";
+  if (text_at(body, {"error", "code"}) == "not_found") message += where_to_look(target, message);
   return {Exit::Failed, message};
 }
 
@@ -89,22 +95,22 @@ Api Api::within(Duration timeout) const {
   return out;
 }
 
-OrTrouble<Api::Got> Api::get(const std::string& target) const { return understood(client_.get(target)); }
+OrTrouble<Api::Got> Api::get(const std::string& target) const { return understood(client_.get(target), target); }
 
 OrTrouble<Api::Got> Api::put(const std::string& target, const json::value& body, const std::string& if_match) const {
-  return understood(client_.put(target, json::serialize(body), if_match));
+  return understood(client_.put(target, json::serialize(body), if_match), target);
 }
 
 OrTrouble<Api::Got> Api::post(const std::string& target, const json::value& body) const {
-  return understood(client_.post(target, json::serialize(body)));
+  return understood(client_.post(target, json::serialize(body)), target);
 }
 
-OrTrouble<Api::Got> Api::understood(const admin::Client::Result& result) const {
+OrTrouble<Api::Got> Api::understood(const admin::Client::Result& result, const std::string& target) const {
   if (!result) return transport_trouble(result.error(), server_);
   json::error_code error;
   json::value body = json::parse(result->body, error);
   if (error || result->status < 200 || result->status > 299)
-    return refusal(result->status, error ? json::value() : body, server_);
+    return refusal(result->status, error ? json::value() : body, server_, target);
   return Got{std::move(body), result->etag};
 }
 

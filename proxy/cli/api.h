@@ -41,7 +41,7 @@ class Api {
   OrTrouble<Got> post(const std::string& target, const boost::json::value& body) const;
 
  private:
-  OrTrouble<Got> understood(const admin::Client::Result& result) const;
+  OrTrouble<Got> understood(const admin::Client::Result& result, const std::string& target) const;
 
   std::string server_;  ///< for messages
   admin::Client::Setup setup_;

@@ -159,7 +159,11 @@ class Reader {
   void read_positionals() {
     const auto& given = texts_.positionals;
     const std::size_t most = verb_.positionals.size();
-    if (given.size() > most) fail("unexpected argument \"" + given[most] + '"');
+    if (given.size() > most) {
+      const bool config = takes_config() && texts_.config.empty() && !given[most].empty();
+      fail("unexpected argument \"" + given[most] + '"' +
+           (config ? "; the file has an option before it: tidegate " + std::string(verb_.name) + " --config " + given[most] : ""));
+    }
     for (std::size_t i = 0; i < most; ++i) {
       const std::string_view name = verb_.positionals[i];
       const bool optional = name.starts_with('[');
@@ -178,6 +182,8 @@ class Reader {
         out_.route = given[i];
     }
   }
+
+  bool takes_config() const noexcept { return verb_.verb == Verb::Run || verb_.verb == Verb::Validate; }
 
   void read_percent(const std::string& text) {
     const auto percent = Weight::parse(text);
@@ -225,8 +231,7 @@ class Reader {
     out_.all = texts_.all;
     out_.watch = texts_.watch;
     out_.plain = texts_.plain;
-    const bool needs_config = out_.verb == Verb::Run || out_.verb == Verb::Validate;
-    if (needs_config && out_.config.empty()) fail(std::string(verb_.name) + " needs --config FILE");
+    if (takes_config() && out_.config.empty()) fail(std::string(verb_.name) + " needs --config FILE");
     if (out_.verb == Verb::Revert && out_.route.empty() != out_.all) fail("revert needs ROUTE or --all, one of them");
     if (out_.watch && out_.format != Format::Table) fail("--watch draws a table; for -o json ask again yourself");
     if (!texts_.limit.empty()) read_limit();

@@ -4,10 +4,10 @@
 #include <boost/json.hpp>
 #include <cstdio>
 
-#include "cli/history_view.h"
 #include "cli/json_text.h"
 #include "cli/table.h"
 #include "cli/terminal.h"
+#include "cli/time_text.h"
 
 namespace tidegate::cli {
 
@@ -78,7 +78,7 @@ std::string failures_table(const json::value& decision) {
   for (const json::value& one : *all) {
     const std::string status = plain_text(at(one, {"status"}));
     const std::string why = text_at(one, {"why"});
-    table.row({local_time(static_cast<std::int64_t>(number_at(one, {"at_ms"}))),
+    table.row({moment_text(static_cast<std::int64_t>(number_at(one, {"at_ms"}))),
                printable(text_at(one, {"method"}) + " " + text_at(one, {"path"})), why == "status" ? status : why,
                plain_text(at(one, {"after_ms"})) + " ms", printable(text_at(one, {"upstream"})),
                printable(text_at(one, {"request_id"}))});
@@ -110,8 +110,9 @@ std::string replay_line(const json::value& decision, const ViewStyle& style) {
     return labelled("replay", text_at(replay, {"why"}), kLabel, style, damaged ? Tone::Bad : Tone::Dim);
   }
   const bool same = true_at(replay, {"same"});
-  const std::string answer =
-      text_at(replay, {"decision"}) + " (" + text_at(replay, {"reason"}) + "), " + text_at(replay, {"sentence"});
+  const std::string sentence = text_at(replay, {"sentence"});
+  const bool said = sentence == text_at(decision, {"reason"});  // by the line "why"
+  const std::string answer = text_at(replay, {"decision"}) + " (" + text_at(replay, {"reason"}) + ")" + (said ? "" : ", " + sentence);
   return labelled("replayed", answer, kLabel, style) +
          labelled("", same ? "same answer" : "another answer than the record's", kLabel, style,
                   same ? Tone::Good : Tone::Bad);
@@ -124,7 +125,7 @@ std::string explain_view(const json::value& decision, const ViewStyle& style) {
   const std::string title = "decision " + text("epoch") + " of route " + text("route") + ": " + text("action") + " " +
                             text("from") + " -> " + text("to");
   std::string out = paint(style.color, Tone::Bold, printable(title)) + '\n';
-  out += labelled("when", local_time(static_cast<std::int64_t>(number_at(decision, {"at_ms"}))), kLabel, style);
+  out += labelled("when", moment_text(static_cast<std::int64_t>(number_at(decision, {"at_ms"}))), kLabel, style);
   out += labelled("who", text("actor"), kLabel, style);
   out += labelled("why", text("reason").empty() ? "-" : text("reason"), kLabel, style);
   if (const json::value& gate = at(decision, {"record", "gate"}); gate.is_object()) {

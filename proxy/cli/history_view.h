@@ -2,14 +2,10 @@
 #pragma once
 
 #include <boost/json/value.hpp>
-#include <cstdint>
 #include <string>
 
 namespace tidegate::cli {
 
 std::string history_view(const boost::json::value& history);
-
-/// ISO 8601: "2026-03-29T14:00:05+0200"
-std::string local_time(std::int64_t wall_ms);
 
 }  // namespace tidegate::cli

@@ -128,8 +128,10 @@ std::string evidence_bar(std::string_view label, const std::optional<double>& st
                   text("%3.0f %%  %.1f of %.1f", 100 * share, *statistic, *threshold));
 }
 
-std::string gate_part(const GateFacts& gate, const ViewStyle& style) {
-  return labelled("gate", gate.verdict + (gate.sentence.empty() ? "" : " - " + gate.sentence), kRolloutLabel, style,
+std::string gate_part(const RolloutFacts& facts, const ViewStyle& style) {
+  const GateFacts& gate = facts.gate;
+  const bool said = facts.latched && gate.sentence == facts.latch_reason;  // by the head
+  return labelled("gate", gate.verdict + (gate.sentence.empty() || said ? "" : " - " + gate.sentence), kRolloutLabel, style,
                   tone_of(gate.verdict)) +
          evidence_bar("to fail", gate.s_new, gate.h_new, Tone::Bad, style) +
          evidence_bar("to pass", gate.s_prom, gate.h_prom, Tone::Good, style);
@@ -140,7 +142,7 @@ std::string event_list(const std::vector<EventFacts>& events, const ViewStyle& s
   Table table(std::vector<Table::Align>(5, Table::Align::Left));
   for (std::size_t i = 0; i < std::min(events.size(), kMostEvents); ++i) {
     const EventFacts& one = events[i];
-    table.row({paint(style.color, Tone::Dim, clock_text(one.at_ms)), one.action, one.change, one.actor, one.reason});
+    table.row({paint(style.color, Tone::Dim, moment_text(one.at_ms)), one.action, one.change, one.actor, one.reason});
   }
   return table.text(2);
 }
@@ -165,7 +167,7 @@ std::string rollout_picture(const RolloutPicture& picture, const ViewStyle& styl
   if (!picture.problem.empty()) out += labelled("server", picture.problem, kRolloutLabel, style, Tone::Warn);
   out += rollout_bar(facts, style) + step_bar(facts, style) + rollout_waiting(facts, style);
   out += '\n' + rollout_steps(facts, style);
-  out += '\n' + sides_table(picture, style) + gate_part(facts.gate, style);
+  out += '\n' + sides_table(picture, style) + gate_part(facts, style);
   if (!facts.checks.empty()) out += '\n' + rollout_checks(facts, style);
   if (!picture.events.empty()) out += '\n' + event_list(picture.events, style);
   return fitted(out, style);

@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <sstream>
 
-#include "cli/history_view.h"
 #include "cli/rollout_text.h"
 #include "cli/table.h"
 #include "cli/time_text.h"
@@ -29,10 +28,15 @@ std::string title(const RolloutFacts& facts, const ViewStyle& style) {
 /// @param now_ms 0: without "ago".
 std::string started(const RolloutFacts& facts, std::int64_t now_ms, const ViewStyle& style) {
   if (!facts.started_at_ms) return {};
-  std::string out = local_time(*facts.started_at_ms);
+  std::string out = moment_text(*facts.started_at_ms);
   if (!facts.started_by.empty()) out += " by " + facts.started_by;
   if (now_ms > 0) out += ", " + span_text(static_cast<double>(now_ms - *facts.started_at_ms) / 1000.0) + " ago";
   return labelled("started", out, kRolloutLabel, style);
+}
+
+/// What rollout_line() has said: a pause that a person has to end stands there with its reason.
+bool is_in_line(const RolloutFacts& facts, const WaitFacts& wait) {
+  return facts.state == RolloutState::Paused && facts.pause && !facts.timed_pause() && wait.sentence == facts.pause->sentence;
 }
 
 std::string warnings(const RolloutFacts& facts, const ViewStyle& style) {
@@ -131,6 +135,7 @@ std::string rollout_waiting(const RolloutFacts& facts, const ViewStyle& style) {
   std::string out;
   for (const WaitFacts& wait : facts.waiting) {
     if (wait.reason == "time" || wait.reason == "bake") continue;
+    if (is_in_line(facts, wait)) continue;
     const std::string& words = wait.sentence.empty() ? wait.reason : wait.sentence;
     out += labelled(out.empty() ? "waiting" : "", words, kRolloutLabel, style);
   }

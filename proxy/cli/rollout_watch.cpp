@@ -131,7 +131,7 @@ class Lines {
   }
 
   void line(Tone tone, const std::string& text) {
-    out_ << clock_text(world_.wall_ms()) << ' ' << paint(style_.color, tone, text) << std::endl;
+    out_ << moment_text(world_.wall_ms()) << ' ' << paint(style_.color, tone, text) << std::endl;
   }
 
   const WatchWorld& world_;

@@ -63,6 +63,11 @@ Done show_history(const Api& api, const Options& options, Terminal& terminal) {
   if (!options.route.empty()) target += "&route=" + admin::encoded_segment(options.route);
   const auto got = api.get(target);
   if (!got) return got.error();
+  const auto* const decisions = at(got->body, {"decisions"}).if_array();
+  if (!options.route.empty() && decisions != nullptr && decisions->empty()) {
+    // A route that is gone may still have a history; one that has none may be a slip.
+    if (const auto route = api.get(route_target(options.route)); !route) return route.error();
+  }
   if (!print_data(got->body, options, terminal)) terminal.out << history_view(got->body) << std::flush;
   return std::nullopt;
 }

@@ -67,7 +67,8 @@ std::string mirror_line(const json::value& mirror) {
   if (const auto* counts = at(mirror, {"dropped"}).if_object()) {
     for (const auto& [reason, count] : *counts) {
       const double value = count.is_number() ? count.to_number<double>() : 0;
-      if (value > 0) reasons += (reasons.empty() ? "" : ", ") + std::string(reason) + ' ' + plain_text(count);
+      const std::string why = reason == "percent" ? "not in the sample" : std::string(reason);
+      if (value > 0) reasons += (reasons.empty() ? "" : ", ") + why + ' ' + plain_text(count);
       dropped += value;
     }
   }

@@ -19,12 +19,15 @@ std::string span_text(double seconds) {
   return two(whole / kDay, 'd', whole % kDay / kHour, 'h');
 }
 
-std::string clock_text(std::int64_t wall_ms) {
+std::string moment_text(std::int64_t wall_ms) {
+  constexpr std::size_t kMinutesOfZone = 2;
   const std::time_t seconds = static_cast<std::time_t>(wall_ms / 1000);
   std::tm local{};
   ::localtime_r(&seconds, &local);
-  char text[16];
-  return {text, std::strftime(text, sizeof text, "%H:%M:%S", &local)};
+  char text[40];
+  std::string out(text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S%z", &local));
+  if (out.size() > kMinutesOfZone) out.insert(out.size() - kMinutesOfZone, ":");
+  return out;
 }
 
 std::optional<std::int64_t> wall_ms_of(std::string_view utc) {

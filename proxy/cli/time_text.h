@@ -11,8 +11,8 @@ namespace tidegate::cli {
 /// The two largest units: "48s", "4m 48s", "5m", "2h 5m", "3d 4h". Parts of a second are cut off; less than 0 is 0.
 std::string span_text(double seconds);
 
-/// Local time of the day: "12:03:44".
-std::string clock_text(std::int64_t wall_ms);
+/// Local time as every verb writes it, and the log: "2026-11-24T12:00:00+01:00" (RFC 3339).
+std::string moment_text(std::int64_t wall_ms);
 
 /// "2026-11-24T12:00:00.000Z", as the API writes moments, to milliseconds since the Unix epoch.
 std::optional<std::int64_t> wall_ms_of(std::string_view utc);

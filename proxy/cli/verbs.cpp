@@ -167,9 +167,9 @@ Example:
 )";
 
 constexpr std::string_view kDemo =
-    R"(Shows the whole story in a minute, on free loopback ports with the real engine:
-two small clusters, load, a rising weight, a fault in new, the revert. Ends by
-itself.
+    R"(Shows the whole story in about 20 seconds, on free loopback ports with the real
+engine: two small clusters, load, a rising weight, a fault in new, the revert.
+Ends by itself.
 
       --plain         lines instead of a live view
 
@@ -225,7 +225,7 @@ const std::vector<VerbText>& verb_texts() {
       {Verb::Explain, "explain", {"ID"}, "explain ID", "one decision, replayed from its record", kExplain},
       {Verb::Reload, "reload", {}, "reload", "read the configuration again", kReload},
       {Verb::Drain, "drain", {}, "drain", "end the server gracefully", kDrain},
-      {Verb::Demo, "demo", {}, "demo [--plain]", "see a revert happen, in a minute", kDemo},
+      {Verb::Demo, "demo", {}, "demo [--plain]", "see a revert happen, in 20 seconds", kDemo},
       {Verb::Version, "version", {}, "version", "of this program", kVersion},
       {Verb::Help, "help", {"[VERB]"}, "help [VERB]", "this, or the help of a verb", kHelp},
   };

@@ -76,24 +76,42 @@ Parsed<std::string> parse_unix(std::string_view text) {
   return Result::good(std::string(net::kUnixPrefix) + plain);
 }
 
-Parsed<HostPort> split_host_port(std::string_view text) {
+/// "8080" and ":8080", which other programs take for every address.
+bool is_port_alone(std::string_view text) {
+  return parse_decimal(text.starts_with(':') ? text.substr(1) : text, 65535).has_value();
+}
+
+/// IPv6 without brackets may be an address alone or one with a port: "::1:8084" is both, and the port is likelier meant.
+std::string without_brackets(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  const std::string whole(text), address(text.substr(0, colon)), port(text.substr(colon + 1));
+  const bool has_port = is_ipv6(address) && parse_decimal(port, 65535);
+  std::string out = in_quotes(text) + " is IPv6 without brackets; write ";
+  if (has_port) out += '[' + address + "]:" + port;
+  if (has_port && is_ipv6(text)) out += ", or ";
+  if (is_ipv6(text)) out += '[' + whole + "]:PORT" + (has_port ? " when all of it is the address" : "");
+  return out;
+}
+
+/// @param least  port: 0 where one may be had from the system, else 1
+Parsed<HostPort> split_host_port(std::string_view text, unsigned least) {
   using Result = Parsed<HostPort>;
   if (text.find("://") != std::string_view::npos) {
     return Result::bad(in_quotes(text) + " is a URL; write only the host and the port");
   }
   HostPort out;
   out.bracketed = text.starts_with('[');
-  if (!out.bracketed && is_ipv6(text)) {
-    return Result::bad(in_quotes(text) + " is IPv6 without brackets; write [" + std::string(text) + "]:PORT");
-  }
   const std::size_t colon = text.rfind(':');
+  if (!out.bracketed && (is_ipv6(text) || is_ipv6(text.substr(0, colon)))) return Result::bad(without_brackets(text));
   const std::size_t close = text.rfind(']');
   if (colon == std::string_view::npos || (out.bracketed && close != std::string_view::npos && close > colon)) {
     return Result::bad(in_quotes(text) + " has no port; write " + in_quotes(std::string(text.substr(0, 64)) + ":PORT"));
   }
   if (out.bracketed && close + 1 != colon) return Result::bad(in_quotes(text) + " is not [IPv6]:port");
   const std::optional<unsigned> port = parse_decimal(text.substr(colon + 1), 65535);
-  if (!port) return Result::bad(in_quotes(text.substr(colon + 1)) + " is not a port (0..65535)");
+  if (!port || *port < least) {
+    return Result::bad(in_quotes(text.substr(colon + 1)) + " is not a port (" + std::to_string(least) + "..65535)");
+  }
   out.port = static_cast<std::uint16_t>(*port);
   out.host = out.bracketed ? text.substr(1, close - 1) : text.substr(0, colon);
   return Result::good(out);
@@ -125,7 +143,12 @@ Parsed<SocketAddress> parse_listener_address(std::string_view text) {
 Parsed<SocketAddress> parse_socket_address(std::string_view text) {
   using Result = Parsed<SocketAddress>;
   if (is_unix(text)) return Result::bad(in_quotes(text) + ": only listeners and endpoints may be unix-domain sockets");
-  const Parsed<HostPort> parts = split_host_port(text);
+  if (is_port_alone(text)) {
+    const std::string port(text.substr(text.rfind(':') + 1));
+    return Result::bad(in_quotes(text) + " has no host; write 127.0.0.1:" + port + " for this machine only, or 0.0.0.0:" + port +
+                       " for every IPv4 address");
+  }
+  const Parsed<HostPort> parts = split_host_port(text, 0);
   if (!parts) return Result::bad(parts.error);
   const std::optional<Literal> literal = parse_literal(parts.value->host);
   if (!literal || parts.value->bracketed != (literal->family == AF_INET6)) {
@@ -139,12 +162,12 @@ Parsed<SocketAddress> parse_name_server(std::string_view text) {
   using Result = Parsed<SocketAddress>;
   constexpr std::uint16_t kDnsPort = 53;
   if (const std::optional<Literal> alone = parse_literal(text)) return Result::good({alone->text(), kDnsPort});
-  const Parsed<HostPort> parts = split_host_port(text);
+  const Parsed<HostPort> parts = split_host_port(text, 1);
+  if (!parts && text.find(':') != std::string_view::npos) return Result::bad(parts.error);
   const std::optional<Literal> literal = parts ? parse_literal(parts.value->host) : std::nullopt;
   if (!literal || parts.value->bracketed != (literal->family == AF_INET6)) {
     return Result::bad(in_quotes(text) + " is not the address of a name server, such as 10.0.0.2, 10.0.0.2:53 or [2001:db8::1]:53");
   }
-  if (parts.value->port == 0) return Result::bad(in_quotes(text) + ": port 0 cannot be asked");
   return Result::good({literal->text(), parts.value->port});
 }
 
@@ -154,9 +177,12 @@ Parsed<upstream::EndpointAddress> parse_endpoint(std::string_view text) {
     Parsed<std::string> name = parse_unix(text);
     return name ? Result::good({std::move(*name.value), 0, std::string(text)}) : Result::bad(name.error);
   }
-  const Parsed<HostPort> parts = split_host_port(text);
+  if (is_port_alone(text)) {
+    return Result::bad(in_quotes(text) + " has no host; write 127.0.0.1:" + std::string(text.substr(text.rfind(':') + 1)) +
+                       " for this machine, or another address or name");
+  }
+  const Parsed<HostPort> parts = split_host_port(text, 1);
   if (!parts) return Result::bad(parts.error);
-  if (parts.value->port == 0) return Result::bad(in_quotes(text) + ": port 0 cannot be connected to");
   const std::optional<Literal> literal = parse_literal(parts.value->host);
   const bool good_literal = literal && parts.value->bracketed == (literal->family == AF_INET6);
   const bool good_name = !literal && !parts.value->bracketed && is_host_name(parts.value->host);

@@ -2,6 +2,7 @@
 
 #include <string_view>
 
+#include "config/file_access.h"
 #include "config/path.h"
 #include "net/tls_context.h"
 
@@ -29,6 +30,10 @@ void report(const TlsProblem& problem, const Node& root, Path path, Problems& pr
   }
 }
 
+void report(const std::string& problem, const Node& root, Path path, Problems& problems) {
+  if (!problem.empty()) problems.error(locate(root, path), to_string(path), problem);
+}
+
 void check_listener(const net::TlsServerPolicy& tls, std::size_t listener, const Node& root, Problems& problems) {
   for (std::size_t i = 0; i < tls.certificates.size(); ++i) {
     const net::CertificateFiles& files = tls.certificates[i];
@@ -38,9 +43,57 @@ void check_listener(const net::TlsServerPolicy& tls, std::size_t listener, const
     }
   }
   std::string problem;
-  if (tls.client_ca.empty() || net::TlsAuthorities::load(tls.client_ca, problem) != nullptr) return;
-  const Path at{"listeners", listener, "tls", "client_ca"};
-  problems.error(locate(root, at), to_string(at), problem);
+  if (!tls.client_ca.empty()) net::TlsAuthorities::load(tls.client_ca, problem);
+  report(problem, root, {"listeners", listener, "tls", "client_ca"}, problems);
+}
+
+void check_clusters(const Config& config, const Node& root, Problems& problems) {
+  for (const upstream::ClusterPolicy& cluster : config.clusters) {
+    if (!cluster.tls || cluster.tls->cert.empty() != cluster.tls->key.empty()) continue;
+    std::vector<TlsProblem> found;
+    net::TlsClientContext::load(*cluster.tls, found);
+    for (const TlsProblem& problem : found) report(problem, root, {"clusters", cluster.name, "tls", key_of(problem.about)}, problems);
+  }
+}
+
+/// Of a server that Tidegate asks by itself: read anew for each question, so this is the only time that anybody is told early.
+std::vector<TlsProblem> problems_of(const outbound::TlsPolicy& tls) {
+  std::vector<TlsProblem> found;
+  const bool names_files = !tls.ca.empty() || !tls.cert.empty();
+  if (!names_files || tls.cert.empty() != tls.key.empty()) return found;  // half an identity was reported
+  net::TlsClientPolicy policy;
+  policy.ca = tls.ca;
+  policy.verify = tls.verify;
+  policy.cert = tls.cert;
+  policy.key = tls.key;
+  net::TlsClientContext::load(policy, found);
+  return found;
+}
+
+void check_questions(const Config& config, const Node& root, Problems& problems) {
+  for (const check::CheckPolicy& check : config.checks) {
+    const auto look = [&](std::string_view kind, const outbound::TlsPolicy& tls) {
+      for (const TlsProblem& problem : problems_of(tls)) {
+        report(problem, root, {"checks", check.name, kind, "tls", key_of(problem.about)}, problems);
+      }
+    };
+    if (const auto* prometheus = std::get_if<check::PrometheusCheck>(&check.what)) look("prometheus", prometheus->server.tls);
+    if (const auto* webhook = std::get_if<check::WebhookCheck>(&check.what)) look("webhook", webhook->destination.tls);
+  }
+  for (std::size_t i = 0; i < config.notify.size(); ++i) {
+    for (const TlsProblem& problem : problems_of(config.notify[i].destination.tls)) {
+      report(problem, root, {"notify", i, "webhook", "tls", key_of(problem.about)}, problems);
+    }
+  }
+}
+
+void check_service(const Config& config, const Node& root, Problems& problems) {
+  const std::string& token = config.admin.token_file;
+  if (!token.empty()) report(token_problem(token), root, {"admin", "token_file"}, problems);
+  const std::string& log = config.log.access.path;
+  if (log != "off" && log != "stdout") report(writing_problem(log, Written::Alone), root, {"log", "access", "path"}, problems);
+  const std::string& state = config.state.path;
+  if (!state.empty()) report(writing_problem(state, Written::WithNeighbours), root, {"state", "path"}, problems);
 }
 
 }  // namespace
@@ -49,12 +102,9 @@ void check_files(const Config& config, const Node& root, Problems& problems) {
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
     if (config.listeners[i].tls) check_listener(*config.listeners[i].tls, i, root, problems);
   }
-  for (const upstream::ClusterPolicy& cluster : config.clusters) {
-    if (!cluster.tls || cluster.tls->cert.empty() != cluster.tls->key.empty()) continue;
-    std::vector<TlsProblem> found;
-    net::TlsClientContext::load(*cluster.tls, found);
-    for (const TlsProblem& problem : found) report(problem, root, {"clusters", cluster.name, "tls", key_of(problem.about)}, problems);
-  }
+  check_clusters(config, root, problems);
+  check_questions(config, root, problems);
+  check_service(config, root, problems);
 }
 
 }  // namespace tidegate::config

@@ -45,11 +45,16 @@ void fill_protocols(upstream::ClusterPolicy& cluster) {
   if (cluster.protocol == upstream::Protocol::Auto && cluster.may_carry_many()) cluster.tls->alpn = {"h2", "http/1.1"};
 }
 
-void fill_defaults(Config& config, const std::string& file_name, const Environment& environment) {
+/// Before the files are looked at, but for a configuration from a pipe (/dev/stdin, <(generate)): it will be run from elsewhere.
+void fill_state_path(Config& config, const std::string& file_name, const Environment& environment, bool is_last) {
+  if (!config.state.path.empty() || (file_name.starts_with("/dev/") && !is_last)) return;
+  config.state.path = default_state_path(file_name, environment);
+}
+
+void fill_defaults(Config& config) {
   if (config.workers == 0) config.workers = automatic_workers();
   for (Route& route : config.routes) fill_dwell(route);
   for (upstream::ClusterPolicy& cluster : config.clusters) fill_protocols(cluster);
-  if (config.state.path.empty()) config.state.path = default_state_path(file_name, environment);
 }
 
 /// At most one byte more than allowed, which parse() then refuses. Works for pipes, too. Empty: errno says why.
@@ -70,9 +75,11 @@ Loaded load(std::string_view yaml, const std::string& file_name, const Environme
   Config config;
   read_root(Value(*root, problems), config);
   validate(config, *root, problems);
+  fill_state_path(config, file_name, environment, false);
   if (with_files) check_files(config, *root, problems);
   if (problems.has_error()) return failed(std::move(problems));
-  fill_defaults(config, file_name, environment);
+  fill_state_path(config, file_name, environment, true);
+  fill_defaults(config);
   return {std::move(config), std::move(problems).take_sorted()};
 }
 

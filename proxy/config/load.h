@@ -1,7 +1,7 @@
 // A configuration file -> Config, or everything that is wrong with it. In order: text checks and YAML (parse.h), equal
 // keys and ${ENV} (prepare.h), one function a section (sections.h), what spans sections (validate.h). Reads the file,
-// the environment, the machine's CPU count and, for load_file(), the certificates and keys that it names (check_files.h);
-// nothing else: no name is resolved, no port bound.
+// the environment, the machine's CPU count and, for load_file(), the files that it names (check_files.h); nothing else: no
+// name is resolved, no port bound, no file made.
 #pragma once
 
 #include <optional>

@@ -29,6 +29,18 @@ std::string printable(std::string message) {
   return message;
 }
 
+/// "[${HOST}]": the parser stops at the brace, which it takes for its own, and complains of an end that it does not find.
+bool is_brace_of_variable(std::string_view text, Position at) {
+  for (; at.line > 1; --at.line) {
+    const std::size_t end = text.find('\n');
+    if (end == std::string_view::npos) return false;
+    text.remove_prefix(end + 1);
+  }
+  const std::string_view line = text.substr(0, text.find('\n'));
+  const auto column = static_cast<std::size_t>(at.column);
+  return column >= 2 && column <= line.size() && line.substr(column - 2, 2) == "${";
+}
+
 /// A bound was reached or a second document began: the parser has no other way to be stopped.
 struct Stop {
   Position at;
@@ -152,7 +164,11 @@ std::optional<Node> parse(std::string_view text, Problems& problems) {
     problems.error(stop.at, "", stop.message);
     return std::nullopt;
   } catch (const YAML::Exception& syntax) {
-    problems.error(position_of(syntax.mark), "", "YAML syntax: " + printable(syntax.msg));
+    const Position at = position_of(syntax.mark);
+    const bool variable = is_brace_of_variable(text, at);
+    problems.error(at, "", variable ? "YAML syntax: a value with ${...} inside of [...] or {...} has to be in quotes, as \"${NAME}\": "
+                                      "its braces would be read as YAML's"
+                                    : "YAML syntax: " + printable(syntax.msg));
     return std::nullopt;
   }
   std::optional<Node> root = builder.take_root();

@@ -116,7 +116,8 @@ void fail_choice(const Value& value, std::string_view word, std::span<const std:
   }
   std::string list;
   for (const std::string_view known : words) list += (list.empty() ? "" : ", ") + std::string(known);
-  value.fail(in_quotes(word) + " is not one of " + list + suggestion(word, words));
+  const std::string_view near = nearest(word, words);
+  value.fail(in_quotes(word) + " is not one of " + list + did_you_mean(near.empty() ? synonym(word, words) : near));
 }
 
 }  // namespace tidegate::config

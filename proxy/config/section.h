@@ -1,5 +1,5 @@
 // A section of the file as a table: the keys that it knows, each with the function that reads its value. A key is known
-// exactly when something reads it, unknown ones are reported with the nearest name, and the same tables tell the tests
+// exactly when something reads it, unknown ones are reported with the nearest name or the section that has them, and the same tables tell the tests
 // which keys config/README.md and config/full.yaml have to show (keys.h).
 #pragma once
 
@@ -34,14 +34,16 @@ struct Section {
   }
 };
 
-/// Unknown, or known to a later version.
-void fail_unknown_key(const Value& value, const Entry& entry, std::string_view section,
+/// Unknown, known in another section, or known to a later version.
+/// @return the key of this section that was meant, or that what was meant is below; empty when nobody knows
+std::string fail_unknown_key(const Value& value, const Entry& entry, std::string_view section,
                       std::span<const std::string_view> known);
 
 /// Reads every key of a mapping into `out`, in the order of the file; false when the value is no mapping.
 template <class T>
 bool read_section(const Value& value, const Section<T>& section, T& out) {
   if (!value.is_map()) return false;
+  std::vector<std::string> meant;  // a required key that is only misspelt is one problem, not two
   for (const Entry& entry : value.node().entries) {
     const auto field = std::find_if(section.fields.begin(), section.fields.end(),
                                     [&](const Field<T>& f) { return f.name == entry.key.text; });
@@ -51,10 +53,11 @@ bool read_section(const Value& value, const Section<T>& section, T& out) {
     }
     std::vector<std::string_view> known;
     for (const Field<T>& f : section.fields) known.push_back(f.name);
-    fail_unknown_key(value, entry, section.path, known);
+    meant.push_back(fail_unknown_key(value, entry, section.path, known));
   }
   for (const Field<T>& field : section.fields) {
-    if (field.required && !value.has(field.name)) value.fail(in_quotes(field.name) + " is missing");
+    const bool missing = field.required && !value.has(field.name);
+    if (missing && std::find(meant.begin(), meant.end(), field.name) == meant.end()) value.fail(in_quotes(field.name) + " is missing");
   }
   return true;
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -55,19 +56,34 @@ bool read_grpc_code(const Value& item, std::string_view text, ErrorRule& out) {
   return true;
 }
 
+/// A status or another class than 5xx: it has a reason why it is not taken.
+std::string about_status(std::string_view text) {
+  const bool status = text.size() == 3 && text[0] >= '1' && text[0] <= '5';
+  if (!status) return {};
+  if (text[0] == '5') return "; 5xx is every status from 500 to 599, a single one cannot be chosen";
+  return text[0] == '4' ? "; a 4xx is the client's own, never a failure of a side" : "; of the statuses only 5xx is a failure of a side";
+}
+
+void fail_error(const Value& item, std::string_view text, std::span<const std::string_view> words) {
+  std::string list;
+  for (const std::string_view word : words) list += std::string(word) + ", ";
+  const std::string hint = about_status(text);
+  item.fail(in_quotes(text) + " is not one of " + list + "grpc:1 to grpc:" + std::to_string(gate::kHighestGrpcCode) +
+            (hint.empty() ? suggestion(text, words) : hint));
+}
+
 /// The list replaces the default as a whole.
 void read_errors(const Value& value, Route& out) {
   using Member = bool ErrorRule::*;
-  constexpr std::array<Choice<Member>, 4> kErrors{{{"5xx", &ErrorRule::server_errors},
-                                                   {"connect", &ErrorRule::connect},
-                                                   {"timeout", &ErrorRule::timeout},
-                                                   {"reset", &ErrorRule::reset}}};
+  constexpr std::array<std::string_view, 4> kWords{"5xx", "connect", "timeout", "reset"};
+  constexpr std::array<Member, 4> kMembers{&ErrorRule::server_errors, &ErrorRule::connect, &ErrorRule::timeout, &ErrorRule::reset};
   out.errors = {false, false, false, false, 0};
   read_list(value, [&](const Value& item) {
     const auto text = item.text("a word");
     if (!text || read_grpc_code(item, *text, out.errors)) return;
-    Member member = nullptr;
-    if (read_choice(item, member, kErrors)) out.errors.*member = true;
+    const auto word = std::find(kWords.begin(), kWords.end(), *text);
+    if (word == kWords.end()) return fail_error(item, *text, kWords);
+    out.errors.*kMembers[static_cast<std::size_t>(word - kWords.begin())] = true;
   });
 }
 

@@ -1,6 +1,8 @@
 #include "config/suggest.h"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 #include <vector>
 
 #include "config/limits.h"
@@ -14,6 +16,25 @@ std::string plain(std::string_view word) {
   std::replace(out.begin(), out.end(), '-', '_');
   return out;
 }
+
+/// In lower case and with "_" for "-"; from the configuration of Envoy, HAProxy, NGINX, Argo Rollouts and loggers.
+constexpr std::array kSynonyms = std::to_array<std::pair<std::string_view, std::string_view>>({
+    {"h2", "http2"}, {"h2c", "http2"}, {"http/2", "http2"}, {"http/2.0", "http2"}, {"grpc", "http2"},
+    {"h1", "http1"}, {"http", "http1"}, {"http/1", "http1"}, {"http/1.1", "http1"}, {"http1.1", "http1"}, {"http_1.1", "http1"},
+    {"http2", "h2"}, {"http/2", "h2"}, {"http/2.0", "h2"},
+    {"h1", "http/1.1"}, {"http", "http/1.1"}, {"http1", "http/1.1"}, {"http1.1", "http/1.1"}, {"http/1", "http/1.1"},
+    {"https", "http"},
+    {"tls1.2", "1.2"}, {"tlsv1.2", "1.2"}, {"tlsv1_2", "1.2"}, {"tls1.3", "1.3"}, {"tlsv1.3", "1.3"}, {"tlsv1_3", "1.3"},
+    {"on", "accept"}, {"true", "accept"}, {"v1", "accept"}, {"v2", "accept"},
+    {"none", "off"}, {"no", "off"}, {"false", "off"}, {"disabled", "off"},
+    {"1", "v1"}, {"2", "v2"}, {"on", "v2"}, {"true", "v2"},
+    {"warning", "warn"}, {"trace", "debug"}, {"verbose", "debug"}, {"notice", "info"}, {"fatal", "error"}, {"critical", "error"},
+    {"rollback", "revert"}, {"abort", "revert"}, {"halt", "pause"}, {"hold", "pause"}, {"warn", "notify"}, {"none", "notify"},
+    {"allow", "keep"}, {"preserve", "keep"}, {"deny", "reject"}, {"refuse", "reject"}, {"normalize", "remove"}, {"merge", "remove"},
+    {"unescape", "decode"}, {"verify", "require"}, {"request", "optional"},
+    {"refused", "connect"}, {"connect_failure", "connect"}, {"conn_failure", "connect"}, {"refused_stream", "reset"},
+    {"linear", "rolling"}, {"etcd3", "etcd"}, {"db", "sqlite"},
+});
 
 }  // namespace
 
@@ -34,7 +55,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return last[b.size()];
 }
 
-std::string suggestion(std::string_view word, std::span<const std::string_view> candidates) {
+std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates) {
   if (word.size() > kNameBytes) return {};  // nothing that long is a slip, and the table is quadratic
   const std::string typed = plain(word);
   std::string_view best;
@@ -46,7 +67,24 @@ std::string suggestion(std::string_view word, std::span<const std::string_view> 
     best = candidate;
     best_distance = distance;
   }
-  return best.empty() ? std::string() : "; did you mean \"" + std::string(best) + "\"?";
+  return best;
+}
+
+std::string_view synonym(std::string_view word, std::span<const std::string_view> candidates) {
+  if (word.size() > kNameBytes) return {};
+  const std::string typed = plain(word);
+  for (const auto& [other, ours] : kSynonyms) {
+    if (other == typed && std::find(candidates.begin(), candidates.end(), ours) != candidates.end()) return ours;
+  }
+  return {};
+}
+
+std::string did_you_mean(std::string_view word) {
+  return word.empty() ? std::string() : "; did you mean \"" + std::string(word) + "\"?";
+}
+
+std::string suggestion(std::string_view word, std::span<const std::string_view> candidates) {
+  return did_you_mean(nearest(word, candidates));
 }
 
 }  // namespace tidegate::config

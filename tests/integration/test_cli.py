@@ -51,10 +51,42 @@ def test_the_samples_are_good(name, tmp_path):
         made = authority.issue(stem=tmp_path / "tls" / stem)
     authority.ocsp(Identity(tmp_path / "tls/api"))
     assert made.cert == str(tmp_path / "tls/client.crt")
-    path, env = os.path.join(ROOT, "config", name), {"TLS_FOLDER": str(tmp_path / "tls")}
+    (tmp_path / "admin.token").write_text("secret\n")
+    path = os.path.join(ROOT, "config", name)
+    env = {"TLS_FOLDER": str(tmp_path / "tls"), "CONFIGURATION_DIRECTORY": str(tmp_path), "STATE_DIRECTORY": str(tmp_path)}
     result = run_cli("validate", "--strict", "--config", path, env=env)
     assert result.returncode in (0, 3), result.stderr
     assert run_cli("validate", "--config", path, env=env).returncode == 0
+
+
+def test_the_examples_of_the_readme_are_good(tmp_path):
+    authority = Authority(tmp_path / "tls")
+    authority.issue(stem=tmp_path / "tls/api")
+    with open(os.path.join(ROOT, "README.md")) as file:
+        examples = re.findall(r"```yaml\n(.*?)```", file.read(), re.DOTALL)
+    assert len(examples) >= 2
+    for example in examples:
+        result = run_cli("validate", "--strict", "--config", written(tmp_path, example.replace("/etc/tidegate", str(tmp_path))))
+        assert (result.returncode, result.stderr) == (0, ""), example
+
+
+@pytest.mark.parametrize("more, problem", [
+    ("admin: {token_file: none}", "6:21: admin.token_file: none: cannot be read"),
+    ("state: {path: none/tidegate.db}", "6:15: state.path: none/tidegate.db: the folder none does not exist"),
+    ("log: {access: {path: none/access.log}}", "6:22: log.access.path: none/access.log: the folder none does not exist"),
+    ("checks: {c: {webhook: {url: 'https://h', tls: {ca: none}}}}", "6:52: checks.c.webhook.tls.ca: none: cannot be read"),
+    ("notify: [{webhook: {url: 'https://h', tls: {ca: none}}}]", "6:49: notify[0].webhook.tls.ca: none: cannot be read"),
+])
+def test_what_run_could_not_read_or_write_is_told_by_validate_and_run_alike(tmp_path, more, problem):
+    lines = ["listeners: [{address: '127.0.0.1:0'}]", "clusters:", "  old: {endpoints: ['127.0.0.1:1']}",
+             "  new: {endpoints: ['127.0.0.1:2']}", "routes: [{name: all}]", more]
+    path = written(tmp_path, "\n".join(lines) + "\n")
+    told = run_cli("validate", "--config", path, cwd=tmp_path)
+    assert told.returncode == 1 and told.stderr.startswith(f"{path}:{problem}"), told.stderr
+    assert told.stderr.count("\n") == 1 and os.listdir(tmp_path) == ["tidegate.yaml"]
+    ran = run_cli("run", "--config", path, cwd=tmp_path)
+    assert ran.returncode == 78 and f"{path}:{problem}" in ran.stderr
+    assert os.listdir(tmp_path) == ["tidegate.yaml"]
 
 
 def test_every_problem_is_told_at_once_with_line_column_path_and_a_suggestion(tmp_path):
@@ -176,7 +208,7 @@ def test_status_as_a_table_and_as_json(lab, proxy):
 
 def test_an_unknown_route_is_1_and_named(proxy):
     for arguments in (["status", "nope"], ["weight", "nope", "1"], ["revert", "nope"], ["rearm", "nope"],
-                      ["rollout", "status", "nope"], ["rollout", "abort", "nope"]):
+                      ["rollout", "status", "nope"], ["rollout", "abort", "nope"], ["history", "nope"]):
         result = proxy.cli(*arguments)
         assert result.returncode == 1 and "nope" in result.stderr, (arguments, result)
 

@@ -144,7 +144,8 @@ def test_a_state_file_that_cannot_be_opened_is_a_clear_error_at_start(lab, what)
     path = {"missing directory": "/nonexistent/dir/tidegate.db", "a directory": "/tmp", "not writable": "/proc/tidegate.db"}[what]
     config["state"] = {"path": path}
     tidegate = lab.tidegate(config, ready=False)
-    assert tidegate.wait(15) == 1 and path in tidegate.output
+    # A bad configuration, as validate says it; that /proc takes no files is found by root only when one is made.
+    assert tidegate.wait(15) in ((78, 1) if what == "not writable" else (78,)) and path in tidegate.output
 
 
 def test_two_processes_never_share_a_state_file(lab):

@@ -190,6 +190,13 @@ TEST(CommandLine, HelpIsThereForAllAndForEach) {
   }
 }
 
+TEST(CommandLine, AFileWithoutItsOptionIsToldTheOption) {
+  EXPECT_EQ(bad({"validate", "t.yaml"}), "unexpected argument \"t.yaml\"; the file has an option before it: tidegate validate --config t.yaml");
+  EXPECT_EQ(bad({"run", "t.yaml"}), "unexpected argument \"t.yaml\"; the file has an option before it: tidegate run --config t.yaml");
+  EXPECT_EQ(bad({"run", "--config", "a", "b"}), "unexpected argument \"b\"");
+  EXPECT_EQ(bad({"drain", "t.yaml"}), "unexpected argument \"t.yaml\"");
+}
+
 TEST(CommandLine, HelpIsReadableInSmallTerminals) {
   for (const VerbText& verb : verb_texts()) {
     const std::string text = help_text(verb.verb) + help_text(std::nullopt);

@@ -46,7 +46,7 @@ class RolloutView : public testing::Test {
 TEST_F(RolloutView, TheTableSaysStateStepsAndChecks) {
   EXPECT_EQ(rollout_table(*read_rollout(sample_route()), {}),
             "api  running, step 2 of 6 (weight 25 %), 4m 48s to go; waits for proof\n"
-            "  started   2026-11-24T12:00:00+0000 by ops\n"
+            "  started   2026-11-24T12:00:00+00:00 by ops\n"
             "  waiting   not proven yet that new is not worse than old\n"
             "  ✔  1  weight  10 % for 5m\n"
             "  ▶  2  weight  25 % for 5m\n"
@@ -58,10 +58,24 @@ TEST_F(RolloutView, TheTableSaysStateStepsAndChecks) {
             "  smoke  pass     0 of 3    3 of 3 paths answered\n");
 }
 
+TEST_F(RolloutView, AReasonIsSaidOnce) {
+  json::value paused = sample_paused_by("check", "check smoke: /health answered 500");
+  rollout(paused)["waiting"] = json::array{json::object{{"reason", "person"}, {"sentence", "check smoke: /health answered 500"}}};
+  const std::string table = rollout_table(*read_rollout(paused), {});
+  EXPECT_TRUE(has(table, "paused, step 2 of 6 (weight 25 %): check smoke: /health answered 500\n")) << table;
+  EXPECT_FALSE(has(table, "waiting")) << table;
+  json::value reverted = sample_in("reverted");
+  reverted.as_object()["latched"] = true;
+  reverted.as_object()["latch_reason"] = "new failed 12 of 60";
+  reverted.at("gate").as_object()["sentence"] = "new failed 12 of 60";
+  const std::string picture = rollout_picture(picture_of(reverted), {false, 80});
+  EXPECT_EQ(picture.find("new failed 12 of 60"), picture.rfind("new failed 12 of 60")) << picture;
+}
+
 TEST_F(RolloutView, ThePictureShowsBarsRatesEvidenceAndEvents) {
   EXPECT_EQ(rollout_picture(picture_of(sample_route()), {false, 80}),
             "api  running, step 2 of 6 (weight 25 %), 4m 48s to go; waits for proof\n"
-            "  started   2026-11-24T12:00:00+0000 by ops, 5m 12s ago\n"
+            "  started   2026-11-24T12:00:00+00:00 by ops, 5m 12s ago\n"
             "  rollout   █████|·····|······|·····|······|·····|······  2 of 6\n"
             "  step      █···········································  12s of 5m\n"
             "  waiting   not proven yet that new is not worse than old\n"
@@ -84,8 +98,8 @@ TEST_F(RolloutView, ThePictureShowsBarsRatesEvidenceAndEvents) {
             "  check  verdict  failures\n"
             "  smoke  pass     0 of 3    3 of 3 paths answered\n"
             "\n"
-            "  12:05:00  step           10 -> 25  rollout  step 1 is proven\n"
-            "  12:00:00  rollout_start  0 -> 10   ops      v42\n");
+            "  2026-11-24T12:05:00+00:00  step           10 -> 25  rollout  step 1 is proven\n"
+            "  2026-11-24T12:00:00+00:00  rollout_start  0 -> 10   ops      v42\n");
 }
 
 TEST_F(RolloutView, FitsEveryWidthInEveryState) {

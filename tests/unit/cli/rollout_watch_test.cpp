@@ -81,12 +81,12 @@ TEST_F(Following, EachChangeIsOneLineAndNothingElse) {
                   says(sample_in("completed"))}),
             0);
   EXPECT_EQ(out_.str(),
-            "22:13:20 check smoke: pass - 3 of 3 paths answered\n"
-            "22:13:20 step 1 of 6: weight 10 %, 5m to go; waits for proof\n"
-            "22:13:22 step 1 of 6: weight 10 %, waits for proof\n"
-            "22:13:23 step 2 of 6: weight 25 %, 5m to go; waits for proof\n"
-            "22:13:24 baking at weight 25 %, 1h to go\n"
-            "22:13:25 completed, weight 25 %\n");
+            "2023-11-14T22:13:20+00:00 check smoke: pass - 3 of 3 paths answered\n"
+            "2023-11-14T22:13:20+00:00 step 1 of 6: weight 10 %, 5m to go; waits for proof\n"
+            "2023-11-14T22:13:22+00:00 step 1 of 6: weight 10 %, waits for proof\n"
+            "2023-11-14T22:13:23+00:00 step 2 of 6: weight 25 %, 5m to go; waits for proof\n"
+            "2023-11-14T22:13:24+00:00 baking at weight 25 %, 1h to go\n"
+            "2023-11-14T22:13:25+00:00 completed, weight 25 %\n");
   EXPECT_EQ(message_, "");
 }
 
@@ -141,8 +141,8 @@ TEST_F(Following, WithoutATimeThereIsNoEndButTheRollouts) {
 
 TEST_F(Following, AServerThatRestartsIsWaitedFor) {
   EXPECT_EQ(wait({says(sample_route()), gone(), gone(), says(sample_route()), says(sample_in("completed"))}), 0);
-  EXPECT_TRUE(printed("22:13:21 nothing answers at http://x:1: refused; waiting\n"
-                      "22:13:23 step 2 of 6: weight 25 %, 4m 48s to go; waits for proof\n"))
+  EXPECT_TRUE(printed("2023-11-14T22:13:21+00:00 nothing answers at http://x:1: refused; waiting\n"
+                      "2023-11-14T22:13:23+00:00 step 2 of 6: weight 25 %, 4m 48s to go; waits for proof\n"))
       << out_.str();
 }
 
@@ -165,7 +165,7 @@ TEST_F(Following, AVerdictOfACheckIsALineWhenItChanges) {
   check["verdict"] = "fail";
   check["sentence"] = "/health answered 500";
   EXPECT_EQ(wait({says(sample_route()), says(failed), says(failed), says(sample_in("aborted"))}), 11);
-  EXPECT_TRUE(printed("22:13:21 check smoke: fail - /health answered 500\n22:13:23 check smoke: pass")) << out_.str();
+  EXPECT_TRUE(printed("2023-11-14T22:13:21+00:00 check smoke: fail - /health answered 500\n2023-11-14T22:13:23+00:00 check smoke: pass")) << out_.str();
 }
 
 TEST_F(Following, TheLivePictureIsDrawnAtEachLookAndCountsRates) {

@@ -27,10 +27,13 @@ TEST(TimeText, AMomentOfTheApiIsReadToTheMillisecond) {
   }
 }
 
-TEST(TimeText, AClockIsLocal) {
+TEST(TimeText, AMomentIsLocalWithItsZone) {
+  ::setenv("TZ", "IST-5:30", 1);
+  ::tzset();
+  EXPECT_EQ(moment_text(1'700'000'000'250), "2023-11-15T03:43:20+05:30");
   ::setenv("TZ", "UTC", 1);
   ::tzset();
-  EXPECT_EQ(clock_text(1'700'000'000'250), "22:13:20");
+  EXPECT_EQ(moment_text(1'700'000'000'250), "2023-11-14T22:13:20+00:00");
 }
 
 }  // namespace

@@ -184,6 +184,20 @@ TEST_F(Verbs, HistoryNamesThePersonAndTheReason) {
   EXPECT_EQ(out_.str(), "no decisions yet\n");
 }
 
+TEST_F(Verbs, HistoryOfAnUnknownRouteFailsAndNamesTheRoutes) {
+  EXPECT_EQ(call({"history", "ap"}), 1);
+  EXPECT_EQ(err_.str(), "tidegate: no route is named ap (routes: api, web/all)\n") << "and no second hint at the routes";
+  EXPECT_EQ(out_.str(), "");
+  EXPECT_EQ(call({"history", "ap", "-o", "json"}), 1);
+}
+
+TEST_F(Verbs, ExplainOfAnUnknownDecisionLeadsToTheHistory) {
+  EXPECT_EQ(call({"explain", "4711"}), 1);
+  EXPECT_TRUE(complained("no decision has the number 4711")) << err_.str();
+  EXPECT_TRUE(complained("the decisions: tidegate history\n"));
+  EXPECT_FALSE(complained("routes"));
+}
+
 TEST_F(Verbs, AnUnknownRouteFailsAndNamesTheRoutes) {
   EXPECT_EQ(call({"weight", "ap", "10"}), 1);
   EXPECT_TRUE(complained("no route is named ap (routes: api, web/all)"));

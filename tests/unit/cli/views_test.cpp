@@ -92,6 +92,13 @@ TEST(StatusView, AStoreThatFailsIsSaid) {
   EXPECT_NE(status_view(value, {}).find("the store fails: disk full (2 decisions are not durable)"), std::string::npos);
 }
 
+TEST(StatusView, WhatTheMirrorDidNotSampleIsNamedSo) {
+  json::value value = status();
+  value.at("routes").as_array()[0].at("mirror").as_object()["dropped"] = json::object{{"percent", 20}};
+  const std::string text = status_view(value, {false, 120});
+  EXPECT_NE(text.find("dropped 20 (not in the sample 20)"), std::string::npos) << text;
+}
+
 TEST(StatusView, ColorsChangeNoColumn) {
   const std::string plain = status_view(status(), {});
   const std::string colored = status_view(status(), {true, 80});
@@ -117,9 +124,9 @@ TEST(HistoryView, ShowsWhoWhatAndWhy) {
   EXPECT_EQ(history_view(json::parse(R"({"decisions": [
       {"epoch": 12, "at_ms": 1700000000250, "route": "api", "action": "revert", "actor": "gate", "reason": "new failed", "from": "10", "to": "0"},
       {"epoch": 9, "at_ms": 1699999999000, "route": "all", "action": "weight", "actor": "anna", "reason": "", "from": "5", "to": "10"}]})")),
-            "TIME                      EPOCH  ROUTE  ACTION  FROM -> TO  ACTOR  REASON\n"
-            "2023-11-14T22:13:20+0000     12  api    revert  10 -> 0     gate   new failed\n"
-            "2023-11-14T22:13:19+0000      9  all    weight  5 -> 10     anna\n");
+            "TIME                       EPOCH  ROUTE  ACTION  FROM -> TO  ACTOR  REASON\n"
+            "2023-11-14T22:13:20+00:00     12  api    revert  10 -> 0     gate   new failed\n"
+            "2023-11-14T22:13:19+00:00      9  all    weight  5 -> 10     anna\n");
   EXPECT_EQ(history_view(json::parse(R"({"decisions": []})")), "no decisions yet\n");
 }
 
@@ -150,7 +157,7 @@ TEST(ExplainView, ShowsTheNumbersBeforeAndAfterAndTheReplaysAnswer) {
                "tick": {"seconds": 0.02, "errors": {"new": {"requests": 10, "failures": 2}, "old": {"requests": 10, "failures": 0}}}}})");
   EXPECT_EQ(explain_view(decision, {}),
             "decision 17 of route api: revert 50 -> 0\n"
-            "  when     2023-11-14T22:13:20+0000\n"
+            "  when     2023-11-14T22:13:20+00:00\n"
             "  who      gate\n"
             "  why      new failed 12 of 60 requests in 0.6 s\n"
             "  counted                new         old        in\n"
@@ -165,6 +172,13 @@ TEST(ExplainView, ShowsTheNumbersBeforeAndAfterAndTheReplaysAnswer) {
             "  set      max_error_rate 0.01, breaker {requests 20}\n"
             "  replayed revert (error_rate), new failed 12 of 60\n"
             "           same answer\n");
+}
+
+TEST(ExplainView, AReplayInTheSameWordsDoesNotRepeatThem) {
+  const std::string text = explain_view(json::parse(R"({"epoch": 3, "at_ms": 0, "route": "api", "action": "revert", "actor": "gate",
+    "reason": "new failed 12 of 60", "from": "5", "to": "0",
+    "replay": {"possible": true, "same": true, "decision": "revert", "reason": "error_rate", "sentence": "new failed 12 of 60"}})"), {});
+  EXPECT_NE(text.find("  replayed revert (error_rate)\n           same answer\n"), std::string::npos) << text;
 }
 
 TEST(ExplainView, ADecisionOfAPersonHasNothingToReplay) {

@@ -23,6 +23,31 @@ TEST(SocketAddress, IsRefusedInEveryOtherForm) {
   }
 }
 
+TEST(SocketAddress, WithoutAHostSaysWhatToWrite) {
+  EXPECT_EQ(parse_socket_address("8080").error,
+            "\"8080\" has no host; write 127.0.0.1:8080 for this machine only, or 0.0.0.0:8080 for every IPv4 address");
+  EXPECT_EQ(parse_listener_address(":8080").error,
+            "\":8080\" has no host; write 127.0.0.1:8080 for this machine only, or 0.0.0.0:8080 for every IPv4 address");
+  EXPECT_EQ(parse_endpoint("9001").error, "\"9001\" has no host; write 127.0.0.1:9001 for this machine, or another address or name");
+}
+
+TEST(SocketAddress, WithoutBracketsMayHaveAPort) {
+  EXPECT_EQ(parse_listener_address("::1:8084").error,
+            "\"::1:8084\" is IPv6 without brackets; write [::1]:8084, or [::1:8084]:PORT when all of it is the address");
+  EXPECT_EQ(parse_listener_address("::1:65000").error, "\"::1:65000\" is IPv6 without brackets; write [::1]:65000");
+  EXPECT_EQ(parse_listener_address("::1").error, "\"::1\" is IPv6 without brackets; write [::1]:PORT");
+  EXPECT_EQ(parse_endpoint("2001:db8::1:443").error,
+            "\"2001:db8::1:443\" is IPv6 without brackets; write [2001:db8::1]:443, or [2001:db8::1:443]:PORT when all of it is the address");
+}
+
+TEST(Port, RangeIsThatOfThePlace) {
+  EXPECT_EQ(parse_listener_address("127.0.0.1:65536").error, "\"65536\" is not a port (0..65535)");
+  EXPECT_TRUE(parse_listener_address("127.0.0.1:0"));
+  EXPECT_EQ(parse_endpoint("lb:65536").error, "\"65536\" is not a port (1..65535)");
+  EXPECT_EQ(parse_endpoint("lb:0").error, "\"0\" is not a port (1..65535)");
+  EXPECT_EQ(parse_name_server("10.0.0.2:0").error, "\"0\" is not a port (1..65535)");
+}
+
 TEST(Endpoint, MayBeAName) {
   const auto endpoint = parse_endpoint("Old-LB.example.com:443");
   ASSERT_TRUE(endpoint);

@@ -358,9 +358,26 @@ TEST(Health, IsReadWhole) {
   EXPECT_EQ(config.clusters[1].outlier->ejection, std::chrono::seconds(5));
 }
 
+TEST(Words, OfOtherProgramsAreSuggestions) {
+  EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['a:1'], protocol: h2")),
+                       "\"h2\" is not one of http1, http2, auto; did you mean \"http2\"?"));
+  EXPECT_TRUE(contains(bad(with("log: {level: warning}\n")), "\"warning\" is not one of debug, info, warn, error; did you mean \"warn\"?"));
+  EXPECT_TRUE(contains(bad(with_route("gate: {on_fail: rollback}")), "did you mean \"revert\"?"));
+  EXPECT_TRUE(contains(bad(with_listener("proxy_protocol: v2")), "did you mean \"accept\"?"));
+}
+
+TEST(GateErrors, SayWhatIsAllowedAndWhyAStatusIsNot) {
+  const std::string allowed = " is not one of 5xx, connect, timeout, reset, grpc:1 to grpc:16";
+  EXPECT_TRUE(contains(bad(with_route("gate: {errors: [500]}")),
+                       "\"500\"" + allowed + "; 5xx is every status from 500 to 599, a single one cannot be chosen\n"));
+  EXPECT_TRUE(contains(bad(with_route("gate: {errors: [4xx]}")), "\"4xx\"" + allowed + "; a 4xx is the client's own, never a failure of a side\n"));
+  EXPECT_TRUE(contains(bad(with_route("gate: {errors: [conect]}")), allowed + "; did you mean \"connect\"?\n"));
+  EXPECT_TRUE(contains(bad(with_route("gate: {errors: [frob]}")), "\"frob\"" + allowed + "\n"));
+}
+
 TEST(Health, WhatCouldNotPassIsRefused) {
   EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['a:1'], health: {path: healthz}")), "is not a path"));
-  EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['a:1'], health: {expect: []}")), "no check would ever pass"));
+  EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['a:1'], health: {expect: []}")), "health.expect: the list is empty\n"));
   EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['a:1'], health: {type: grpc}")), "protocol has to be http2"));
   EXPECT_TRUE(contains(bad(with_new_cluster("endpoints: ['a:1'], health: {service: a}")), "only checks of type grpc"));
 }

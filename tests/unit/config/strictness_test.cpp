@@ -11,6 +11,35 @@ TEST(Strict, AnUnknownKeyComesWithTheNearestName) {
             "t.yaml:1:47: listeners[0].limits.header_byte: unknown key; did you mean \"header_bytes\"?\n");
 }
 
+TEST(Strict, AKeyOfAnotherSectionSaysWhereItBelongs) {
+  EXPECT_EQ(bad(with_listener("tls: {cert: a, key: b}")),
+            "t.yaml:1:44: listeners[0].tls.cert: unknown key here; it belongs to listeners[].tls.certificates[]\n"
+            "t.yaml:1:53: listeners[0].tls.key: unknown key here; it belongs to listeners[].tls.certificates[]\n")
+      << "and that certificates is missing is the same problem";
+  EXPECT_EQ(bad(with_route("match: {prefix: /api}")),
+            "t.yaml:3:30: routes[0].match.prefix: unknown key here; it belongs to routes[].match.path or "
+            "routes[].match.headers.NAME\n");
+  EXPECT_EQ(bad(with_route("max_error_rate: 1%")),
+            "t.yaml:3:22: routes[0].max_error_rate: unknown key here; it belongs to routes[].gate\n");
+  EXPECT_EQ(bad(with("weight: 5\n")), "t.yaml:4:1: weight: unknown key here; it belongs to routes[]\n");
+  EXPECT_EQ(bad(with_route("drain: {}")), "t.yaml:3:22: routes[0].drain: unknown key here; it belongs to the top of the file\n");
+}
+
+TEST(Strict, AMisspeltKeyIsOneProblemEvenWhenItIsRequired) {
+  EXPECT_EQ(bad(with_new_cluster("endpoint: ['a:1']")),
+            "t.yaml:2:56: clusters.new.endpoint: unknown key; did you mean \"endpoints\"?\n");
+  EXPECT_TRUE(contains(bad(with_new_cluster("frob: 1")), "clusters.new: \"endpoints\" is missing"));
+}
+
+TEST(Strict, AVariableInFlowStyleWantsQuotes) {
+  const std::string quotes = "YAML syntax: a value with ${...} inside of [...] or {...} has to be in quotes, as \"${NAME}\"";
+  EXPECT_TRUE(contains(bad(with("trusted_proxies: [${NET}]\n")), "t.yaml:4:20: " + quotes));
+  EXPECT_TRUE(contains(bad(with("drain: {delay: ${DELAY:-5s}, timeout: 5s}\n")), "t.yaml:4:17: " + quotes));
+  EXPECT_TRUE(contains(bad(with("trusted_proxies:\n  [a,\r\n   10.0.0.0/${BITS}]\n")), "t.yaml:6:14: " + quotes));
+  EXPECT_TRUE(load(with("trusted_proxies: [\"${NET}\"]\ndrain:\n  delay: ${DELAY:-5s}\n"), {{"NET", "::1"}}).config.has_value());
+  EXPECT_FALSE(contains(bad(with("trusted_proxies: [{a]\n")), "in quotes"));
+}
+
 TEST(Strict, ADuplicateKeyIsAnErrorAtAnyDepth) {
   EXPECT_EQ(bad(with("workers: 1\nworkers: 2\n")), "t.yaml:5:1: workers: duplicate key; the first is in line 4\n");
   EXPECT_EQ(bad(with_route("gate: {no_data: 5s, no_data: 6s}")),
@@ -152,7 +181,6 @@ TEST(Strict, AllProblemsComeAtOnceInTheOrderOfTheFile) {
             "t.yaml:3:5: listeners[0]: \"address\" is missing\n"
             "t.yaml:4:23: listeners[0].limits.headers: \"0\" is out of range 1..1000\n"
             "t.yaml:6:21: clusters.old.endpoints[0]: \"lb\" has no port; write \"lb:PORT\"\n"
-            "t.yaml:7:8: clusters.new: \"endpoints\" is missing\n"
             "t.yaml:7:9: clusters.new.endpoint: unknown key; did you mean \"endpoints\"?\n"
             "t.yaml:10:13: routes[0].weight: \"10.001\" is finer than 0.01 percent\n"
             "t.yaml:11:10: routes[0].new: no cluster is named \"nwe\"; did you mean \"new\"?\n"

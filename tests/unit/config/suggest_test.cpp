@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "config/keys.h"
+#include "config/placement.h"
 #include "config/workers.h"
 
 namespace tidegate::config {
@@ -23,6 +25,35 @@ TEST(Suggestion, IsNothingForAnotherWord) {
   EXPECT_EQ(suggestion("frobnicate", kKeys), "");
   EXPECT_EQ(suggestion("", kKeys), "");
   EXPECT_EQ(suggestion(std::string(100'000, 'w'), kKeys), "");
+}
+
+TEST(Synonym, IsWhatOtherProgramsSay) {
+  constexpr std::array<std::string_view, 3> kProtocols{"http1", "http2", "auto"};
+  EXPECT_EQ(synonym("h2", kProtocols), "http2");
+  EXPECT_EQ(synonym("HTTP/2", kProtocols), "http2");
+  EXPECT_EQ(synonym("HTTP/1.1", kProtocols), "http1");
+  EXPECT_EQ(synonym("h3", kProtocols), "");
+  constexpr std::array<std::string_view, 2> kAlpn{"h2", "http/1.1"};
+  EXPECT_EQ(synonym("http2", kAlpn), "h2");
+  EXPECT_EQ(synonym("warning", kAlpn), "") << "only where it is one of the words";
+}
+
+TEST(Placement, IsTheNearestSectionThatHasTheKey) {
+  const auto known = known_keys();
+  using List = std::vector<std::string>;
+  EXPECT_EQ(sections_with("cert", "listeners[]", known), List{"listeners[].tls.certificates[]"});
+  EXPECT_EQ(sections_with("cert", "clusters.NAME", known), List{"clusters.NAME.tls"});
+  EXPECT_EQ(sections_with("over", "routes[]", known), List{"routes[].gate.slow"});
+  EXPECT_EQ(sections_with("weight", "", known), List{"routes[]"});
+  EXPECT_EQ(sections_with("admin", "routes[].gate", known), List{""});
+  EXPECT_EQ(sections_with("frobnicate", "", known), List{});
+}
+
+TEST(Placement, OfAKeyThatIsEverywhereTellsNothing) {
+  const std::vector<std::string> known{"a.x", "b.x", "c.x", "d.x", "e.f.y"};
+  EXPECT_TRUE(sections_with("x", "", known).empty());
+  EXPECT_EQ(listed(sections_with("x", "a.g", known)), "a");
+  EXPECT_EQ(listed({"a", "b", ""}), "a, b or the top of the file");
 }
 
 TEST(EditDistance, CountsASwapOnce) {
