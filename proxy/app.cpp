@@ -15,6 +15,8 @@ namespace tidegate {
 
 namespace {
 
+constexpr Duration kWorkerPatience = std::chrono::seconds(10);
+
 Duration of_seconds(double s) { return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(s)); }
 
 std::vector<double> latency_bounds_of(const config::Config& config) {
@@ -72,8 +74,10 @@ void App::Parts::on_every_worker(const std::function<void(forward::Worker&)>& f)
   for (const auto& worker : workers) worker->post(f);
 }
 
-void App::Parts::open_store() {
-  auto opened = store::SqliteStore::open(config()->config.state.path);
+/// @param lock of the process that this one follows; -1: there is none.
+void App::Parts::open_store(int lock) {
+  const std::string path = config()->config.state.path;
+  auto opened = lock >= 0 ? store::SqliteStore::take_over(path, lock) : store::SqliteStore::open(path);
   if (opened.has_error()) throw std::runtime_error(opened.error().message);
   store = std::move(opened.value());
 }
@@ -315,17 +319,33 @@ admin::Services App::Parts::services() {
   return out;
 }
 
+namespace {
+
+// What no listener can be called.
+constexpr const char* kAdminSocket = "/admin";
+constexpr const char* kMetricsSocket = "/metrics";
+
+int first_of(const std::vector<HandedSocket>& handed) { return handed.empty() ? -1 : handed.front().descriptor; }
+
+}  // namespace
+
+void App::Parts::take_admin_sockets() {
+  const std::shared_ptr<const ActiveConfig> from = config();
+  admin_socket = first_of(handed_over.take(kAdminSocket, from->config.admin.address));
+  if (from->config.metrics) metrics_socket = first_of(handed_over.take(kMetricsSocket, *from->config.metrics));
+}
+
 void App::Parts::make_admin() {
   const std::shared_ptr<const ActiveConfig> from = config();
   const config::Admin& admin = from->config.admin;
   const std::string token = read_token(admin.token_file);
   admin_server =
-      std::make_unique<admin::Server>(admin::Setup{admin.address.host, admin.address.port, token, false, services(), {}});
+      std::make_unique<admin::Server>(admin::Setup{admin.address.host, admin.address.port, token, false, services(), {}, admin_socket});
   admin_server->start();
   admin_address = admin_server->address();
   const std::optional<config::SocketAddress>& metrics = from->config.metrics;
   if (!metrics) return;
-  metrics_server = std::make_unique<admin::Server>(admin::Setup{metrics->host, metrics->port, {}, true, services(), {}});
+  metrics_server = std::make_unique<admin::Server>(admin::Setup{metrics->host, metrics->port, {}, true, services(), {}, metrics_socket});
   metrics_server->start();
   metrics_address = metrics_server->address();
 }
@@ -358,12 +378,10 @@ App::~App() {
   p.access_log.reset();
 }
 
-void App::start() {
+/// Who follows another process opens the store when that one writes no more.
+void App::start(const Before* before) {
   Parts& p = *parts_;
-  p.open_store();
-  auto saved = p.store->load();
-  if (saved.has_error()) throw std::runtime_error(saved.error().message);
-  p.writer = std::make_unique<store::Writer>(*p.store);
+  if (before == nullptr) p.open_store(-1);
   Parts::Current now = p.current();
   now.certificates = p.read_certificates(now.config, nullptr);
   p.open_access_log(now.config->config.log.access);
@@ -371,10 +389,21 @@ void App::start() {
   now.notifier = p.make_notifier(now.config->config);
   now.resolver = p.make_resolver(now.config, nullptr);
   p.replace(now);
+  p.take_admin_sockets();
+  p.left_over = p.handed_over.close_rest();
+  now.resolver->start();
+  boost::json::object state;
+  if (before != nullptr) {
+    state = before->take_state();
+    p.open_store(before->lock);
+  }
+  auto saved = p.store->load();
+  if (saved.has_error()) throw std::runtime_error(saved.error().message);
+  p.writer = std::make_unique<store::Writer>(*p.store);
   p.make_engine(std::move(saved.value()));
+  p.engine->go_on_with(state);
   p.make_admin();
   p.engine->start();
-  now.resolver->start();
   now.certificates->start();
   for (const auto& worker : p.workers) worker->start();
   p.reloaded_ms = wall_clock_ms();
@@ -397,7 +426,74 @@ std::vector<std::size_t> App::stuck_workers(Duration longest) {
   return stuck;
 }
 
-void App::drain_and_stop(const std::function<bool()>& hurry) {
+std::vector<HandedSocket> App::listening() const {
+  const Parts& p = *parts_;
+  const config::Config& config = p.config()->config;
+  struct Found {
+    int descriptor;
+    net::Sharing sharing;
+  };
+  std::vector<HandedSocket> out;
+  for (std::size_t w = 0; w < p.workers.size(); ++w) {
+    auto found = std::make_shared<std::promise<std::vector<std::vector<Found>>>>();  // by listener
+    p.workers[w]->post([found](forward::Worker& worker) {
+      std::vector<std::vector<Found>> all;
+      for (const auto& listener : worker.listeners()) {
+        std::vector<Found>& of = all.emplace_back();
+        for (const auto& socket : listener->sockets) of.push_back({socket->descriptor(), socket->sharing()});
+      }
+      found->set_value(std::move(all));
+    });
+    std::future<std::vector<std::vector<Found>>> answer = found->get_future();
+    if (answer.wait_for(kWorkerPatience) != std::future_status::ready) throw std::runtime_error("a worker does not turn");
+    const std::vector<std::vector<Found>> all = answer.get();
+    for (std::size_t l = 0; l < all.size(); ++l) {
+      for (const Found& one : all[l]) {
+        if (one.sharing == net::Sharing::One && w > 0) continue;  // it is the same socket
+        out.push_back({one.descriptor, config.listeners[l].name, written(config.listeners[l].address),
+                       p.socket_files.contains(p.listeners[l].address)});
+      }
+    }
+  }
+  out.push_back({p.admin_server->descriptor(), kAdminSocket, written(config.admin.address)});
+  if (p.metrics_server) out.push_back({p.metrics_server->descriptor(), kMetricsSocket, written(*config.metrics)});
+  return out;
+}
+
+int App::lock_descriptor() const noexcept { return parts_->store->lock_descriptor(); }
+
+boost::json::object App::hold() {
+  Parts& p = *parts_;
+  p.admin_server->pause();
+  if (p.metrics_server) p.metrics_server->pause();
+  std::promise<boost::json::object> answer;
+  p.engine->hold([&answer](boost::json::object state) { answer.set_value(std::move(state)); });
+  boost::json::object state = answer.get_future().get();
+  const boost::json::value* const problem = state.if_contains("problem");
+  if (problem == nullptr) return state;
+  go_on();
+  throw std::runtime_error(std::string(problem->as_string()));
+}
+
+void App::go_on() {
+  Parts& p = *parts_;
+  p.engine->go_on();
+  p.admin_server->resume();
+  if (p.metrics_server) p.metrics_server->resume();
+}
+
+void App::let_go(const std::vector<std::string>& left) {
+  Parts& p = *parts_;
+  for (const BoundAddress& listener : p.listeners) {
+    const auto file = p.socket_files.find(listener.address);
+    const bool is_left = std::find(left.begin(), left.end(), listener.name) != left.end();
+    if (file != p.socket_files.end() && !is_left) file->second.release();
+  }
+  p.admin_server->stop();
+  if (p.metrics_server) p.metrics_server->stop();
+}
+
+void App::drain_and_stop(const std::function<bool()>& hurry, bool at_once) {
   constexpr auto kLook = std::chrono::milliseconds(20);
   constexpr Duration kIdleGrace = std::chrono::seconds(1);  // a request that is on its way on a kept connection is answered
   Parts& p = *parts_;
@@ -413,7 +509,7 @@ void App::drain_and_stop(const std::function<bool()>& hurry) {
   };
   p.ready = false;
   for (const auto& worker : p.workers) worker->announce_close();
-  wait(drain.delay, false);
+  if (!at_once) wait(drain.delay, false);
   for (auto& [address, file] : p.socket_files) file.remove();  // first: who comes now must not wait in a backlog
   for (const auto& worker : p.workers) worker->stop_accepting();
   wait(std::min(kIdleGrace, drain.timeout), true);
@@ -445,6 +541,7 @@ std::vector<std::string> App::summary() const {
   return lines;
 }
 
+const std::vector<std::string>& App::left_over() const noexcept { return parts_->left_over; }
 const std::vector<BoundAddress>& App::listeners() const noexcept { return parts_->listeners; }
 const std::string& App::admin_address() const noexcept { return parts_->admin_address; }
 const std::string& App::metrics_address() const noexcept { return parts_->metrics_address; }

@@ -2,6 +2,7 @@
 // order. The only file that knows every folder. The demo runs the same App as `tidegate run`.
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -42,9 +43,31 @@ class App {
   App(const App&) = delete;
   App& operator=(const App&) = delete;
 
+  /// What a process that this one follows has still to give.
+  struct Before {
+    int lock = -1;                                   ///< of the state file; this object's
+    /// Called once everything is made that can fail. @return what it knew of the gates. @throws std::runtime_error
+    std::function<boost::json::object()> take_state;
+  };
+
   /// Opens the store and every port, then serves.
   /// @throws std::runtime_error saying what could not be opened; nothing is left running.
-  void start();
+  void start(const Before* before = nullptr);
+
+  // To be followed by another process, in this order.
+  /// What listens, the admin API included; the descriptors stay this object's.
+  std::vector<HandedSocket> listening() const;
+  int lock_descriptor() const noexcept;
+  /// Decides nothing more, and takes no new connections of the API. @return what the other one needs to know.
+  /// @throws std::runtime_error because something is not durable; then all is as before.
+  boost::json::object hold();
+  void go_on();                                      ///< the other one did not come to it
+  /// The other one serves: what it has taken is not to be removed here, and the API is its own.
+  /// @param left listeners that it does not have
+  void let_go(const std::vector<std::string>& left);
+
+  /// Listeners of the process before that this one does not have. After start().
+  const std::vector<std::string>& left_over() const noexcept;
   /// What it runs with, for the log: version, workers, state, and each route's weight and latch. After start().
   std::vector<std::string> summary() const;
   /// Asks every worker for a sign of life. @return those that have given none for so long, by their index
@@ -59,7 +82,8 @@ class App {
   /// The access log was moved away: open its path again.
   void reopen_logs();
   /// Announces the end in every response, stops accepting, lets exchanges finish within drain.timeout, ends. `hurry` is asked now and then: true = at once.
-  void drain_and_stop(const std::function<bool()>& hurry);
+  /// @param at_once others take the new connections already: there is no drain.delay.
+  void drain_and_stop(const std::function<bool()>& hurry, bool at_once = false);
 
   const std::vector<BoundAddress>& listeners() const noexcept;
   const std::string& admin_address() const noexcept;

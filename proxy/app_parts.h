@@ -52,6 +52,9 @@ struct App::Parts {
   std::unique_ptr<admin::Server> metrics_server;
   std::vector<BoundAddress> listeners;                                   // by their order in the file
   std::unordered_map<std::string, net::UnixSocketFile> socket_files;     // by address
+  std::vector<std::string> left_over;
+  int admin_socket = -1;    // that was handed over
+  int metrics_socket = -1;
   std::string admin_address;
   std::string metrics_address;
   std::atomic<bool> ready{false};
@@ -71,7 +74,7 @@ struct App::Parts {
   void replace(Current next);
 
   void on_every_worker(const std::function<void(forward::Worker&)>& f);
-  void open_store();
+  void open_store(int lock);
   std::shared_ptr<control::Certificates> read_certificates(const std::shared_ptr<const ActiveConfig>& config,
                                                            const control::Certificates* before);
   std::shared_ptr<upstream::Resolver> make_resolver(const std::shared_ptr<const ActiveConfig>& config,
@@ -85,6 +88,7 @@ struct App::Parts {
                                       const control::Certificates& certificates) const;
   std::vector<forward::ListenerSetup> listener_setups(const ActiveConfig& config, const control::Certificates& certificates) const;
   void make_workers(const Current& of);
+  void take_admin_sockets();
   void make_admin();
   admin::Services services();
   control::Reconfiguration reconfiguration(const std::shared_ptr<const ActiveConfig>& config);

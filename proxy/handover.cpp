@@ -161,7 +161,11 @@ json::object Predecessor::take_state() {
   return channel_.receive(Clock::now() + kToAnswer).body;
 }
 
-void Predecessor::tell_serving() { channel_.send({{"kind", "serving"}}, Clock::now() + kToBegin); }
+void Predecessor::tell_serving(const std::vector<std::string>& left) {
+  json::array names;
+  for (const std::string& one : left) names.emplace_back(one);
+  channel_.send({{"kind", "serving"}, {"left", std::move(names)}}, Clock::now() + kToBegin);
+}
 
 // --- the old process
 

@@ -54,8 +54,9 @@ class Predecessor {
   int take_lock() noexcept { return std::exchange(lock_, -1); }
   /// Everything is made; from here on only this process decides. @return what the old one knew. @throws std::runtime_error
   boost::json::object take_state();
-  /// This process serves. @throws std::runtime_error when the old one has changed its mind.
-  void tell_serving();
+  /// This process serves. @param left listeners whose sockets it has no use for
+  /// @throws std::runtime_error when the old one has changed its mind.
+  void tell_serving(const std::vector<std::string>& left);
   pid_t pid() const noexcept { return pid_; }
 
  private:

@@ -21,6 +21,7 @@
 #include "net/file_watch.h"
 #include "observe/log.h"
 #include "supervisor.h"
+#include "upgrade.h"
 
 namespace tidegate {
 
@@ -48,6 +49,7 @@ sigset_t block_signals() {
   sigaddset(&signals, SIGINT);
   sigaddset(&signals, SIGHUP);
   sigaddset(&signals, SIGUSR1);
+  sigaddset(&signals, SIGUSR2);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGXFSZ, SIG_IGN);  // a file size limit must be an error of write(), not the end of the proxy
@@ -96,6 +98,19 @@ class Watchdog {
   const Duration interval_;
   TimePoint next_{};
   std::vector<std::size_t> stuck_;
+};
+
+/// How this process was started: what an upgrade starts again.
+struct Started {
+  std::string program;
+  std::string config_path;
+  bool watch = false;
+
+  std::vector<std::string> arguments() const {
+    std::vector<std::string> out{"run", "--config", config_path};
+    if (watch) out.emplace_back("--watch");
+    return out;
+  }
 };
 
 /// Reads the configuration file again when it is asked to, on the main thread.
@@ -155,14 +170,17 @@ class Reloads {
   std::vector<Answer> waiting_;
 };
 
-/// Takes signals until one asks for the end, or `drain_asked` does.
-void wait_for_the_end(App& app, const sigset_t& signals, const std::atomic<bool>& drain_asked, Reloads& reloads) {
+/// Takes signals until one asks for the end, or `drain_asked` does. @return true: another process has taken over.
+bool wait_for_the_end(App& app, const sigset_t& signals, const std::atomic<bool>& drain_asked, Reloads& reloads, const Started& as) {
   Watchdog watchdog(app);
   while (!drain_asked) {
     watchdog.look();
     switch (next_signal(signals, std::chrono::milliseconds(250))) {
       case SIGTERM:
-      case SIGINT: return;
+      case SIGINT: return false;
+      case SIGUSR2:
+        if (upgrade(app, as.program, as.arguments(), [&watchdog] { watchdog.look(); })) return true;
+        break;
       case SIGHUP:
         reloads.reload(app);
         app.reopen_logs();
@@ -171,24 +189,10 @@ void wait_for_the_end(App& app, const sigset_t& signals, const std::atomic<bool>
       default: break;
     }
   }
+  return false;
 }
 
-int serve(config::Config config, const std::string& config_path, bool watch) {
-  const sigset_t signals = block_signals();
-  std::atomic<bool> drain_asked{false};
-  Reloads reloads(config_path);
-  App::Events events{say, [&drain_asked] { drain_asked = true; }, [&reloads](Reloads::Answer answer) { reloads.ask(std::move(answer)); }};
-  std::vector<HandedSocket> sockets;
-  for (const int descriptor : supervisor::take_sockets()) sockets.push_back({descriptor});
-  App app(std::move(config), std::move(events), std::move(sockets));
-  std::optional<net::FileWatch> file;
-  try {
-    app.start();
-    if (watch) file.emplace(std::vector<std::string>{config_path}, [&reloads] { reloads.ask({}); }).start();
-  } catch (const std::exception& error) {
-    observe::log_error(error.what());
-    return 1;
-  }
+void say_started(const App& app) {
   for (const std::string& line : app.summary()) observe::log_info(line);
   for (const BoundAddress& listener : app.listeners()) {
     observe::log_info("listening on " + listener.address + " (" + listener.name + ")");
@@ -196,15 +200,42 @@ int serve(config::Config config, const std::string& config_path, bool watch) {
   observe::log_info("admin on " + app.admin_address());
   if (!app.metrics_address().empty()) observe::log_info("metrics on " + app.metrics_address());
   observe::log_info("ready");
-  supervisor::tell_ready(app.summary().front());
-  wait_for_the_end(app, signals, drain_asked, reloads);
+}
+
+int serve(config::Config config, const Started& as, std::optional<Predecessor> before) {
+  const sigset_t signals = block_signals();
+  std::atomic<bool> drain_asked{false};
+  Reloads reloads(as.config_path);
+  App::Events events{say, [&drain_asked] { drain_asked = true; }, [&reloads](Reloads::Answer answer) { reloads.ask(std::move(answer)); }};
+  std::optional<App> app;
+  std::optional<net::FileWatch> file;
+  try {
+    std::vector<HandedSocket> sockets;
+    if (before) sockets = before->take_sockets();
+    for (const int descriptor : supervisor::take_sockets()) sockets.push_back({descriptor});
+    app.emplace(std::move(config), std::move(events), std::move(sockets));
+    if (before) {
+      start_after(*app, *before);
+    } else {
+      app->start();
+    }
+    if (as.watch) file.emplace(std::vector<std::string>{as.config_path}, [&reloads] { reloads.ask({}); }).start();
+  } catch (const std::exception& error) {
+    observe::log_error(error.what());
+    return 1;
+  }
+  before.reset();
+  say_started(*app);
+  supervisor::tell_ready(app->summary().front());
+  const bool followed = wait_for_the_end(*app, signals, drain_asked, reloads, as);
   file.reset();
-  supervisor::tell_stopping();
+  if (!followed) supervisor::tell_stopping();
   observe::log_info("draining: no new connections, exchanges in flight may finish");
-  app.drain_and_stop([&signals] {
+  const auto hurry = [&signals] {
     const int signal = next_signal(signals, std::chrono::milliseconds(0));
     return signal == SIGTERM || signal == SIGINT;
-  });
+  };
+  app->drain_and_stop(hurry, followed);
   observe::log_info("ended");
   return 0;
 }
@@ -212,12 +243,14 @@ int serve(config::Config config, const std::string& config_path, bool watch) {
 }  // namespace
 
 int run(const std::string& config_path, bool watch) {
+  const Started as{program_path(), config_path, watch};
+  std::optional<Predecessor> before = Predecessor::from_environment();
   open_standard_descriptors();
   config::Loaded loaded = config::load_file(config_path);
   for (const config::Problem& problem : loaded.problems) std::cerr << to_string(problem) << '\n';
   if (!loaded.config) return kBadConfiguration;
   observe::set_log_level(log_level(loaded.config->log.level));
-  return serve(std::move(*loaded.config), config_path, watch);
+  return serve(std::move(*loaded.config), as, std::move(before));
 }
 
 }  // namespace tidegate

@@ -53,6 +53,15 @@ void HandedOver::refuse_rest() const {
   }
 }
 
+std::vector<std::string> HandedOver::close_rest() {
+  std::vector<std::string> out;
+  for (const HandedSocket& one : std::exchange(sockets_, {})) {
+    ::close(one.descriptor);
+    out.push_back(one.listener);
+  }
+  return out;
+}
+
 std::string written(const config::SocketAddress& address) {
   if (address.host.starts_with(net::kUnixPrefix)) return address.host;
   const bool bare = address.host.find(':') == std::string::npos;

@@ -31,6 +31,8 @@ class HandedOver {
   std::vector<HandedSocket> take(const std::string& listener, const config::SocketAddress& wanted);
   /// systemd hands over what a unit names: what no listener takes is a mistake there. @throws std::runtime_error
   void refuse_rest() const;
+  /// What is left over would keep clients waiting in its queue. @return the listeners that it was for
+  std::vector<std::string> close_rest();
 
  private:
   std::vector<HandedSocket> sockets_;

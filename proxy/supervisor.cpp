@@ -18,6 +18,7 @@ std::vector<int> take_sockets() {
 
 void tell_ready(const std::string& status) { sd_notify(0, ("READY=1\nSTATUS=" + status).c_str()); }
 void tell_reloading() { sd_notify(0, "RELOADING=1\nSTATUS=reading the configuration again"); }
+void tell_main_process(pid_t pid) { sd_notify(0, ("MAINPID=" + std::to_string(pid)).c_str()); }
 void tell_stopping() { sd_notify(0, "STOPPING=1\nSTATUS=draining"); }
 void tell_alive() { sd_notify(0, "WATCHDOG=1"); }
 

@@ -44,6 +44,11 @@ void Server::start() {
 
 void Server::listen() {
   const tcp::endpoint endpoint(asio::ip::make_address(setup_.host), setup_.port);
+  if (setup_.descriptor >= 0) {
+    acceptor_.assign(endpoint.protocol(), setup_.descriptor);
+    bound_ = acceptor_.local_endpoint();
+    return;
+  }
   acceptor_.open(endpoint.protocol());
   acceptor_.set_option(tcp::acceptor::reuse_address(true));
   if (endpoint.protocol() == tcp::v6()) acceptor_.set_option(asio::ip::v6_only(true));
@@ -59,10 +64,25 @@ void Server::accept() {
       take(std::move(socket));
       return accept();
     }
+    if (paused_) return;
     pause_.expires_after(kAcceptPause);
     pause_.async_wait([this](const boost::system::error_code& cancelled) {
       if (!cancelled && acceptor_.is_open()) accept();
     });
+  });
+}
+
+void Server::pause() {
+  asio::post(io_, [this] {
+    paused_ = true;
+    boost::system::error_code ignored;
+    if (acceptor_.is_open()) acceptor_.cancel(ignored);
+  });
+}
+
+void Server::resume() {
+  asio::post(io_, [this] {
+    if (std::exchange(paused_, false) && acceptor_.is_open()) accept();
   });
 }
 

@@ -29,6 +29,7 @@ struct Setup {
   bool metrics_only = false;       ///< serves /metrics /healthz /readyz alone, without a token
   Services services;
   ServerLimits limits{};
+  int descriptor = -1;             ///< a socket that listens on the address already; the server's
 };
 
 class Server {
@@ -42,6 +43,12 @@ class Server {
   void start();
   /// Answers that are on their way are given `limits.farewell`; then everything is closed and the thread has ended.
   void stop();
+
+  /// Takes no new connections until resume(): they wait in the kernel's queue. Any thread, after start().
+  void pause();
+  void resume();
+  /// Of the listening socket, to be handed over. After start().
+  int descriptor() { return acceptor_.native_handle(); }
 
   /// As bound: "127.0.0.1:9900". After start().
   std::string address() const;
@@ -57,6 +64,7 @@ class Server {
   boost::asio::io_context io_{1};
   boost::asio::ip::tcp::acceptor acceptor_{io_};
   boost::asio::steady_timer pause_{io_};
+  bool paused_ = false;
   std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>(io_);
   std::unique_ptr<Handler> handler_;
   std::set<std::shared_ptr<Session>> sessions_;

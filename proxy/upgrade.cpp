@@ -1,0 +1,101 @@
+#include "upgrade.h"
+
+#include <unistd.h>
+
+#include <boost/json.hpp>
+#include <exception>
+#include <optional>
+#include <stdexcept>
+
+#include "observe/log.h"
+#include "supervisor.h"
+
+namespace tidegate {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr Duration kToStart = std::chrono::seconds(30);
+constexpr Duration kToServe = std::chrono::seconds(10);
+constexpr Duration kLook = std::chrono::milliseconds(100);
+
+void hand_over_sockets(const App& app, const HandoverChannel& to, TimePoint deadline) {
+  for (const HandedSocket& one : app.listening()) {
+    to.send({{"kind", "socket"}, {"listener", one.listener}, {"address", one.address}, {"owns_file", one.owns_file}}, deadline,
+            one.descriptor);
+  }
+  to.send({{"kind", "lock"}}, deadline, app.lock_descriptor());
+  to.send({{"kind", "end"}, {"pid", static_cast<std::int64_t>(::getpid())}}, deadline);
+}
+
+json::object expect(const HandoverChannel& from, std::string_view kind, TimePoint deadline) {
+  json::object body = from.receive(deadline).body;
+  const json::value* const found = body.if_contains("kind");
+  if (found == nullptr || *found != json::string_view(kind)) throw std::runtime_error("the new process does not speak as this one does");
+  return body;
+}
+
+std::vector<std::string> texts(const json::object& body, std::string_view name) {
+  std::vector<std::string> out;
+  const json::value* const found = body.if_contains(name);
+  if (found == nullptr || !found->is_array()) return out;
+  for (const json::value& one : found->get_array()) {
+    if (one.is_string()) out.emplace_back(one.get_string());
+  }
+  return out;
+}
+
+}  // namespace
+
+bool upgrade(App& app, const std::string& program, const std::vector<std::string>& arguments, const std::function<void()>& idle) {
+  if (::getpid() == 1) {
+    observe::log_error("upgrade failed: this is process 1, and a container ends with it; replace the container");
+    return false;
+  }
+  std::optional<Successor> next;
+  bool held = false;
+  try {
+    next.emplace(program, arguments);
+    observe::log_info("upgrade: pid " + std::to_string(next->pid()) + " begins to take over");
+    const TimePoint deadline = Clock::now() + kToStart;
+    hand_over_sockets(app, next->channel(), deadline);
+    while (!next->channel().wait(kLook) && Clock::now() < deadline) idle();
+    expect(next->channel(), "ready", deadline);
+    const json::object state = app.hold();
+    held = true;
+    const TimePoint end = Clock::now() + kToServe;
+    next->channel().send(state, end);
+    const json::object serving = expect(next->channel(), "serving", end);
+    const pid_t pid = next->pid();
+    next->release();
+    supervisor::tell_main_process(pid);
+    app.let_go(texts(serving, "left"));
+    observe::log_info("upgrade: pid " + std::to_string(pid) + " takes over");
+    return true;
+  } catch (const std::exception& error) {
+    std::string how = next ? next->end() : std::string();
+    if (!how.empty()) how = "; " + how;
+    if (held) app.go_on();
+    observe::log_error("upgrade failed: " + std::string(error.what()) + how + "; this process goes on as before");
+    return false;
+  }
+}
+
+void start_after(App& app, Predecessor& before) {
+  App::Before parts;
+  parts.lock = before.take_lock();
+  parts.take_state = [&before] { return before.take_state(); };
+  app.start(&parts);
+  before.tell_serving(app.left_over());
+  observe::log_info("took over from pid " + std::to_string(before.pid()));
+}
+
+std::string program_path() {
+  std::string path(4096, '\0');
+  const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size());
+  path.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+  return path;
+}
+
+}  // namespace tidegate
