@@ -1,5 +1,5 @@
 // One request with its response, from head to outcome: the story of the proxy. run() reads as the phases in order; what
-// each phase does is a function below it or a file beside this one (body_pump, rewrite, retry, outcome).
+// each phase does is in the files beside exchange.cpp that have its name, or in one of its own (body_pump, rewrite, retry, outcome).
 //
 // Two things can happen at once: the request's body goes up (`upload_`) while the response comes down. Whatever ends the
 // exchange early (the client leaves, the route's time is over, the worker ends) cancels the upstream side; the phases see
@@ -141,6 +141,7 @@ class Exchange final : public net::Retirable {
   void log();
   void settle_buffers();
 
+  bool is_http10() const noexcept { return request_.major_version == 1 && request_.minor_version == 0; }
   ClusterRuntime& cluster() const noexcept;
   RequestContext request_context() const;
 
