@@ -168,6 +168,7 @@ json::object retry(const route::RetryPolicy& from) {
   return {{"retries", from.retries},
           {"on", std::move(on)},
           {"methods", from.methods == route::RetryPolicy::Methods::Safe ? "safe" : "idempotent"},
+          {"per_try_timeout", from.per_try_timeout.count() == 0 ? json::value(nullptr) : json::value(duration_text(from.per_try_timeout))},
           {"budget", from.budget},
           {"other_side", from.other_side}};
 }

@@ -41,6 +41,8 @@ constexpr std::array kFields{
     Field<RetryPolicy>{"retries", [](In v, RetryPolicy& out) { read_integer(v, out.retries, {"0", "3"}); }},
     Field<RetryPolicy>{"on", read_on},
     Field<RetryPolicy>{"methods", [](In v, RetryPolicy& out) { read_choice(v, out.methods, kMethods); }},
+    Field<RetryPolicy>{"per_try_timeout",
+                       [](In v, RetryPolicy& out) { read_duration(v, out.per_try_timeout, {"0s", "1d"}); }},
     Field<RetryPolicy>{"budget", [](In v, RetryPolicy& out) { read_share(v, out.budget, {"0%", "100%"}); }},
     Field<RetryPolicy>{"other_side", [](In v, RetryPolicy& out) { read_bool(v, out.other_side); }},
 };

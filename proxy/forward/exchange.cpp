@@ -19,7 +19,8 @@ Exchange::Exchange(Worker& worker)
       body_(worker.reactor.blocks()),
       pace_clock_(&Exchange::look_at_pace, this),
       route_deadline_(&Exchange::route_expired, this),
-      slow_clock_(&Exchange::became_slow, this) {}
+      slow_clock_(&Exchange::became_slow, this),
+      try_clock_(&Exchange::try_expired, this) {}
 
 ClusterRuntime& Exchange::cluster() const noexcept { return *route_->clusters[side_]; }
 
@@ -29,7 +30,7 @@ void Exchange::attach(Downstream& client) {
   split_ = {};
   has_side_ = false;
   attempts_ = 0;
-  on_budget_ = stale_ = false;
+  on_budget_ = stale_ = try_expired_ = false;
   reuse_ = upstream::Reuse::Any;
   avoided_ = upstream::Pool::kNobody;
   failure_ = Failure::None;
@@ -106,13 +107,13 @@ Task<> Exchange::refuse(const http::Refusal& refusal) {
 
 bool Exchange::prepare_retry() {
   if (std::exchange(stale_, false)) {
-    if (!client_gone_ && !cut_off_ && !timed_out_) {
+    if (!client_gone_ && !cut_off_ && !timed_out_ && !try_expired_) {
       lease_.drop();
       reuse_ = upstream::Reuse::Never;
       --attempts_;
       return true;
     }
-    fail(timed_out_ ? Failure::Timeout : Failure::Canceled);
+    fail(timed_out_ || try_expired_ ? Failure::Timeout : Failure::Canceled);
   }
   const RetryDecision decision = decide_retry(
       RetryQuestion{*route_, request_, failure_, failure_ == Failure::None ? response_.status : std::uint16_t{0}, side_,
@@ -142,6 +143,7 @@ void Exchange::finish() {
   client_->stream().on_hangup(nullptr, nullptr);
   route_deadline_.disarm();
   slow_clock_.disarm();
+  try_clock_.disarm();
   pace_clock_.disarm();
   launch_mirror();
   if (copy_ != nullptr) std::exchange(copy_, nullptr)->abandon();

@@ -106,6 +106,8 @@ class Exchange final : public net::Retirable {
   Task<> read_response_head();
   Task<bool> relay_informational();
   static void dispatched(void* self);
+  void start_try_clock();
+  static void try_expired(void* self);
   void start_slow_clock();
   void end_slow_clock();
   static void became_slow(void* self);
@@ -197,6 +199,8 @@ class Exchange final : public net::Retirable {
   net::Timer route_deadline_;
   net::Timer slow_clock_;         // runs from dispatch to response head, on routes whose gate looks at slowness
   TimePoint slow_after_;
+  net::Timer try_clock_;          // the same for the attempt itself, with retry.per_try_timeout
+  bool try_expired_ = false;
   bool timed_out_ = false;
   bool call_ = false;             // of gRPC: what it came to is told by its status
   bool call_expired_ = false;     // its client's own deadline is over, which is nobody's failure

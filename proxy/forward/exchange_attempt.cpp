@@ -19,6 +19,7 @@ Task<> Exchange::attempt() {
   ++attempts_;
   failure_ = Failure::None;
   failure_counted_ = dispatched_ = false;
+  if (reuse_ != upstream::Reuse::Never) try_expired_ = false;
   attempt_started_ = worker_.reactor.now();
   if (client_gone_ || cut_off_) {
     failure_ = Failure::Canceled;
@@ -54,7 +55,21 @@ void Exchange::dispatched(void* self) {
   exchange->dispatched_ = true;
   if (exchange->reuse_ == upstream::Reuse::Never) return;  // the same request again, on a new connection
   exchange->route_->ledger->dispatched(exchange->side_, exchange->split_.step);
-  if (exchange->request_.framing == http::Framing::None) exchange->start_slow_clock();
+  if (exchange->request_.framing != http::Framing::None) return;
+  exchange->start_try_clock();
+  exchange->start_slow_clock();
+}
+
+/// Like the slow clock, and for the same reason.
+void Exchange::start_try_clock() {
+  const Duration limit = route_->route->policy.retry.per_try_timeout;
+  if (limit > Duration::zero()) worker_.reactor.arm(try_clock_, limit);
+}
+
+void Exchange::try_expired(void* self) {
+  auto* exchange = static_cast<Exchange*>(self);
+  exchange->try_expired_ = true;
+  exchange->cancel_upstream();
 }
 
 /// From the dispatch, or from the end of the request's body: what a client takes to send it is not the side's time.
@@ -182,7 +197,7 @@ Task<> Exchange::read_response_head() {
       case net::IoStatus::Ok: break;
       case net::IoStatus::TimedOut: co_return fail(Failure::Timeout);
       case net::IoStatus::Canceled:
-        co_return fail(timed_out_ || upload_end_ == PumpEnd::SinkTimedOut ? Failure::Timeout : Failure::Canceled);
+        co_return fail(timed_out_ || try_expired_ || upload_end_ == PumpEnd::SinkTimedOut ? Failure::Timeout : Failure::Canceled);
       case net::IoStatus::NotSpliced:  // never here: a head is read into a buffer
       case net::IoStatus::Eof:
       case net::IoStatus::Reset:
@@ -194,6 +209,7 @@ Task<> Exchange::read_response_head() {
     }
   }
   service_time_ = worker_.reactor.now() - attempt_started_;
+  try_clock_.disarm();
   end_slow_clock();
   cluster().pool.note(*lease_, response_.status >= 500);
   if (is_error(route_->errors, response_.status)) count_failure(Failure::Status);
@@ -239,9 +255,10 @@ void Exchange::fail(Failure why) {
   // An upstream keeps the deadline of a call as well, and may be the first to act.
   if (call_deadline_ <= worker_.reactor.now() + net::TimerWheel::kTick) call_expired_ = true;
   if (call_expired_) why = Failure::Canceled;
-  if (why == Failure::Canceled && timed_out_ && !client_gone_ && !call_expired_) why = Failure::Timeout;
+  if (why == Failure::Canceled && (timed_out_ || try_expired_) && !client_gone_ && !call_expired_) why = Failure::Timeout;
   if (why == Failure::Timeout && !dispatched_) why = Failure::Overflow;  // it waited in Tidegate's own queue
   failure_ = why;
+  try_clock_.disarm();
   end_slow_clock();
   if (call_expired_ && is_grpc_error(route_->errors, static_cast<std::uint32_t>(http::GrpcCode::DeadlineExceeded))) {
     count_failure(Failure::Status);

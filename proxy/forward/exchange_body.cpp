@@ -54,6 +54,7 @@ void Exchange::on_upload_end(PumpEnd end) {
     case PumpEnd::Complete:  // from now on the response is awaited
       if (!response_begun_) {
         start_route_clock();
+        start_try_clock();
         start_slow_clock();
       }
       if (lease_) lease_->stream.restart_read_timeout(cluster().pool.policy().timeouts.response_header);
@@ -62,6 +63,7 @@ void Exchange::on_upload_end(PumpEnd end) {
     case PumpEnd::SinkEnded:  // the response may be on its way, or the reading finds the same
       if (!response_begun_ && failure_ == Failure::None) {
         start_route_clock();
+        start_try_clock();
         start_slow_clock();
       }
       if (lease_) lease_->stream.restart_read_timeout(cluster().pool.policy().timeouts.response_header);

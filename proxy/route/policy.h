@@ -43,6 +43,7 @@ struct RetryPolicy {
   bool on_timeout = false;
   std::vector<std::uint16_t> on_statuses;  ///< any of 502, 503, 504
   enum class Methods : std::uint8_t { Safe, Idempotent } methods = Methods::Safe;
+  Duration per_try_timeout{0};             ///< of one attempt until its response's head; 0 = what the cluster's timeouts say
   double budget = 0.2;                     ///< share of the exchanges in flight that may be retries; at least 3 are allowed
   bool other_side = true;                  ///< the retry goes to the other side
   bool operator==(const RetryPolicy&) const = default;
