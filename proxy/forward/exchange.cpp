@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "forward/retry.h"
 #include "forward/session.h"
 #include "forward/worker.h"
 
@@ -30,6 +29,7 @@ void Exchange::attach(Downstream& client) {
   split_ = {};
   has_side_ = false;
   attempts_ = 0;
+  asked_ = {};
   on_budget_ = stale_ = try_expired_ = false;
   reuse_ = upstream::Reuse::Any;
   avoided_ = upstream::Pool::kNobody;
@@ -84,9 +84,12 @@ Task<> Exchange::run() {
   choose_side();
   consider_mirror();
   watch_client();
-  do {
+  for (;;) {
     co_await attempt();
-  } while (prepare_retry());
+    if (!wants_retry()) break;
+    const bool begun = co_await begin_retry();
+    if (!begun) break;
+  }
   if (failure_ == Failure::None && is_switch()) {
     co_await switch_protocols();
   } else if (failure_ == Failure::None) {
@@ -105,32 +108,48 @@ Task<> Exchange::refuse(const http::Refusal& refusal) {
   finish();
 }
 
-bool Exchange::prepare_retry() {
-  if (std::exchange(stale_, false)) {
-    if (!client_gone_ && !cut_off_ && !timed_out_ && !try_expired_) {
-      lease_.drop();
-      reuse_ = upstream::Reuse::Never;
-      --attempts_;
-      return true;
-    }
+/// Whether the attempt is made again: because it was never looked at, or because the route says so.
+bool Exchange::wants_retry() {
+  if (stale_) {
+    if (!client_gone_ && !cut_off_ && !timed_out_ && !try_expired_) return true;
+    stale_ = false;
     fail(timed_out_ || try_expired_ ? Failure::Timeout : Failure::Canceled);
   }
-  const RetryDecision decision = decide_retry(
+  retry_ = decide_retry(
       RetryQuestion{*route_, request_, failure_, failure_ == Failure::None ? response_.status : std::uint16_t{0}, side_,
                     attempts_, on_budget_, client_gone_ || cut_off_ || timed_out_ || client_fault_ != 0});
-  if (!decision.retry) return false;
-  avoided_ = lease_ && decision.side == side_ ? lease_->target() : upstream::Pool::kNobody;
+  return retry_.retry;
+}
+
+/// Ends what is left of the attempt and waits, without a connection, where the side was asked before.
+/// @return false: the exchange has ended meanwhile, and why is in `failure_`.
+Task<bool> Exchange::begin_retry() {
+  const std::size_t target = lease_ ? lease_->target() : upstream::Pool::kNobody;
   lease_.drop();  // no upload is running: a request with a body is not made again by the route's wish
+  if (std::exchange(stale_, false)) {
+    reuse_ = upstream::Reuse::Never;
+    --attempts_;
+    --asked_[side_];
+    co_return true;
+  }
   reuse_ = upstream::Reuse::Any;
   refusal_reason_ = {};
-  if (decision.uses_budget && !on_budget_) {
+  if (retry_.uses_budget && !on_budget_) {
     on_budget_ = true;
     ++route_->retrying;
   }
-  split_ = decision.split;
-  side_ = decision.side;
+  const Duration length = backoff(route_->route->policy.retry.backoff, asked_[retry_.side], worker_.random.next());
+  co_await pause_.wait(worker_.reactor, length);
+  if (client_gone_ || cut_off_ || timed_out_) {
+    failure_ = timed_out_ && !client_gone_ ? Failure::Timeout : Failure::Canceled;
+    co_return false;
+  }
+  split_ = route_->route->live->split();
+  const Side side = retry_.side == Side::New && split_.weight == Weight::none() ? Side::Old : retry_.side;  // reverted meanwhile
+  avoided_ = side == side_ ? target : upstream::Pool::kNobody;
+  side_ = side;
   route_->counters->retries[side_].add();
-  return true;
+  co_return true;
 }
 
 /// The upload waits on the lease's stream or on the client: it ends before the lease does.
@@ -240,6 +259,8 @@ void Exchange::cut_off() noexcept {
 void Exchange::cancel_upstream() noexcept {
   if (lease_) {
     lease_->stream.cancel();
+  } else if (pause_.active()) {
+    pause_.end();
   } else {
     acquisition_.cancel();
   }

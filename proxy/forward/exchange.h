@@ -20,6 +20,8 @@
 #include "base/task.h"
 #include "forward/body_pump.h"
 #include "forward/pace.h"
+#include "forward/pause.h"
+#include "forward/retry.h"
 #include "forward/tunnel.h"
 #include "http/h1_body.h"
 #include "http/grpc.h"
@@ -84,7 +86,8 @@ class Exchange final : public net::Retirable {
   void watch_client();
   void start_route_clock();
   Task<> attempt();
-  bool prepare_retry();
+  bool wants_retry();
+  Task<bool> begin_retry();
   Task<> deliver();
   Task<> switch_protocols();
   Task<> answer_failure();
@@ -165,6 +168,9 @@ class Exchange final : public net::Retirable {
   bool has_side_ = false;
   bool spilled_ = false;          // the side that it was for has no healthy endpoint
   std::uint32_t attempts_ = 0;
+  PerSide<std::uint32_t> asked_{};  // of them, by the side
+  RetryDecision retry_;
+  Pause pause_;                   // before an attempt is made again
   bool on_budget_ = false;
   bool stale_ = false;            // the reused connection had been closed: the attempt is made again on a new one
   upstream::Reuse reuse_ = upstream::Reuse::Any;

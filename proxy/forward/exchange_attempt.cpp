@@ -17,6 +17,7 @@ Task<> Exchange::attempt() {
     needs_linger_ = false;
   }
   ++attempts_;
+  ++asked_[side_];
   failure_ = Failure::None;
   failure_counted_ = dispatched_ = false;
   if (reuse_ != upstream::Reuse::Never) try_expired_ = false;

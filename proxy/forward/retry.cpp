@@ -47,4 +47,12 @@ RetryDecision decide_retry(const RetryQuestion& q) noexcept {
   return out;
 }
 
+Duration backoff(const route::BackoffPolicy& policy, std::uint32_t asked, std::uint64_t chance) noexcept {
+  if (asked == 0) return Duration::zero();
+  Duration most = policy.base;
+  for (std::uint32_t i = 1; i < asked && most < policy.most; ++i) most *= 2;
+  most = std::min(most, policy.most);
+  return std::chrono::duration_cast<Duration>(most * (static_cast<double>(chance >> 11) * 0x1.0p-53));
+}
+
 }  // namespace tidegate::forward

@@ -8,10 +8,12 @@
 
 #include <cstdint>
 
+#include "base/clock.h"
 #include "base/failure.h"
 #include "base/side.h"
 #include "http/head.h"
 #include "route/live.h"
+#include "route/policy.h"
 
 namespace tidegate::forward {
 
@@ -36,5 +38,10 @@ struct RetryDecision {
 };
 
 RetryDecision decide_retry(const RetryQuestion& question) noexcept;
+
+/// How long to wait before a side is asked once more: a random part of a time that doubles (full jitter, as Envoy's), so that those who
+/// failed together do not come back together.
+/// @param asked how often this exchange has asked the side; 0: it goes there at once. @param chance any number
+Duration backoff(const route::BackoffPolicy& policy, std::uint32_t asked, std::uint64_t chance) noexcept;
 
 }  // namespace tidegate::forward

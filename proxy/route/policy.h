@@ -36,6 +36,13 @@ struct MatchPolicy {
   bool operator==(const MatchPolicy&) const = default;
 };
 
+/// How long an attempt waits that asks a side again: a random part of a time that doubles (retry.h).
+struct BackoffPolicy {
+  Duration base = std::chrono::milliseconds(25);   ///< before the first such attempt, at the most
+  Duration most = std::chrono::milliseconds(250);  ///< before any
+  bool operator==(const BackoffPolicy&) const = default;
+};
+
 struct RetryPolicy {
   std::uint32_t retries = 1;  ///< 0 = off
   bool on_connect = true;
@@ -46,6 +53,7 @@ struct RetryPolicy {
   Duration per_try_timeout{0};             ///< of one attempt until its response's head; 0 = what the cluster's timeouts say
   double budget = 0.2;                     ///< share of the exchanges in flight that may be retries; at least 3 are allowed
   bool other_side = true;                  ///< the retry goes to the other side
+  BackoffPolicy backoff;
   bool operator==(const RetryPolicy&) const = default;
 };
 

@@ -1,4 +1,6 @@
 """When a request is asked again, and what it costs: issue 6 point 3, PRODUCT §2 retry."""
+import time
+
 from harness import eventually, ok, serve, stays
 from harness.faults import never_connects
 
@@ -75,3 +77,77 @@ def test_what_a_client_takes_to_send_its_body_is_not_time_of_the_attempt(lab):
     stays(lambda: origin.open_connections() == 1, "the attempt", 0.2)
     client.send("dy")
     assert client.read_response("POST").text == "body"
+
+
+# --- backoff
+
+SAME_SIDE = {"retries": 3, "other_side": False}
+
+
+def test_a_side_that_is_asked_again_is_given_time(lab):
+    """Three waits of 0..1 s: all of them shorter than 0.1 s together once in 6,000 runs."""
+    began = []
+    origin = lab.origin(lambda c: (c.read_request(), began.append(time.monotonic())))
+    tidegate = lab.proxy(origin, route={"retry": {**SAME_SIDE, "backoff": {"base": "1s", "max": "1s"}}})
+    assert lab.client(tidegate).get("/").status == 502
+    assert len(began) == 4 and began[-1] - began[0] > 0.1
+
+
+def test_the_other_side_is_asked_at_once(lab):
+    new = lab.origin(lambda c: c.read_request())
+    tidegate = lab.proxy(lab.origin(serve(ok("old"))), new, **only_new({"backoff": {"base": "10s", "max": "10s"}}))
+    began = time.monotonic()
+    client = lab.client(tidegate)
+    for _ in range(5):
+        assert client.get("/").text == "old"
+    assert time.monotonic() - began < 5
+
+
+def waits(lab, drain=None, **route):
+    """A Tidegate with one request that waits to be made again, its client and the origin. Waits of 0..10 s: one that is over before a test
+    is done with it fails again, and waits anew."""
+    origin = lab.origin(lambda c: c.read_request())
+    tidegate = lab.proxy(origin, route={"retry": {**SAME_SIDE, "backoff": {"base": "10s", "max": "10s"}}, **route},
+                         **({"drain": drain} if drain else {}))
+    client = lab.client(tidegate)
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: failures(tidegate, "reset", "old") >= 1, "the first failure")
+    return tidegate, client, origin
+
+
+def test_a_request_that_waits_holds_no_connection(lab):
+    tidegate, client, origin = waits(lab)
+    eventually(lambda: origin.open_connections() == 0, "no connection to the side")
+    assert tidegate.api.metric("tidegate_upstream_connections", cluster="old") == 0
+
+
+def test_a_client_that_leaves_ends_the_wait(lab):
+    tidegate, client, origin = waits(lab)
+    client.close()
+    tidegate.api.counts(1, "http_requests_total", status="499")
+    assert tidegate.api.route("all")["in_flight"] == 0
+
+
+def test_the_routes_timeout_ends_the_wait_with_504(lab):
+    tidegate, client, origin = waits(lab, timeout="300ms")
+    assert client.read_response().status == 504
+    assert failures(tidegate, "timeout", "old") == 0, "nobody was asked when the time was over"
+
+
+def test_a_drain_that_is_over_ends_the_wait(lab):
+    tidegate, client, origin = waits(lab, drain={"delay": "0s", "timeout": "200ms"})
+    began = time.monotonic()
+    assert tidegate.terminate() == 0
+    assert time.monotonic() - began < 8
+
+
+def test_a_revert_reaches_a_request_that_waits(lab):
+    new = lab.origin(lambda c: c.read_request())
+    tidegate = lab.proxy(lab.origin(serve(ok("old"))), new, **only_new({"retries": 1, "other_side": False, "backoff": {"base": "2s", "max": "2s"}}))
+    clients = [lab.client(tidegate) for _ in range(3)]
+    for client in clients:
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: failures(tidegate, "reset") >= 3, "the failures")
+    tidegate.api.weight(0)
+    answers = [client.read_response() for client in clients]
+    assert "old" in [answer.text for answer in answers]

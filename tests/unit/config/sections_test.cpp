@@ -133,6 +133,17 @@ TEST(Retry, ItsListReplacesTheDefault) {
   EXPECT_TRUE(contains(bad(with_route("retry: {retries: 4}")), "\"4\" is out of range 0..3"));
 }
 
+TEST(Retry, TheMostOfABackoffIsTenTimesItsBaseUnlessItIsGiven) {
+  const auto backoff = [](const std::string& keys) {
+    return good(with_route("retry: {backoff: {" + keys + "}}")).routes[0].policy.retry.backoff;
+  };
+  using std::chrono::milliseconds;
+  EXPECT_EQ(backoff("base: 10ms").most, milliseconds(100));
+  EXPECT_EQ(backoff("max: 50ms").base, milliseconds(25));
+  EXPECT_EQ(backoff("base: 0s").most, milliseconds(0));
+  EXPECT_TRUE(contains(bad(with_route("retry: {backoff: {base: 1s, max: 50ms}}")), "routes[0].retry.backoff: base is longer than max"));
+}
+
 TEST(RequestHeaders, ValuesCannotSmuggleALine) {
   for (const char* value : {"\"a\\r\\nx: y\"", "\"a\\rb\"", "\"a\\nb\"", "\"a\\0b\"", "|\n        a\n        b"}) {
     const std::string text = std::string(kListeners) + std::string(kClusters) +

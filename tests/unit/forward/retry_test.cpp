@@ -180,5 +180,27 @@ TEST_F(RetryTest, ABodyIsSentAgainOnlyWhenNothingOfItWasSent) {
   }
 }
 
+constexpr std::uint64_t kLargest = ~std::uint64_t{0};
+
+TEST(Backoff, TheFirstAttemptOnASideIsMadeAtOnce) { EXPECT_EQ(backoff({}, 0, kLargest), Duration::zero()); }
+
+TEST(Backoff, DoublesUpToItsMost) {
+  using std::chrono::milliseconds;
+  int expected = 25;
+  for (std::uint32_t asked = 1; asked < 100; ++asked) {
+    const Duration longest = backoff({}, asked, kLargest);
+    EXPECT_LE(longest, milliseconds(expected)) << asked;
+    EXPECT_GT(longest, milliseconds(expected - 1)) << asked;
+    expected = std::min(expected * 2, 250);
+  }
+}
+
+TEST(Backoff, IsAnyPartOfItsTime) {
+  EXPECT_EQ(backoff({}, 3, 0), Duration::zero());
+  EXPECT_EQ(backoff({}, 3, kLargest / 2 + 1), std::chrono::milliseconds(50));
+}
+
+TEST(Backoff, IsNothingWhereItsBaseIs) { EXPECT_EQ(backoff({Duration::zero(), Duration::zero()}, 3, kLargest), Duration::zero()); }
+
 }  // namespace
 }  // namespace tidegate::forward
