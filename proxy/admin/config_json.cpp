@@ -170,6 +170,7 @@ json::object retry(const route::RetryPolicy& from) {
           {"methods", from.methods == route::RetryPolicy::Methods::Safe ? "safe" : "idempotent"},
           {"per_try_timeout", from.per_try_timeout.count() == 0 ? json::value(nullptr) : json::value(duration_text(from.per_try_timeout))},
           {"budget", from.budget},
+          {"buffer", from.buffer},
           {"backoff", {{"base", duration_text(from.backoff.base)}, {"max", duration_text(from.backoff.most)}}},
           {"other_side", from.other_side}};
 }

@@ -58,6 +58,7 @@ constexpr std::array kFields{
                        [](In v, RetryPolicy& out) { read_duration(v, out.per_try_timeout, {"0s", "1d"}); }},
     Field<RetryPolicy>{"budget", [](In v, RetryPolicy& out) { read_share(v, out.budget, {"0%", "100%"}); }},
     Field<RetryPolicy>{"backoff", read_backoff},
+    Field<RetryPolicy>{"buffer", [](In v, RetryPolicy& out) { read_size(v, out.buffer, {"0", "16MiB"}); }},
     Field<RetryPolicy>{"other_side", [](In v, RetryPolicy& out) { read_bool(v, out.other_side); }},
 };
 constexpr Section<RetryPolicy> kSection{"routes[].retry", kFields};

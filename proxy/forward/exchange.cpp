@@ -35,6 +35,7 @@ void Exchange::attach(Downstream& client) {
   avoided_ = upstream::Pool::kNobody;
   failure_ = Failure::None;
   upload_end_ = PumpEnd::Complete;
+  request_whole_ = false;
   client_fault_ = 0;
   too_slow_ = false;
   copy_ = nullptr;
@@ -111,13 +112,13 @@ Task<> Exchange::refuse(const http::Refusal& refusal) {
 /// Whether the attempt is made again: because it was never looked at, or because the route says so.
 bool Exchange::wants_retry() {
   if (stale_) {
-    if (!client_gone_ && !cut_off_ && !timed_out_ && !try_expired_) return true;
+    if (!client_gone_ && !cut_off_ && !timed_out_ && !try_expired_ && client_fault_ == 0) return true;
     stale_ = false;
     fail(timed_out_ || try_expired_ ? Failure::Timeout : Failure::Canceled);
   }
   retry_ = decide_retry(
       RetryQuestion{*route_, request_, failure_, failure_ == Failure::None ? response_.status : std::uint16_t{0}, side_,
-                    attempts_, on_budget_, client_gone_ || cut_off_ || timed_out_ || client_fault_ != 0});
+                    attempts_, on_budget_, holds_body(), client_gone_ || cut_off_ || timed_out_ || client_fault_ != 0});
   return retry_.retry;
 }
 
@@ -125,7 +126,8 @@ bool Exchange::wants_retry() {
 /// @return false: the exchange has ended meanwhile, and why is in `failure_`.
 Task<bool> Exchange::begin_retry() {
   const std::size_t target = lease_ ? lease_->target() : upstream::Pool::kNobody;
-  lease_.drop();  // no upload is running: a request with a body is not made again by the route's wish
+  if (upload_) co_await rewind_upload();
+  lease_.drop();
   if (std::exchange(stale_, false)) {
     reuse_ = upstream::Reuse::Never;
     --attempts_;
@@ -166,6 +168,8 @@ void Exchange::finish() {
   pace_clock_.disarm();
   launch_mirror();
   if (copy_ != nullptr) std::exchange(copy_, nullptr)->abandon();
+  if (upload_pump_) upload_pump_->forget();
+  upload_pump_.reset();
   if (client_gone_ && !response_begun_) status_ = 499;
   count_outcome();
   if (worker_.access_log != nullptr) log();
@@ -227,7 +231,7 @@ bool Exchange::client_has_left() {
   if (client_->stream().broken()) return true;
   const bool has_body = request_.framing != http::Framing::None;
   if (has_body && !upload_complete()) return false;
-  const bool pipelined = has_body ? !body_.empty() : client_->received().size() > head_bytes_;
+  const bool pipelined = has_body ? body_.size() > upload_pump_->kept : client_->received().size() > head_bytes_;
   return !pipelined && client_->stream().at_end();
 }
 

@@ -94,6 +94,7 @@ class Exchange final : public net::Retirable {
   Task<> reply(std::uint16_t status, std::string_view text);
   Task<net::IoResult> send_reply(std::string_view text);
   Task<> end_upload();
+  Task<> rewind_upload();
   Task<> end_upstream();
   void finish();
 
@@ -105,6 +106,8 @@ class Exchange final : public net::Retirable {
   void encode_request_head();
   void settle_send(net::IoStatus status);
   Task<> upload();
+  std::size_t replay_bytes() const noexcept;
+  bool holds_body() const noexcept { return !upload_pump_ || !upload_pump_->consumed; }
   void on_upload_end(PumpEnd end);
   Task<> read_response_head();
   Task<bool> relay_informational();
@@ -189,9 +192,10 @@ class Exchange final : public net::Retirable {
   bool counted_ = false;          // the outcome, before the exchange's end
 
   Task<> upload_;
-  std::optional<Pump> upload_pump_;
+  std::optional<Pump> upload_pump_;  // of the last attempt
   bool uploading_ = false;
   PumpEnd upload_end_ = PumpEnd::Complete;
+  bool request_whole_ = false;      // its body has come to its end once
   std::uint16_t client_fault_ = 0;  // the status for a body that the client spoiled; 0 = none
 
   Pump* delivery_ = nullptr;        // while the response's body goes down

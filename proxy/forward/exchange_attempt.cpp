@@ -11,11 +11,6 @@
 namespace tidegate::forward {
 
 Task<> Exchange::attempt() {
-  if (upload_) {  // of an attempt that is made again: nothing of the body is gone
-    co_await end_upload();
-    upload_end_ = PumpEnd::Canceled;
-    needs_linger_ = false;
-  }
   ++attempts_;
   ++asked_[side_];
   failure_ = Failure::None;
@@ -220,11 +215,8 @@ Task<> Exchange::read_response_head() {
 /// failure, and safe to do again (RFC 9112 §9.3.1, RFC 9110 §9.2.2, RFC 9113 §8.7).
 bool Exchange::is_stale_connection() const {
   if (reuse_ == upstream::Reuse::Never) return false;
-  const bool unprocessed = lease_->frames != nullptr && lease_->frames->unprocessed();
-  if (request_.framing != http::Framing::None) {
-    return unprocessed && (uploading_ || upload_end_ == PumpEnd::SinkEnded) && !upload_pump_->consumed;
-  }
-  if (unprocessed) return true;
+  if (!holds_body()) return false;
+  if (lease_->frames != nullptr && lease_->frames->unprocessed()) return true;
   // A stream that the upstream resets it has looked at; only a connection that went under it may have been idle for the peer.
   if (lease_->frames != nullptr && !lease_->frames->connection_lost()) return false;
   return lease_->is_reused() && lease_->received.empty() && http::is_idempotent(request_.method);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "forward/retry.h"
 #include "forward/session.h"
 #include "forward/worker.h"
 
@@ -13,10 +14,23 @@ constexpr std::string_view kSlowRequest = "request body slower than limits.min_r
 constexpr std::string_view kSlowResponse = "response read slower than limits.min_response_rate";
 }  // namespace
 
+/// How much of the body is held so that it can be sent again: nothing where that cannot come to pass, nor where it would only delay
+/// that a long body is passed on without being copied.
+std::size_t Exchange::replay_bytes() const noexcept {
+  const route::RetryPolicy& policy = route_->route->policy.retry;
+  const bool may_be_refused = lease_->frames != nullptr && reuse_ != upstream::Reuse::Never;
+  const bool may_be_stale = lease_->is_reused() && reuse_ != upstream::Reuse::Never && http::is_idempotent(request_.method);
+  const bool may_be_repeated = attempts_ <= policy.retries && may_repeat(policy, request_.method);
+  if (!may_be_refused && !may_be_stale && !may_be_repeated) return 0;
+  const bool too_long = request_.has_content_length && request_.content_length > policy.buffer;
+  return too_long && lease_->frames == nullptr ? 0 : static_cast<std::size_t>(policy.buffer);
+}
+
 /// Carries the request's body up, beside the reading of the response.
 Task<> Exchange::upload() {
   uploading_ = true;
   request_body_.start(request_.framing, request_.content_length);
+  const std::uint64_t teed = upload_pump_ ? upload_pump_->teed : 0;
   upload_pump_.emplace(client_->stream(), body_, request_body_, lease_->stream, encoded_up_);
   Pump& pump = *upload_pump_;
   pump.source_frames = client_->frames();
@@ -26,6 +40,8 @@ Task<> Exchange::upload() {
   pump.sink_timeout = cluster().pool.policy().timeouts.idle;
   pump.most_bytes = client_->session().policy().body_bytes;
   pump.tee = copy_;
+  pump.teed = teed;
+  pump.keep = replay_bytes();
   const SessionPolicy& policy = client_->session().policy();
   if (policy.min_request_rate > 0 && !call_) {
     upload_pace_.start(policy.min_request_rate, policy.rate_grace, 0, worker_.reactor.now());
@@ -41,8 +57,8 @@ Task<> Exchange::upload() {
 
 void Exchange::on_upload_end(PumpEnd end) {
   upload_end_ = end;
-  if (copy_ != nullptr) {
-    if (end == PumpEnd::SinkEnded && !upload_pump_->consumed) copy_->drop(observe::MirrorDrop::Shutdown);  // it had what is sent again
+  const bool sinks = end == PumpEnd::SinkEnded || end == PumpEnd::SinkTimedOut || end == PumpEnd::Canceled;
+  if (copy_ != nullptr && !(sinks && holds_body())) {  // or it goes on with the next attempt; finish() knows of none
     if (end == PumpEnd::Complete) {
       copy_->end();
     } else {
@@ -53,16 +69,17 @@ void Exchange::on_upload_end(PumpEnd end) {
   switch (end) {
     case PumpEnd::Complete:  // from now on the response is awaited
       if (!response_begun_) {
-        start_route_clock();
+        if (!request_whole_) start_route_clock();
         start_try_clock();
         start_slow_clock();
       }
+      request_whole_ = true;
       if (lease_) lease_->stream.restart_read_timeout(cluster().pool.policy().timeouts.response_header);
       if (client_->stream().ended()) client_hung_up(this);
       return;
     case PumpEnd::SinkEnded:  // the response may be on its way, or the reading finds the same
       if (!response_begun_ && failure_ == Failure::None) {
-        start_route_clock();
+        if (!request_whole_) start_route_clock();
         start_try_clock();
         start_slow_clock();
       }
@@ -87,6 +104,16 @@ Task<> Exchange::end_upload() {
   }
   co_await upload_.join();
   upload_.destroy();
+}
+
+/// For the next attempt: the body from its begin. What the client has still to send is its own time again.
+Task<> Exchange::rewind_upload() {
+  co_await end_upload();
+  upload_end_ = PumpEnd::Canceled;
+  needs_linger_ = false;
+  if (request_whole_) co_return;
+  route_deadline_.disarm();
+  if (call_deadline_ != TimePoint::max()) start_route_clock();
 }
 
 // --- the client's pace

@@ -39,6 +39,8 @@ Task<> Exchange::deliver() {
   pump.source_timeout = cluster().pool.policy().timeouts.idle;
   pump.sink_timeout = client_->session().policy().body_idle_timeout;
   response_begun_ = true;
+  if (upload_pump_) upload_pump_->forget();
+  if (upload_complete() && body_.empty()) body_.release();
   upload_pace_.stop();  // it may talk while it is talked to
   const SessionPolicy& policy = client_->session().policy();
   if (policy.min_response_rate > 0) {

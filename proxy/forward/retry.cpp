@@ -21,19 +21,16 @@ bool is_retryable(const route::RetryPolicy& policy, Failure failure, std::uint16
   }
 }
 
-/// A body that may have been sent in part cannot be sent again: only requests without one are.
-bool may_repeat(const route::RetryPolicy& policy, const http::RequestHead& request, Failure failure) noexcept {
-  const bool method = policy.methods == route::RetryPolicy::Methods::Safe ? http::is_safe(request.method)
-                                                                          : http::is_idempotent(request.method);
-  return method && (request.framing == http::Framing::None || failure == Failure::Connect);
-}
-
 }  // namespace
+
+bool may_repeat(const route::RetryPolicy& policy, http::Method method) noexcept {
+  return policy.methods == route::RetryPolicy::Methods::Safe ? http::is_safe(method) : http::is_idempotent(method);
+}
 
 RetryDecision decide_retry(const RetryQuestion& q) noexcept {
   const route::RetryPolicy& policy = q.route.route->policy.retry;
   if (q.ended || q.attempts > policy.retries) return {};
-  if (!is_retryable(policy, q.failure, q.status) || !may_repeat(policy, q.request, q.failure)) return {};
+  if (!is_retryable(policy, q.failure, q.status) || !may_repeat(policy, q.request.method) || !q.holds_body) return {};
   RetryDecision out;
   out.split = q.route.route->live->split();
   out.side = policy.other_side ? other(q.side) : q.side;

@@ -27,6 +27,7 @@ struct RetryQuestion {
   Side side;                  ///< of the attempt
   std::uint32_t attempts;     ///< made so far
   bool on_budget;             ///< an earlier retry of this exchange is on the budget already
+  bool holds_body;            ///< all of the request's body that was sent can be sent again; without a body true
   bool ended;                 ///< nobody waits for an answer, or the time is over
 };
 
@@ -37,6 +38,8 @@ struct RetryDecision {
   bool uses_budget = false;
 };
 
+/// The route makes attempts of requests with this method again.
+bool may_repeat(const route::RetryPolicy& policy, http::Method method) noexcept;
 RetryDecision decide_retry(const RetryQuestion& question) noexcept;
 
 /// How long to wait before a side is asked once more: a random part of a time that doubles (full jitter, as Envoy's), so that those who

@@ -54,6 +54,7 @@ struct RetryPolicy {
   double budget = 0.2;                     ///< share of the exchanges in flight that may be retries; at least 3 are allowed
   bool other_side = true;                  ///< the retry goes to the other side
   BackoffPolicy backoff;
+  std::uint64_t buffer = 64 << 10;         ///< bytes of a request's body that are held so that it can be sent again; more is sent once
   bool operator==(const RetryPolicy&) const = default;
 };
 

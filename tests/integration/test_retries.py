@@ -1,8 +1,13 @@
 """When a request is asked again, and what it costs: issue 6 point 3, PRODUCT §2 retry."""
+import threading
 import time
+
+import pytest
+from hyperframe.frame import RstStreamFrame, WindowUpdateFrame
 
 from harness import eventually, ok, serve, stays
 from harness.faults import never_connects
+from harness.frames import OK, FrameOrigin, headers, kind
 
 LONG = 20
 
@@ -151,3 +156,150 @@ def test_a_revert_reaches_a_request_that_waits(lab):
     tidegate.api.weight(0)
     answers = [client.read_response() for client in clients]
     assert "old" in [answer.text for answer in answers]
+
+
+# --- bodies that are sent again
+
+REFUSED_STREAM = 7
+
+
+class RefusingOrigin(FrameOrigin):
+    """Over HTTP/2: refuses the first stream once it has had `after` bytes of its body, with END_STREAM or not; answers the others.
+    .bodies: by stream."""
+
+    def __init__(self, after):
+        self.bodies, self.refused = {}, threading.Event()
+        self.after = after
+        super().__init__(self._react)
+
+    def _react(self, connection, frame):
+        if kind(frame) not in ("Headers", "Data"):
+            return
+        self.bodies[frame.stream_id] = self.bodies.get(frame.stream_id, b"") + (frame.data if kind(frame) == "Data" else b"")
+        if kind(frame) == "Data" and frame.data:
+            self.send(connection, WindowUpdateFrame(0, window_increment=len(frame.data)).serialize())
+        first = frame.stream_id == min(self.bodies)
+        if first and not self.refused.is_set() and len(self.bodies[frame.stream_id]) >= self.after:
+            self.send(connection, RstStreamFrame(frame.stream_id, REFUSED_STREAM).serialize())
+            self.refused.set()
+        elif not first and "END_STREAM" in frame.flags:
+            self.send(connection, headers(frame.stream_id, OK, "END_STREAM"))
+
+    def last(self):
+        return self.bodies[max(self.bodies)]
+
+
+def counted_for_nobody(tidegate):
+    eventually(lambda: tidegate.api.route("all")["in_flight"] == 0, "the exchange's end")
+    assert tidegate.api.failures_of_sides() == 0
+    assert tidegate.api.metric("tidegate_retries_total") == 0
+
+
+@pytest.mark.parametrize("size", [1, 2_000, 20_000, 60_000])
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_a_post_that_an_upstream_refuses_is_sent_again_with_its_body(lab, size, framing):
+    origin = lab.keep(RefusingOrigin(size))
+    tidegate = lab.proxy(origin, cluster={"protocol": "http2"}, route={"retry": {"retries": 0}})
+    client = lab.client(tidegate)
+    body = bytes(i * 7 % 251 for i in range(size))
+    assert client.post(body, trailers=None if framing == "length" else []).status == 200
+    assert origin.refused.is_set() and origin.last() == body
+    assert client.post(b"next").status == 200 and origin.last() == b"next"
+    counted_for_nobody(tidegate)
+
+
+def test_a_post_that_is_refused_in_the_middle_of_its_body_goes_on_from_its_begin(lab):
+    origin = lab.keep(RefusingOrigin(5))
+    tidegate = lab.proxy(origin, cluster={"protocol": "http2"})
+    client = lab.client(tidegate)
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nfirst")
+    eventually(lambda: len(origin.bodies) == 2 and origin.last() == b"first", "the body's begin at the origin again")
+    client.send("lastGET /next HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert client.read_response("POST").status == 200 and origin.last() == b"firstlast"
+    assert client.read_response().status == 200
+    counted_for_nobody(tidegate)
+
+
+def test_a_body_over_http2_is_sent_again_too(lab):
+    origin = lab.keep(RefusingOrigin(30_000))
+    tidegate = lab.proxy(origin, listener={"h2c": True}, cluster={"protocol": "http2"})
+    client = lab.http2_client(tidegate)
+    assert client.finish(client.start(method="POST", body=b"x" * 30_000)).status == 200
+    assert origin.last() == b"x" * 30_000
+    counted_for_nobody(tidegate)
+
+
+def test_a_body_that_is_longer_than_the_buffer_is_sent_once(lab):
+    origin = lab.keep(RefusingOrigin(1_025))
+    tidegate = lab.proxy(origin, cluster={"protocol": "http2"}, route={"retry": {"buffer": "1KiB"}})
+    client = lab.client(tidegate)
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1026\r\n\r\n" + "x" * 1_025)
+    assert client.read_response("POST").status == 502
+    assert len(origin.bodies) == 1 and failures(tidegate, "reset", "old") == 1
+
+
+def test_a_put_is_saved_by_the_other_side_with_its_body_where_idempotent_methods_are_repeated(lab):
+    def reads_and_breaks(connection):
+        connection.read_request()
+        connection.rst()
+
+    def refuses_early(connection):
+        connection.read_head()
+        connection.send(ok("busy", "503 Service Unavailable"))
+        connection.wait_for_end(LONG)
+
+    old = lab.origin(serve(lambda request: ok(request.body)))
+    for script in (reads_and_breaks, refuses_early):
+        new = lab.origin(script)
+        tidegate = lab.proxy(old, new, **only_new({"methods": "idempotent", "on": ["reset", "503"]}))
+        client = lab.client(tidegate)
+        for _ in range(2):
+            assert client.post(b"body" * 2_000, method="PUT").body == b"body" * 2_000
+            assert client.post(b"body", method="PUT", trailers=[("a", "b")]).body == b"body"
+        assert client.post(b"body").status in (502, 503), "POST is not idempotent"
+        assert tidegate.api.metric("tidegate_retries_rescued_total", side="old") == 4
+
+
+def test_the_rest_of_a_body_goes_to_the_side_that_is_asked_again(lab):
+    """An answer that asks for a retry comes while the client still sends."""
+    def refuses_early(connection):
+        connection.read_head()
+        connection.send(ok("busy", "503 Service Unavailable"))
+        connection.wait_for_end(LONG)
+
+    old = lab.origin(serve(lambda request: ok(request.body)))
+    tidegate = lab.proxy(old, lab.origin(refuses_early), **only_new({"methods": "idempotent", "on": ["503"]}))
+    client = lab.client(tidegate)
+    client.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nfirs")
+    eventually(lambda: old.requests, "the head at the other side")
+    client.send("tend")
+    assert client.read_response("PUT").text == "firstend"
+
+
+def test_a_put_on_a_kept_connection_that_the_upstream_closes_meanwhile_costs_nothing(lab):
+    """It closes when it has read the request, so that the race is lost each time."""
+    def script(connection):
+        if connection.read_request():
+            connection.send(ok("x"))
+            connection.read_request()
+
+    origin = lab.origin(script)
+    tidegate = lab.proxy(origin, route={"retry": {"retries": 0}})
+    client = lab.client(tidegate)
+    for turn in range(20):
+        assert client.post(b"body%d" % turn, method="PUT").status == 200, turn
+    assert {request.body for request in origin.requests} == {b"body%d" % turn for turn in range(20)}
+    counted_for_nobody(tidegate)
+
+
+def test_the_mirrors_copy_of_a_body_that_is_sent_again_is_whole_and_one(lab):
+    origin = lab.keep(RefusingOrigin(5))
+    shadow = lab.origin(serve(ok("x")))
+    tidegate = lab.proxy(origin, shadow, cluster={"protocol": "http2"}, new_cluster={"protocol": "http1"},
+                         route={"mirror": {"percent": 100, "methods": ["POST"]}})
+    client = lab.client(tidegate)
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nfirst")
+    eventually(lambda: len(origin.bodies) == 2, "the request at the origin again")
+    client.send("last")
+    assert client.read_response("POST").status == 200
+    eventually(lambda: [request.body for request in shadow.requests] == [b"firstlast"], "the copy")

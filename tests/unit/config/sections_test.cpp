@@ -120,13 +120,15 @@ TEST(Match, MethodsAreTokensAndTheirCaseCounts) {
 
 TEST(Retry, ItsListReplacesTheDefault) {
   const Config config = good(with_route(
-      "retry: {on: [timeout, 503], methods: idempotent, retries: 3, budget: 50%, other_side: false, per_try_timeout: 2s}"));
+      "retry: {on: [timeout, 503], methods: idempotent, retries: 3, budget: 50%, other_side: false, per_try_timeout: 2s, "
+      "buffer: 1KiB}"));
   const route::RetryPolicy& retry = config.routes[0].policy.retry;
   EXPECT_FALSE(retry.on_connect || retry.on_reset || retry.other_side);
   EXPECT_TRUE(retry.on_timeout);
   EXPECT_EQ(retry.on_statuses, std::vector<std::uint16_t>{503});
   EXPECT_EQ(retry.methods, route::RetryPolicy::Methods::Idempotent);
   EXPECT_EQ(retry.per_try_timeout, std::chrono::seconds(2));
+  EXPECT_EQ(retry.buffer, 1024u);
   EXPECT_TRUE(contains(bad(with_route("retry: {on: [500]}")),
                        "\"500\" is not one of connect, reset, timeout, 502, 503, 504"));
   EXPECT_TRUE(contains(bad(with_route("retry: {on: [conect]}")), "did you mean \"connect\"?"));

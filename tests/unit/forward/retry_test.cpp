@@ -20,7 +20,7 @@ struct RetryTest : testing::Test {
     route.live->publish({Weight::of_units(static_cast<std::uint32_t>(percent) * 100), 3, 4});
   }
   RetryDecision ask() const {
-    return decide_retry({runtime, request, failure, status, side, attempts, on_budget, ended});
+    return decide_retry({runtime, request, failure, status, side, attempts, on_budget, holds_body, ended});
   }
   route::RetryPolicy& policy() { return route.policy.retry; }
 
@@ -32,6 +32,7 @@ struct RetryTest : testing::Test {
   Side side = Side::New;
   std::uint32_t attempts = 1;
   bool on_budget = false;
+  bool holds_body = true;
   bool ended = false;
 };
 
@@ -163,20 +164,17 @@ TEST_F(RetryTest, SafeMethodsOnlyUnlessIdempotentOnesAreAllowed) {
   }
 }
 
-TEST_F(RetryTest, ABodyIsSentAgainOnlyWhenNothingOfItWasSent) {
+TEST_F(RetryTest, ABodyIsSentAgainWhileAllOfItIsHeld) {
   policy().on_timeout = true;
   policy().on_statuses = {503};
-  for (const http::Framing framing : {http::Framing::Length, http::Framing::Chunked}) {
-    request.framing = framing;
-    failure = Failure::Connect;
-    EXPECT_TRUE(ask().retry);
-    for (const Failure which : {Failure::Reset, Failure::Timeout}) {
-      failure = which;
-      EXPECT_FALSE(ask().retry) << name(which);
-    }
-    failure = Failure::None;
+  request.framing = http::Framing::Length;
+  for (const bool held : {true, false}) {
+    holds_body = held;
     status = 503;
-    EXPECT_FALSE(ask().retry);
+    for (const Failure which : {Failure::Connect, Failure::Reset, Failure::Timeout, Failure::None}) {
+      failure = which;
+      EXPECT_EQ(ask().retry, held) << name(which);
+    }
   }
 }
 
