@@ -175,6 +175,11 @@ json::object retry(const route::RetryPolicy& from) {
           {"other_side", from.other_side}};
 }
 
+json::value hedge(const std::optional<route::HedgePolicy>& from) {
+  if (!from) return nullptr;
+  return json::object{{"after", from->after.count() == 0 ? "p95" : duration_text(from->after)}, {"methods", "safe"}};
+}
+
 json::object edits(const route::HeaderEdits& from) {
   json::object set;
   for (const auto& field : from.set) set[field.first] = kHidden;
@@ -249,6 +254,7 @@ json::object route(const config::Route& from) {
           {"weight", policy.weight.percent()},
           {"timeout", policy.timeout.count() == 0 ? json::value(nullptr) : json::value(duration_text(policy.timeout))},
           {"retry", retry(policy.retry)},
+          {"hedge", hedge(policy.hedge)},
           {"request_headers", edits(policy.request_headers)},
           {"upgrade", upgrade(policy.upgrade)},
           {"mirror", mirror(policy.mirror)},

@@ -193,8 +193,8 @@ bool hand_over(Pump& pump, bool ended, bool has_data) {
 
 }  // namespace
 
-void Pump::pass(std::size_t bytes) noexcept {
-  kept += bytes;
+void Pump::pass(std::size_t sent) noexcept {
+  kept += sent;
   if (kept > keep) forget();
 }
 

@@ -63,7 +63,7 @@ struct Pump {
   bool consumed = false;       ///< something of what was read of the source is gone: the body cannot be sent again
 
   /// So many more bytes of `received` were sent.
-  void pass(std::size_t bytes) noexcept;
+  void pass(std::size_t sent) noexcept;
   /// What was kept is of no further use. Any time, also while the pump runs.
   void forget() noexcept;
 

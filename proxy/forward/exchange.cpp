@@ -19,7 +19,8 @@ Exchange::Exchange(Worker& worker)
       pace_clock_(&Exchange::look_at_pace, this),
       route_deadline_(&Exchange::route_expired, this),
       slow_clock_(&Exchange::became_slow, this),
-      try_clock_(&Exchange::try_expired, this) {}
+      try_clock_(&Exchange::try_expired, this),
+      hedge_clock_(&Exchange::hedge_due, this) {}
 
 ClusterRuntime& Exchange::cluster() const noexcept { return *route_->clusters[side_]; }
 
@@ -30,7 +31,7 @@ void Exchange::attach(Downstream& client) {
   has_side_ = false;
   attempts_ = 0;
   asked_ = {};
-  on_budget_ = stale_ = try_expired_ = false;
+  on_budget_ = stale_ = try_expired_ = hedged_ = hedge_answered_ = false;
   reuse_ = upstream::Reuse::Any;
   avoided_ = upstream::Pool::kNobody;
   failure_ = Failure::None;
@@ -87,6 +88,8 @@ Task<> Exchange::run() {
   watch_client();
   for (;;) {
     co_await attempt();
+    hedge_clock_.disarm();
+    if (hedging_) co_await settle_hedge();
     if (!wants_retry()) break;
     const bool begun = co_await begin_retry();
     if (!begun) break;
@@ -112,7 +115,7 @@ Task<> Exchange::refuse(const http::Refusal& refusal) {
 /// Whether the attempt is made again: because it was never looked at, or because the route says so.
 bool Exchange::wants_retry() {
   if (stale_) {
-    if (!client_gone_ && !cut_off_ && !timed_out_ && !try_expired_ && client_fault_ == 0) return true;
+    if (!has_ended() && client_fault_ == 0) return true;
     stale_ = false;
     fail(timed_out_ || try_expired_ ? Failure::Timeout : Failure::Canceled);
   }
@@ -120,6 +123,13 @@ bool Exchange::wants_retry() {
       RetryQuestion{*route_, request_, failure_, failure_ == Failure::None ? response_.status : std::uint16_t{0}, side_,
                     attempts_, on_budget_, holds_body(), client_gone_ || cut_off_ || timed_out_ || client_fault_ != 0});
   return retry_.retry;
+}
+
+bool Exchange::take_budget() noexcept {
+  if (on_budget_) return true;
+  if (!has_budget(*route_)) return false;
+  ++route_->retrying;
+  return on_budget_ = true;
 }
 
 /// Ends what is left of the attempt and waits, without a connection, where the side was asked before.
@@ -136,10 +146,7 @@ Task<bool> Exchange::begin_retry() {
   }
   reuse_ = upstream::Reuse::Any;
   refusal_reason_ = {};
-  if (retry_.uses_budget && !on_budget_) {
-    on_budget_ = true;
-    ++route_->retrying;
-  }
+  if (retry_.uses_budget) take_budget();  // decide_retry() has seen that it is there
   const Duration length = backoff(route_->route->policy.retry.backoff, asked_[retry_.side], worker_.random.next());
   co_await pause_.wait(worker_.reactor, length);
   if (client_gone_ || cut_off_ || timed_out_) {
@@ -261,6 +268,11 @@ void Exchange::cut_off() noexcept {
 
 /// The exchange may be over, and serve another request already, when this returns.
 void Exchange::cancel_upstream() noexcept {
+  if (awaits_hedge_) return hedge_->cancel();
+  cancel_attempt();
+}
+
+void Exchange::cancel_attempt() noexcept {
   if (lease_) {
     lease_->stream.cancel();
   } else if (pause_.active()) {

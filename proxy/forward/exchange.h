@@ -19,6 +19,7 @@
 #include "base/side.h"
 #include "base/task.h"
 #include "forward/body_pump.h"
+#include "forward/hedge.h"
 #include "forward/pace.h"
 #include "forward/pause.h"
 #include "forward/retry.h"
@@ -39,6 +40,7 @@ class Worker;
 struct ClusterRuntime;
 struct RequestContext;
 struct RouteRuntime;
+class UsualTime;
 
 class Exchange final : public net::Retirable {
  public:
@@ -110,10 +112,19 @@ class Exchange final : public net::Retirable {
   bool holds_body() const noexcept { return !upload_pump_ || !upload_pump_->consumed; }
   void on_upload_end(PumpEnd end);
   Task<> read_response_head();
+  void accept_head();
   Task<bool> relay_informational();
   static void dispatched(void* self);
   void start_try_clock();
   static void try_expired(void* self);
+  bool may_hedge() const noexcept;
+  UsualTime& usual_time();
+  void plan_hedge();
+  static void hedge_due(void* self);
+  void start_hedge();
+  static void hedge_won(void* self);
+  Task<> settle_hedge();
+  bool take_budget() noexcept;
   void start_slow_clock();
   void end_slow_clock();
   static void became_slow(void* self);
@@ -134,6 +145,9 @@ class Exchange final : public net::Retirable {
   static void look_at_pace(void* self);
 
   void cancel_upstream() noexcept;
+  void cancel_attempt() noexcept;
+  /// Nobody waits for an answer any more, or the time is over.
+  bool has_ended() const noexcept { return client_gone_ || cut_off_ || timed_out_ || try_expired_; }
   bool is_switch() const noexcept;
   bool is_accepted() const noexcept;
   Task<bool> send_switch();
@@ -211,6 +225,12 @@ class Exchange final : public net::Retirable {
   TimePoint slow_after_;
   net::Timer try_clock_;          // the same for the attempt itself, with retry.per_try_timeout
   bool try_expired_ = false;
+  net::Timer hedge_clock_;        // from dispatch to response head, on routes that hedge
+  std::unique_ptr<Hedge> hedge_;  // made when it is needed, and kept
+  bool hedged_ = false;           // once an exchange
+  bool hedging_ = false;          // it is not settled yet
+  bool awaits_hedge_ = false;     // and the first attempt is over
+  bool hedge_answered_ = false;
   bool timed_out_ = false;
   bool call_ = false;             // of gRPC: what it came to is told by its status
   bool call_expired_ = false;     // its client's own deadline is over, which is nobody's failure

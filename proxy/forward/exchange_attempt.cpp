@@ -54,6 +54,7 @@ void Exchange::dispatched(void* self) {
   if (exchange->request_.framing != http::Framing::None) return;
   exchange->start_try_clock();
   exchange->start_slow_clock();
+  exchange->plan_hedge();
 }
 
 /// Like the slow clock, and for the same reason.
@@ -204,7 +205,12 @@ Task<> Exchange::read_response_head() {
         co_return;
     }
   }
+  accept_head();
+}
+
+void Exchange::accept_head() {
   service_time_ = worker_.reactor.now() - attempt_started_;
+  if (may_hedge()) usual_time().note(service_time_);
   try_clock_.disarm();
   end_slow_clock();
   cluster().pool.note(*lease_, response_.status >= 500);

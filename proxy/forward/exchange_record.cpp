@@ -85,7 +85,7 @@ void Exchange::log() {
     record.side = name(side_);
     record.upstream_cluster = cluster().pool.policy().name;
     record.epoch = split_.epoch;
-    record.reason = attempts_ > 1 ? "retry" : spilled_ ? "spill" : "weight";
+    record.reason = hedge_answered_ ? "hedge" : attempts_ > 1 ? "retry" : spilled_ ? "spill" : "weight";
   }
   if (!refusal_reason_.empty()) record.reason = refusal_reason_;
   record.mirrored = mirrored_;

@@ -27,6 +27,11 @@ bool may_repeat(const route::RetryPolicy& policy, http::Method method) noexcept 
   return policy.methods == route::RetryPolicy::Methods::Safe ? http::is_safe(method) : http::is_idempotent(method);
 }
 
+bool has_budget(const RouteRuntime& route) noexcept {
+  const auto allowed = static_cast<std::uint32_t>(route.route->policy.retry.budget * route.in_flight);
+  return route.retrying < std::max(allowed, kBudgetFloor);
+}
+
 RetryDecision decide_retry(const RetryQuestion& q) noexcept {
   const route::RetryPolicy& policy = q.route.route->policy.retry;
   if (q.ended || q.attempts > policy.retries) return {};
@@ -36,10 +41,7 @@ RetryDecision decide_retry(const RetryQuestion& q) noexcept {
   out.side = policy.other_side ? other(q.side) : q.side;
   if (out.side == Side::New && out.split.weight == Weight::none()) out.side = Side::Old;
   out.uses_budget = !(q.side == Side::New && out.side == Side::Old);
-  if (out.uses_budget && !q.on_budget) {
-    const auto allowed = static_cast<std::uint32_t>(policy.budget * q.route.in_flight);
-    if (q.route.retrying >= std::max(allowed, kBudgetFloor)) return {};
-  }
+  if (out.uses_budget && !q.on_budget && !has_budget(q.route)) return {};
   out.retry = true;
   return out;
 }

@@ -40,6 +40,8 @@ struct RetryDecision {
 
 /// The route makes attempts of requests with this method again.
 bool may_repeat(const route::RetryPolicy& policy, http::Method method) noexcept;
+/// One exchange more may have a retry or a hedge.
+bool has_budget(const RouteRuntime& route) noexcept;
 RetryDecision decide_retry(const RetryQuestion& question) noexcept;
 
 /// How long to wait before a side is asked once more: a random part of a time that doubles (full jitter, as Envoy's), so that those who

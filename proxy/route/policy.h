@@ -58,6 +58,12 @@ struct RetryPolicy {
   bool operator==(const RetryPolicy&) const = default;
 };
 
+/// A second attempt beside the first, where that takes unusually long.
+struct HedgePolicy {
+  Duration after{0};  ///< 0: the 95th percentile of the side's own time until the response's head (forward/usual_time.h)
+  bool operator==(const HedgePolicy&) const = default;
+};
+
 struct HeaderEdits {
   std::vector<std::pair<std::string, std::string>> set;  ///< replaces every field of that name
   std::vector<std::string> remove;                       ///< lower case
@@ -97,6 +103,7 @@ struct RoutePolicy {
   Weight weight;                              ///< the file's weight of new
   Duration timeout{0};                        ///< whole exchange, retries included; 0 = no limit
   RetryPolicy retry;
+  std::optional<HedgePolicy> hedge;
   HeaderEdits request_headers;
   UpgradePolicy upgrade;
   std::optional<MirrorPolicy> mirror;

@@ -303,3 +303,201 @@ def test_the_mirrors_copy_of_a_body_that_is_sent_again_is_whole_and_one(lab):
     client.send("last")
     assert client.read_response("POST").status == 200
     eventually(lambda: [request.body for request in shadow.requests] == [b"firstlast"], "the copy")
+
+
+# --- hedging
+
+class Pair:
+    """Two endpoints of old: the first request that comes, to whichever of them, is held until .release is set; each says its name."""
+
+    def __init__(self, lab, hold=1):
+        self.release, self.lock, self.left = threading.Event(), threading.Lock(), hold
+        self.origins = [lab.origin(self._script(name)) for name in ("a", "b")]
+        self.held = []
+
+    def _script(self, name):
+        def script(connection):
+            while True:
+                request = connection.read_request()
+                if request is None:
+                    return
+                with self.lock:
+                    is_held, self.left = self.left > 0, max(self.left - 1, 0)
+                if is_held:
+                    self.held.append((name, connection))
+                    connection.wait(self.release)
+                    if connection.socket.fileno() >= 0:  # the test may have ended it
+                        connection.send(ok("held"))
+                else:
+                    connection.send(ok(name))
+        return script
+
+    def proxy(self, lab, hedge, **route):
+        addresses = [origin.address for origin in self.origins]
+        return lab.proxy(addresses[0], clusters={"old": {"endpoints": addresses}, "new": {"endpoints": ["127.0.0.1:9"]}},
+                         route={"hedge": hedge, "retry": {"retries": 0}, **route})
+
+    def requests(self):
+        return sum(len(origin.requests) for origin in self.origins)
+
+
+def hedges(tidegate, result):
+    return tidegate.api.metric("tidegate_hedges_total", side="old", result=result)
+
+
+def counted_once(tidegate, requests):
+    eventually(lambda: tidegate.api.route("all")["in_flight"] == 0, "the exchange's end")
+    tidegate.api.counts(requests, "http_requests_total")
+    assert tidegate.api.failures_of_sides() == 0
+    eventually(lambda: tidegate.api.route("all")["gate"]["step"]["old"]["requests"] == requests, "the gate's count")
+    assert tidegate.api.route("all")["gate"]["step"]["old"]["failures"] == 0
+
+
+def test_a_request_that_takes_long_is_answered_by_another_endpoint(lab):
+    pair = Pair(lab)
+    tidegate = pair.proxy(lab, {"after": "50ms"})
+    client = lab.client(tidegate)
+    answer = client.get("/")
+    name, connection = pair.held[0]
+    assert answer.text == ("b" if name == "a" else "a")
+    pair.release.set()
+    assert connection.over.wait(5) or connection.wait_for_end(5), "the first attempt is cancelled"
+    assert client.get("/").status == 200 and pair.requests() == 3
+    counted_once(tidegate, 2)
+    assert hedges(tidegate, "won") == 1 and hedges(tidegate, "lost") == 0
+
+
+def test_the_first_attempt_answers_when_it_is_first(lab):
+    pair = Pair(lab, hold=2)
+    tidegate = pair.proxy(lab, {"after": "20ms"})
+    client = lab.client(tidegate)
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: len(pair.held) == 2, "the hedge at its origin")
+    assert pair.held[0][0] != pair.held[1][0], "another endpoint"
+    pair.held[0][1].send(ok("first"))
+    assert client.read_response().text == "first"
+    assert pair.held[1][1].wait_for_end(5), "the hedge is cancelled"
+    counted_once(tidegate, 1)
+    assert hedges(tidegate, "won") == 0 and hedges(tidegate, "lost") == 1
+
+
+def test_a_hedge_that_fails_leaves_the_first_attempt_alone(lab):
+    for bad in (lambda c: c.rst(), lambda c: c.send(ok("no", "503 Service Unavailable"))):
+        pair = Pair(lab, hold=2)
+        tidegate = pair.proxy(lab, {"after": "20ms"})
+        client = lab.client(tidegate)
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        eventually(lambda: len(pair.held) == 2, "the hedge at its origin")
+        bad(pair.held[1][1])
+        stays(lambda: pair.requests() == 2, "the first attempt", 0.1)
+        pair.held[0][1].send(ok("first"))
+        assert client.read_response().text == "first"
+        pair.release.set()
+        eventually(lambda: hedges(tidegate, "lost") == 1, "it lost")
+        assert sum(failures(tidegate, reason, "old") for reason in ("reset", "status")) == 1
+        assert tidegate.api.route("all")["gate"]["step"]["old"]["failures"] == 0
+
+
+def test_a_hedge_that_is_under_way_saves_a_request_whose_first_attempt_breaks(lab):
+    pair = Pair(lab, hold=2)
+    tidegate = pair.proxy(lab, {"after": "20ms"})
+    client = lab.client(tidegate)
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: len(pair.held) == 2, "the hedge at its origin")
+    pair.held[0][1].rst()
+    eventually(lambda: failures(tidegate, "reset", "old") == 1, "the first attempt's failure")
+    pair.held[1][1].send(ok("second"))
+    assert client.read_response().text == "second"
+    pair.release.set()
+    assert hedges(tidegate, "won") == 1
+
+
+@pytest.mark.parametrize("ends", ["client", "route", "attempt", "drain"])
+def test_what_ends_a_request_ends_both_of_its_attempts(lab, ends):
+    pair = Pair(lab, hold=2)
+    route = {"timeout": "200ms"} if ends == "route" else {"retry": {"retries": 0, "per_try_timeout": "200ms"}} if ends == "attempt" else {}
+    tidegate = pair.proxy(lab, {"after": "20ms"}, **route)
+    client = lab.client(tidegate)
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: len(pair.held) == 2, "the hedge at its origin")
+    if ends == "client":
+        client.close()
+    elif ends == "drain":
+        tidegate.signal(15)
+        eventually(lambda: len(pair.held) == 2, "both")
+        client.close()
+    else:
+        assert client.read_response().status == 504
+    for _, connection in pair.held:
+        assert connection.wait_for_end(5)
+    if ends != "drain":
+        eventually(lambda: hedges(tidegate, "lost") == 1, "it lost")
+
+
+def test_only_safe_requests_without_a_body_are_hedged(lab):
+    pair = Pair(lab, hold=2)
+    tidegate = pair.proxy(lab, {"after": "20ms"})
+    clients = [lab.client(tidegate), lab.client(tidegate)]
+    clients[0].send("DELETE / HTTP/1.1\r\nHost: a\r\n\r\n")
+    clients[1].send("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
+    eventually(lambda: len(pair.held) == 2, "both")
+    stays(lambda: pair.requests() == 2, "no hedge")
+    pair.release.set()
+    assert [client.read_response().text for client in clients] == ["held", "held"]
+
+
+def test_hedges_are_on_the_budget_of_retries(lab):
+    """3 always may."""
+    pair = Pair(lab, hold=100)
+    tidegate = pair.proxy(lab, {"after": "20ms"})
+    clients = [lab.client(tidegate) for _ in range(10)]
+    for client in clients:
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: pair.requests() == 13, "three hedges")
+    stays(lambda: pair.requests() == 13, "no more")
+    pair.release.set()
+    assert [client.read_response().status for client in clients] == [200] * 10
+    eventually(lambda: hedges(tidegate, "won") + hedges(tidegate, "lost") == 3, "three")
+
+
+def test_the_percentile_is_the_sides_own(lab):
+    pair = Pair(lab, hold=0)
+    tidegate = pair.proxy(lab, {"after": "p95"})
+    client = lab.client(tidegate)
+    for _ in range(99):
+        assert client.get("/").status == 200
+    pair.left = 1
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: pair.held, "the slow one")
+    stays(lambda: pair.requests() == 100, "no hedge before the worker has seen 100")
+    pair.release.set()
+    assert client.read_response().text == "held"
+    pair.release.clear()
+    pair.left = 1
+    assert client.get("/").text in ("a", "b")
+    pair.release.set()
+    assert hedges(tidegate, "won") == 1
+
+
+@pytest.mark.parametrize("listener", [{}, {"h2c": True}])
+def test_hedging_works_over_http2(lab, listener):
+    release = threading.Event()
+    first = []
+
+    def handler(request):
+        if not first:
+            first.append(request)
+            release.wait(20)
+            return (200, [], b"held", None)
+        return (200, [], b"quick", None)
+
+    origins = [lab.http2_origin(handler) for _ in range(2)]
+    tidegate = lab.proxy(origins[0], clusters={"old": {"endpoints": [o.address for o in origins], "protocol": "http2"},
+                                               "new": {"endpoints": ["127.0.0.1:9"]}},
+                         listener=listener, route={"hedge": {"after": "50ms"}})
+    client = lab.http2_client(tidegate) if listener else lab.client(tidegate)
+    assert client.get("/").body == b"quick"
+    release.set()
+    assert client.get("/").body == b"quick"
+    assert hedges(tidegate, "won") == 1
+    counted_once(tidegate, 2)

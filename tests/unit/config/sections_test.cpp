@@ -146,6 +146,17 @@ TEST(Retry, TheMostOfABackoffIsTenTimesItsBaseUnlessItIsGiven) {
   EXPECT_TRUE(contains(bad(with_route("retry: {backoff: {base: 1s, max: 50ms}}")), "routes[0].retry.backoff: base is longer than max"));
 }
 
+TEST(Hedge, IsOffUnlessItIsAskedForAndWaitsForThePercentileOrATime) {
+  const auto hedge = [](const std::string& keys) { return good(with_route(keys)).routes[0].policy.hedge; };
+  EXPECT_FALSE(hedge("weight: 1").has_value());
+  EXPECT_EQ(hedge("hedge: {}")->after, Duration::zero());
+  EXPECT_EQ(hedge("hedge: {after: p95, methods: safe}")->after, Duration::zero());
+  EXPECT_EQ(hedge("hedge: {after: 200ms}")->after, std::chrono::milliseconds(200));
+  EXPECT_TRUE(contains(bad(with_route("hedge: {after: p99}")), "routes[0].hedge.after: "));
+  EXPECT_TRUE(contains(bad(with_route("hedge: {after: 0s}")), "out of range 1ms..1m"));
+  EXPECT_TRUE(contains(bad(with_route("hedge: {methods: idempotent}")), "\"idempotent\" is not one of safe"));
+}
+
 TEST(RequestHeaders, ValuesCannotSmuggleALine) {
   for (const char* value : {"\"a\\r\\nx: y\"", "\"a\\rb\"", "\"a\\nb\"", "\"a\\0b\"", "|\n        a\n        b"}) {
     const std::string text = std::string(kListeners) + std::string(kClusters) +
@@ -400,7 +411,7 @@ TEST(Later, KeysOfTheProductSayThatTheyAreNotSupportedYet) {
   for (const char* keys : {"tracing: {}"}) {
     EXPECT_TRUE(contains(bad(with(std::string(keys) + "\n")), "not supported by this version yet")) << keys;
   }
-  for (const char* keys : {"sticky: {}", "force: {}", "writes: old", "hedge: {}",
+  for (const char* keys : {"sticky: {}", "force: {}", "writes: old",
       "mirror: {compare: {}}",
                            "match: {path: {regex: a}}",
                                "match: {headers: {a: {regex: a}}}"}) {

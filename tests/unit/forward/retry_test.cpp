@@ -116,6 +116,14 @@ TEST_F(RetryTest, TheBudgetIsAShareButAtLeastThree) {
   EXPECT_FALSE(ask().retry);
 }
 
+TEST_F(RetryTest, RetriesAndHedgesShareOneBudget) {
+  runtime.in_flight = 20;
+  runtime.retrying = 3;
+  EXPECT_TRUE(has_budget(runtime));
+  runtime.retrying = 4;
+  EXPECT_FALSE(has_budget(runtime));
+}
+
 TEST_F(RetryTest, AnExchangeThatIsOnTheBudgetAlreadyDoesNotPayTwice) {
   side = Side::Old;
   runtime.retrying = 3;
