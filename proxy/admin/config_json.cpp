@@ -168,8 +168,16 @@ json::object retry(const route::RetryPolicy& from) {
   return {{"retries", from.retries},
           {"on", std::move(on)},
           {"methods", from.methods == route::RetryPolicy::Methods::Safe ? "safe" : "idempotent"},
+          {"per_try_timeout", from.per_try_timeout.count() == 0 ? json::value(nullptr) : json::value(duration_text(from.per_try_timeout))},
           {"budget", from.budget},
+          {"buffer", from.buffer},
+          {"backoff", {{"base", duration_text(from.backoff.base)}, {"max", duration_text(from.backoff.most)}}},
           {"other_side", from.other_side}};
+}
+
+json::value hedge(const std::optional<route::HedgePolicy>& from) {
+  if (!from) return nullptr;
+  return json::object{{"after", from->after.count() == 0 ? "p95" : duration_text(from->after)}, {"methods", "safe"}};
 }
 
 json::object edits(const route::HeaderEdits& from) {
@@ -246,6 +254,7 @@ json::object route(const config::Route& from) {
           {"weight", policy.weight.percent()},
           {"timeout", policy.timeout.count() == 0 ? json::value(nullptr) : json::value(duration_text(policy.timeout))},
           {"retry", retry(policy.retry)},
+          {"hedge", hedge(policy.hedge)},
           {"request_headers", edits(policy.request_headers)},
           {"upgrade", upgrade(policy.upgrade)},
           {"mirror", mirror(policy.mirror)},

@@ -67,12 +67,18 @@ void Buffer::make_room(std::size_t bytes) {
   } else {
     std::size_t larger = capacity_ * 4;
     while (larger - held < bytes) larger *= 2;
-    const bool medium = larger == bytes_of(BlockSize::Medium);
-    char* const memory = medium ? pool_->take(BlockSize::Medium) : static_cast<char*>(::operator new(larger));
+    BlockSize size = BlockSize::Medium;
+    char* memory = nullptr;
+    if (larger == bytes_of(BlockSize::Medium)) memory = pool_->take(size);
+    if (larger == bytes_of(BlockSize::Large)) {
+      memory = pool_->take(BlockSize::Large);
+      if (memory != nullptr) size = BlockSize::Large;
+    }
+    if (memory == nullptr) memory = static_cast<char*>(::operator new(larger));
     std::memcpy(memory, memory_ + begin_, held);
     release();
     memory_ = memory;
-    block_ = BlockSize::Medium;
+    block_ = size;
     capacity_ = larger;
   }
   begin_ = 0;

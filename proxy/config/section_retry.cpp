@@ -37,11 +37,28 @@ void read_on(const Value& value, RetryPolicy& out) {
   });
 }
 
+constexpr std::array kBackoffFields{
+    Field<RetryPolicy>{"base", [](In v, RetryPolicy& out) { read_duration(v, out.backoff.base, {"0s", "10s"}); }},
+    Field<RetryPolicy>{"max", [](In v, RetryPolicy& out) { read_duration(v, out.backoff.most, {"0s", "10s"}); }},
+};
+constexpr Section<RetryPolicy> kBackoff{"routes[].retry.backoff", kBackoffFields};
+
+/// Where only the base is given, the most is ten times that, as it is by default.
+void read_backoff(const Value& value, RetryPolicy& out) {
+  if (!read_section(value, kBackoff, out)) return;
+  if (!value.has("max")) out.backoff.most = out.backoff.base * 10;
+  if (out.backoff.base > out.backoff.most) value.fail("base is longer than max");
+}
+
 constexpr std::array kFields{
     Field<RetryPolicy>{"retries", [](In v, RetryPolicy& out) { read_integer(v, out.retries, {"0", "3"}); }},
     Field<RetryPolicy>{"on", read_on},
     Field<RetryPolicy>{"methods", [](In v, RetryPolicy& out) { read_choice(v, out.methods, kMethods); }},
+    Field<RetryPolicy>{"per_try_timeout",
+                       [](In v, RetryPolicy& out) { read_duration(v, out.per_try_timeout, {"0s", "1d"}); }},
     Field<RetryPolicy>{"budget", [](In v, RetryPolicy& out) { read_share(v, out.budget, {"0%", "100%"}); }},
+    Field<RetryPolicy>{"backoff", read_backoff},
+    Field<RetryPolicy>{"buffer", [](In v, RetryPolicy& out) { read_size(v, out.buffer, {"0", "16MiB"}); }},
     Field<RetryPolicy>{"other_side", [](In v, RetryPolicy& out) { read_bool(v, out.other_side); }},
 };
 constexpr Section<RetryPolicy> kSection{"routes[].retry", kFields};
@@ -50,6 +67,9 @@ constexpr Section<RetryPolicy> kSection{"routes[].retry", kFields};
 
 void read_retry(const Value& value, RetryPolicy& out) { read_section(value, kSection, out); }
 
-void append_retry_keys(KeyList& out) { kSection.append_keys(out); }
+void append_retry_keys(KeyList& out) {
+  kSection.append_keys(out);
+  kBackoff.append_keys(out);
+}
 
 }  // namespace tidegate::config

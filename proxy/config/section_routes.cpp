@@ -18,6 +18,7 @@ constexpr std::array kFields{
     Field<Route>{"weight", [](In v, Route& out) { read_weight(v, out.policy.weight); }},
     Field<Route>{"timeout", [](In v, Route& out) { read_duration(v, out.policy.timeout, {"0s", "1d"}); }},
     Field<Route>{"retry", [](In v, Route& out) { read_retry(v, out.policy.retry); }},
+    Field<Route>{"hedge", [](In v, Route& out) { read_hedge(v, out.policy.hedge); }},
     Field<Route>{"request_headers",
                  [](In v, Route& out) { read_request_headers(v, out.policy.request_headers); }},
     Field<Route>{"upgrade", [](In v, Route& out) { read_upgrade(v, out.policy.upgrade); }},
@@ -37,6 +38,7 @@ void append_route_keys(KeyList& out) {
   kSection.append_keys(out);
   append_match_keys(out);
   append_retry_keys(out);
+  append_hedge_keys(out);
   append_request_header_keys(out);
   append_upgrade_keys(out);
   append_mirror_keys(out);

@@ -46,6 +46,9 @@ void append_match_keys(KeyList& out);
 void read_retry(const Value& value, route::RetryPolicy& out);
 void append_retry_keys(KeyList& out);
 
+void read_hedge(const Value& value, std::optional<route::HedgePolicy>& out);
+void append_hedge_keys(KeyList& out);
+
 void read_request_headers(const Value& value, route::HeaderEdits& out);
 void append_request_header_keys(KeyList& out);
 

@@ -16,7 +16,6 @@ constexpr std::array kKeys{
     Key{"routes[]", "sticky"},
     Key{"routes[]", "force"},
     Key{"routes[]", "writes"},
-    Key{"routes[]", "hedge"},
     Key{"routes[].rollout.steps[]", "cutover"},
     Key{"routes[].match.path", "regex"},
     Key{"routes[].match.headers.NAME", "regex"},

@@ -70,10 +70,18 @@ struct Fill {
   std::uint64_t data = 0;
 };
 
+/// @param end where the data ends in the body; what the tee has had of it is not fed again
+void feed_tee(Pump& pump, std::string_view data, std::uint64_t end) {
+  if (end <= pump.teed) return;
+  data.remove_prefix(data.size() - static_cast<std::size_t>(std::min<std::uint64_t>(data.size(), end - pump.teed)));
+  pump.teed = end;
+  pump.tee->feed(data);
+}
+
 /// Decodes what was received into the batch, until it is full or there is nothing more.
 Fill fill(Pump& pump, Batch& batch) {
   Fill out;
-  const std::string_view all = pump.received.view();
+  const std::string_view all = pump.received.view().substr(pump.kept);
   for (;;) {
     if (!batch.has_room()) {
       out.result = Filled::Full;
@@ -99,7 +107,7 @@ Fill fill(Pump& pump, Batch& batch) {
     } else {
       batch.add(step.data);
     }
-    if (pump.tee != nullptr) pump.tee->feed(step.data);
+    if (pump.tee != nullptr) feed_tee(pump, step.data, pump.bytes + out.data);
   }
 }
 
@@ -133,7 +141,7 @@ PumpEnd source_end(net::IoStatus status) noexcept {
 /// Nothing but the connections needs to see the rest of the body, and there is much of it. The bound on its length was
 /// held against the head.
 bool is_spliceable(const Pump& pump) noexcept {
-  return pump.decoder.plain_left() >= kSplicedFrom && !pump.chunked && pump.tee == nullptr && pump.sink_frames == nullptr &&
+  return pump.decoder.plain_left() >= kSplicedFrom && !pump.chunked && pump.keep == 0 && pump.tee == nullptr && pump.sink_frames == nullptr &&
          pump.source.splices() && pump.sink.splices();
 }
 
@@ -185,6 +193,19 @@ bool hand_over(Pump& pump, bool ended, bool has_data) {
 
 }  // namespace
 
+void Pump::pass(std::size_t sent) noexcept {
+  kept += sent;
+  if (kept > keep) forget();
+}
+
+void Pump::forget() noexcept {
+  if (kept > 0) {
+    received.consume(kept);
+    consumed = true;
+  }
+  kept = keep = 0;
+}
+
 Task<PumpEnd> run(Pump& pump) {
   Buffer pieces(pump.source.reactor().blocks(), BlockSize::Small);  // beside the head, where that is handed over apart
   Batch batch(pump.sink_frames == nullptr ? pump.staged : pieces);
@@ -214,14 +235,14 @@ Task<PumpEnd> run(Pump& pump) {
     } else {
       batch.clear();  // half of a chunk's header needs no memory to wait for the rest
     }
-    pump.received.consume(filled.used);
-    pump.consumed = pump.consumed || filled.used > 0;
+    pump.pass(filled.used);
     if (ended || filled.result == Filled::Full) continue;
     if (expected == net::Expect::Much && is_spliceable(pump)) {
       const std::optional<PumpEnd> end = co_await splice(pump);
       if (end) co_return *end;
       if (pump.decoder.done() || !pump.received.empty()) continue;
     }
+    if (pump.keep != 0 && pump.received.size() >= pump.keep) pump.forget();  // more will come than is kept
     const net::IoResult read = co_await pump.source.read(pump.received, pump.source_timeout, expected);
     switch (read.status) {
       case net::IoStatus::Ok: expected = pump.received.free_bytes() == 0 ? net::Expect::Much : net::Expect::Little; break;

@@ -9,6 +9,9 @@
 // The rest of a large body with a length, that no mirror wants and whose source fills its reads, goes through a pipe and is
 // not copied at all (net/splice_pipe.h): 1 MiB costs little more than half. Each piece is bounded by what is left of the
 // body, so nothing of the next message is taken. Where that does not work, or no longer pays, the pump goes on by copying.
+//
+// What was sent may be kept where it was received, for another pump that sends it again (`keep`): a small body costs nothing more
+// than its block until the response begins.
 #pragma once
 
 #include <cstdint>
@@ -54,7 +57,15 @@ struct Pump {
 
   std::uint64_t bytes = 0;     ///< of body data sent
   bool begun = false;          ///< at least a part of the head may have reached the sink
+  std::size_t keep = 0;        ///< as many bytes of `received` stay there after they were sent; when they are more, none do
+  std::size_t kept = 0;        ///< those at its front; they end where the next decoding begins
+  std::uint64_t teed = 0;      ///< of body data that the tee has had, by pumps before this one as well
   bool consumed = false;       ///< something of what was read of the source is gone: the body cannot be sent again
+
+  /// So many more bytes of `received` were sent.
+  void pass(std::size_t sent) noexcept;
+  /// What was kept is of no further use. Any time, also while the pump runs.
+  void forget() noexcept;
 
   /// The source's trailers, once the body is complete; nullptr: none.
   const http::FieldList* trailers() const noexcept {

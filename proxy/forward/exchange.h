@@ -1,5 +1,5 @@
 // One request with its response, from head to outcome: the story of the proxy. run() reads as the phases in order; what
-// each phase does is a function below it or a file beside this one (body_pump, rewrite, retry, outcome).
+// each phase does is in the files beside exchange.cpp that have its name, or in one of its own (body_pump, rewrite, retry, outcome).
 //
 // Two things can happen at once: the request's body goes up (`upload_`) while the response comes down. Whatever ends the
 // exchange early (the client leaves, the route's time is over, the worker ends) cancels the upstream side; the phases see
@@ -19,7 +19,10 @@
 #include "base/side.h"
 #include "base/task.h"
 #include "forward/body_pump.h"
+#include "forward/hedge.h"
 #include "forward/pace.h"
+#include "forward/pause.h"
+#include "forward/retry.h"
 #include "forward/tunnel.h"
 #include "http/h1_body.h"
 #include "http/grpc.h"
@@ -37,6 +40,7 @@ class Worker;
 struct ClusterRuntime;
 struct RequestContext;
 struct RouteRuntime;
+class UsualTime;
 
 class Exchange final : public net::Retirable {
  public:
@@ -84,13 +88,15 @@ class Exchange final : public net::Retirable {
   void watch_client();
   void start_route_clock();
   Task<> attempt();
-  bool prepare_retry();
+  bool wants_retry();
+  Task<bool> begin_retry();
   Task<> deliver();
   Task<> switch_protocols();
   Task<> answer_failure();
   Task<> reply(std::uint16_t status, std::string_view text);
   Task<net::IoResult> send_reply(std::string_view text);
   Task<> end_upload();
+  Task<> rewind_upload();
   Task<> end_upstream();
   void finish();
 
@@ -102,10 +108,23 @@ class Exchange final : public net::Retirable {
   void encode_request_head();
   void settle_send(net::IoStatus status);
   Task<> upload();
+  std::size_t replay_bytes() const noexcept;
+  bool holds_body() const noexcept { return !upload_pump_ || !upload_pump_->consumed; }
   void on_upload_end(PumpEnd end);
   Task<> read_response_head();
+  void accept_head();
   Task<bool> relay_informational();
   static void dispatched(void* self);
+  void start_try_clock();
+  static void try_expired(void* self);
+  bool may_hedge() const noexcept;
+  UsualTime& usual_time();
+  void plan_hedge();
+  static void hedge_due(void* self);
+  void start_hedge();
+  static void hedge_won(void* self);
+  Task<> settle_hedge();
+  bool take_budget() noexcept;
   void start_slow_clock();
   void end_slow_clock();
   static void became_slow(void* self);
@@ -126,6 +145,9 @@ class Exchange final : public net::Retirable {
   static void look_at_pace(void* self);
 
   void cancel_upstream() noexcept;
+  void cancel_attempt() noexcept;
+  /// Nobody waits for an answer any more, or the time is over.
+  bool has_ended() const noexcept { return client_gone_ || cut_off_ || timed_out_ || try_expired_; }
   bool is_switch() const noexcept;
   bool is_accepted() const noexcept;
   Task<bool> send_switch();
@@ -141,6 +163,7 @@ class Exchange final : public net::Retirable {
   void log();
   void settle_buffers();
 
+  bool is_http10() const noexcept { return request_.major_version == 1 && request_.minor_version == 0; }
   ClusterRuntime& cluster() const noexcept;
   RequestContext request_context() const;
 
@@ -162,6 +185,9 @@ class Exchange final : public net::Retirable {
   bool has_side_ = false;
   bool spilled_ = false;          // the side that it was for has no healthy endpoint
   std::uint32_t attempts_ = 0;
+  PerSide<std::uint32_t> asked_{};  // of them, by the side
+  RetryDecision retry_;
+  Pause pause_;                   // before an attempt is made again
   bool on_budget_ = false;
   bool stale_ = false;            // the reused connection had been closed: the attempt is made again on a new one
   upstream::Reuse reuse_ = upstream::Reuse::Any;
@@ -180,9 +206,10 @@ class Exchange final : public net::Retirable {
   bool counted_ = false;          // the outcome, before the exchange's end
 
   Task<> upload_;
-  std::optional<Pump> upload_pump_;
+  std::optional<Pump> upload_pump_;  // of the last attempt
   bool uploading_ = false;
   PumpEnd upload_end_ = PumpEnd::Complete;
+  bool request_whole_ = false;      // its body has come to its end once
   std::uint16_t client_fault_ = 0;  // the status for a body that the client spoiled; 0 = none
 
   Pump* delivery_ = nullptr;        // while the response's body goes down
@@ -196,6 +223,14 @@ class Exchange final : public net::Retirable {
   net::Timer route_deadline_;
   net::Timer slow_clock_;         // runs from dispatch to response head, on routes whose gate looks at slowness
   TimePoint slow_after_;
+  net::Timer try_clock_;          // the same for the attempt itself, with retry.per_try_timeout
+  bool try_expired_ = false;
+  net::Timer hedge_clock_;        // from dispatch to response head, on routes that hedge
+  std::unique_ptr<Hedge> hedge_;  // made when it is needed, and kept
+  bool hedged_ = false;           // once an exchange
+  bool hedging_ = false;          // it is not settled yet
+  bool awaits_hedge_ = false;     // and the first attempt is over
+  bool hedge_answered_ = false;
   bool timed_out_ = false;
   bool call_ = false;             // of gRPC: what it came to is told by its status
   bool call_expired_ = false;     // its client's own deadline is over, which is nobody's failure

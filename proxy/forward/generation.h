@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "forward/usual_time.h"
 #include "gate/counters.h"
 #include "gate/parameters.h"
 #include "mirror/mirror.h"
@@ -81,7 +82,8 @@ struct alignas(64) RouteRuntime {
   PerSide<ClusterRuntime*> clusters{{nullptr, nullptr}};
   std::unique_ptr<mirror::Mirror> mirror;  ///< nullptr: the route has none
   std::uint32_t in_flight = 0;
-  std::uint32_t retrying = 0;              ///< of them, those whose attempt is a retry on the budget
+  std::uint32_t retrying = 0;              ///< of them, those whose attempt is a retry on the budget, or has a hedge
+  std::unique_ptr<PerSide<UsualTime>> usual;  ///< of requests that may be hedged; made when it is needed
 };
 
 /// What one worker is given of a configuration.

@@ -21,30 +21,37 @@ bool is_retryable(const route::RetryPolicy& policy, Failure failure, std::uint16
   }
 }
 
-/// A body that may have been sent in part cannot be sent again: only requests without one are.
-bool may_repeat(const route::RetryPolicy& policy, const http::RequestHead& request, Failure failure) noexcept {
-  const bool method = policy.methods == route::RetryPolicy::Methods::Safe ? http::is_safe(request.method)
-                                                                          : http::is_idempotent(request.method);
-  return method && (request.framing == http::Framing::None || failure == Failure::Connect);
+}  // namespace
+
+bool may_repeat(const route::RetryPolicy& policy, http::Method method) noexcept {
+  return policy.methods == route::RetryPolicy::Methods::Safe ? http::is_safe(method) : http::is_idempotent(method);
 }
 
-}  // namespace
+bool has_budget(const RouteRuntime& route) noexcept {
+  const auto allowed = static_cast<std::uint32_t>(route.route->policy.retry.budget * route.in_flight);
+  return route.retrying < std::max(allowed, kBudgetFloor);
+}
 
 RetryDecision decide_retry(const RetryQuestion& q) noexcept {
   const route::RetryPolicy& policy = q.route.route->policy.retry;
   if (q.ended || q.attempts > policy.retries) return {};
-  if (!is_retryable(policy, q.failure, q.status) || !may_repeat(policy, q.request, q.failure)) return {};
+  if (!is_retryable(policy, q.failure, q.status) || !may_repeat(policy, q.request.method) || !q.holds_body) return {};
   RetryDecision out;
   out.split = q.route.route->live->split();
   out.side = policy.other_side ? other(q.side) : q.side;
   if (out.side == Side::New && out.split.weight == Weight::none()) out.side = Side::Old;
   out.uses_budget = !(q.side == Side::New && out.side == Side::Old);
-  if (out.uses_budget && !q.on_budget) {
-    const auto allowed = static_cast<std::uint32_t>(policy.budget * q.route.in_flight);
-    if (q.route.retrying >= std::max(allowed, kBudgetFloor)) return {};
-  }
+  if (out.uses_budget && !q.on_budget && !has_budget(q.route)) return {};
   out.retry = true;
   return out;
+}
+
+Duration backoff(const route::BackoffPolicy& policy, std::uint32_t asked, std::uint64_t chance) noexcept {
+  if (asked == 0) return Duration::zero();
+  Duration most = policy.base;
+  for (std::uint32_t i = 1; i < asked && most < policy.most; ++i) most *= 2;
+  most = std::min(most, policy.most);
+  return std::chrono::duration_cast<Duration>(most * (static_cast<double>(chance >> 11) * 0x1.0p-53));
 }
 
 }  // namespace tidegate::forward

@@ -8,10 +8,12 @@
 
 #include <cstdint>
 
+#include "base/clock.h"
 #include "base/failure.h"
 #include "base/side.h"
 #include "http/head.h"
 #include "route/live.h"
+#include "route/policy.h"
 
 namespace tidegate::forward {
 
@@ -25,6 +27,7 @@ struct RetryQuestion {
   Side side;                  ///< of the attempt
   std::uint32_t attempts;     ///< made so far
   bool on_budget;             ///< an earlier retry of this exchange is on the budget already
+  bool holds_body;            ///< all of the request's body that was sent can be sent again; without a body true
   bool ended;                 ///< nobody waits for an answer, or the time is over
 };
 
@@ -35,6 +38,15 @@ struct RetryDecision {
   bool uses_budget = false;
 };
 
+/// The route makes attempts of requests with this method again.
+bool may_repeat(const route::RetryPolicy& policy, http::Method method) noexcept;
+/// One exchange more may have a retry or a hedge.
+bool has_budget(const RouteRuntime& route) noexcept;
 RetryDecision decide_retry(const RetryQuestion& question) noexcept;
+
+/// How long to wait before a side is asked once more: a random part of a time that doubles (full jitter, as Envoy's), so that those who
+/// failed together do not come back together.
+/// @param asked how often this exchange has asked the side; 0: it goes there at once. @param chance any number
+Duration backoff(const route::BackoffPolicy& policy, std::uint32_t asked, std::uint64_t chance) noexcept;
 
 }  // namespace tidegate::forward

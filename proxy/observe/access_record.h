@@ -29,7 +29,7 @@ struct AccessRecord {
   std::string_view downstream_remote_address;
   std::string_view side;               ///< old | new | ""
   std::uint64_t epoch = 0;
-  std::string_view reason;             ///< why this side: weight | retry; or what went wrong
+  std::string_view reason;             ///< why this side: weight | retry | hedge | spill; or what went wrong
   bool mirrored = false;
   std::string_view trace_id;
 };

@@ -151,6 +151,7 @@ struct alignas(64) RouteCounters {
   PerSide<std::array<Counter, http::kGrpcCodes>> grpc{};  ///< calls of gRPC by the status that the client saw
   PerSide<Counter> retries;    ///< attempts that were retries, by the side that they went to
   PerSide<Counter> rescued;    ///< of them, those that gave the client a good answer
+  PerSide<std::array<Counter, 2>> hedges{};  ///< second attempts beside the first: those that lost, those that won
   PerSide<Counter> spilled;    ///< requests that were the side's and went to the other: it had no healthy endpoint
   MirrorCounters mirror;
   Gauge in_flight;

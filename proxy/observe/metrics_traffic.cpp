@@ -86,6 +86,8 @@ void Metrics::add_retries(Exposition& page) const {
   auto retries = page.counter("tidegate_retries_total", "Attempts that were retries, by the side they went to.");
   auto rescued = page.counter("tidegate_retries_rescued_total",
                               "Retries that gave the client a good answer, by the side that gave it.");
+  auto hedges = page.counter("tidegate_hedges_total",
+                             "Second attempts beside one that took unusually long, by which of the two answered (won: the second).");
   auto in_flight = page.gauge("tidegate_http_requests_in_flight", "Requests that are being answered.");
   auto upgraded = page.gauge("tidegate_upgraded_connections", "Connections that stopped being HTTP (WebSocket) and are open.");
   for (std::size_t i = 0; i < setup_.routes.size(); ++i) {
@@ -95,6 +97,10 @@ void Metrics::add_retries(Exposition& page) const {
       upgraded.add(labels, sum([=](const ConfiguredCounters& c) { return c.routes[i].upgraded[side].read(); }));
       rescued.add(labels, sum([=](const ConfiguredCounters& c) { return c.routes[i].rescued[side].read(); }));
       retries.add(labels, sum([=](const ConfiguredCounters& c) { return c.routes[i].retries[side].read(); }));
+      for (const bool won : {false, true}) {
+        hedges.add({{"route", route}, {"side", name(side)}, {"result", won ? "won" : "lost"}},
+                   sum([=](const ConfiguredCounters& c) { return c.routes[i].hedges[side][won].read(); }));
+      }
     }
     in_flight.add({{"route", route}}, sum([i](const ConfiguredCounters& c) { return c.routes[i].in_flight.read(); }));
   }

@@ -36,6 +36,13 @@ struct MatchPolicy {
   bool operator==(const MatchPolicy&) const = default;
 };
 
+/// How long an attempt waits that asks a side again: a random part of a time that doubles (retry.h).
+struct BackoffPolicy {
+  Duration base = std::chrono::milliseconds(25);   ///< before the first such attempt, at the most
+  Duration most = std::chrono::milliseconds(250);  ///< before any
+  bool operator==(const BackoffPolicy&) const = default;
+};
+
 struct RetryPolicy {
   std::uint32_t retries = 1;  ///< 0 = off
   bool on_connect = true;
@@ -43,9 +50,18 @@ struct RetryPolicy {
   bool on_timeout = false;
   std::vector<std::uint16_t> on_statuses;  ///< any of 502, 503, 504
   enum class Methods : std::uint8_t { Safe, Idempotent } methods = Methods::Safe;
+  Duration per_try_timeout{0};             ///< of one attempt until its response's head; 0 = what the cluster's timeouts say
   double budget = 0.2;                     ///< share of the exchanges in flight that may be retries; at least 3 are allowed
   bool other_side = true;                  ///< the retry goes to the other side
+  BackoffPolicy backoff;
+  std::uint64_t buffer = 64 << 10;         ///< bytes of a request's body that are held so that it can be sent again; more is sent once
   bool operator==(const RetryPolicy&) const = default;
+};
+
+/// A second attempt beside the first, where that takes unusually long.
+struct HedgePolicy {
+  Duration after{0};  ///< 0: the 95th percentile of the side's own time until the response's head (forward/usual_time.h)
+  bool operator==(const HedgePolicy&) const = default;
 };
 
 struct HeaderEdits {
@@ -87,6 +103,7 @@ struct RoutePolicy {
   Weight weight;                              ///< the file's weight of new
   Duration timeout{0};                        ///< whole exchange, retries included; 0 = no limit
   RetryPolicy retry;
+  std::optional<HedgePolicy> hedge;
   HeaderEdits request_headers;
   UpgradePolicy upgrade;
   std::optional<MirrorPolicy> mirror;

@@ -160,7 +160,10 @@ TEST(BlockPool, TakesBackBlocksButNotWhatGrewLarger) {
   { Buffer buffer(pool); buffer.append("x"); }
   EXPECT_EQ(pool.kept_bytes(), kMediumBytes);
   { Buffer buffer(pool); buffer.append(std::string(kMediumBytes + 1, 'x')); }
-  EXPECT_EQ(pool.kept_bytes(), kMediumBytes) << "the block it began with is back, the larger memory is not kept";
+  const std::size_t large = bytes_of(BlockSize::Large);
+  EXPECT_EQ(pool.kept_bytes(), kMediumBytes + large) << "the block it began with and the one that it grew to are back";
+  { Buffer buffer(pool); buffer.append(std::string(large + 1, 'x')); }
+  EXPECT_EQ(pool.kept_bytes(), kMediumBytes + large) << "memory that is larger than any block is not kept";
 }
 
 }  // namespace

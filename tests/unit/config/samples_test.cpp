@@ -90,6 +90,10 @@ TEST(Minimal, HasTheDefaultsOfTheReferenceForRoutes) {
   EXPECT_EQ(route.retry.methods, route::RetryPolicy::Methods::Safe);
   EXPECT_DOUBLE_EQ(route.retry.budget, 0.2);
   EXPECT_TRUE(route.retry.other_side);
+  EXPECT_EQ(route.retry.per_try_timeout, Duration::zero());
+  EXPECT_EQ(route.retry.buffer, 64u * 1024);
+  EXPECT_EQ(route.retry.backoff.base, std::chrono::milliseconds(25));
+  EXPECT_EQ(route.retry.backoff.most, std::chrono::milliseconds(250));
   ASSERT_TRUE(route.mirror.has_value());
   EXPECT_EQ(route.mirror->percent, Weight::whole());
   EXPECT_EQ(route.mirror->methods, (std::vector<std::string>{"GET", "HEAD"}));

@@ -120,16 +120,41 @@ TEST(Match, MethodsAreTokensAndTheirCaseCounts) {
 
 TEST(Retry, ItsListReplacesTheDefault) {
   const Config config = good(with_route(
-      "retry: {on: [timeout, 503], methods: idempotent, retries: 3, budget: 50%, other_side: false}"));
+      "retry: {on: [timeout, 503], methods: idempotent, retries: 3, budget: 50%, other_side: false, per_try_timeout: 2s, "
+      "buffer: 1KiB}"));
   const route::RetryPolicy& retry = config.routes[0].policy.retry;
   EXPECT_FALSE(retry.on_connect || retry.on_reset || retry.other_side);
   EXPECT_TRUE(retry.on_timeout);
   EXPECT_EQ(retry.on_statuses, std::vector<std::uint16_t>{503});
   EXPECT_EQ(retry.methods, route::RetryPolicy::Methods::Idempotent);
+  EXPECT_EQ(retry.per_try_timeout, std::chrono::seconds(2));
+  EXPECT_EQ(retry.buffer, 1024u);
   EXPECT_TRUE(contains(bad(with_route("retry: {on: [500]}")),
                        "\"500\" is not one of connect, reset, timeout, 502, 503, 504"));
   EXPECT_TRUE(contains(bad(with_route("retry: {on: [conect]}")), "did you mean \"connect\"?"));
   EXPECT_TRUE(contains(bad(with_route("retry: {retries: 4}")), "\"4\" is out of range 0..3"));
+}
+
+TEST(Retry, TheMostOfABackoffIsTenTimesItsBaseUnlessItIsGiven) {
+  const auto backoff = [](const std::string& keys) {
+    return good(with_route("retry: {backoff: {" + keys + "}}")).routes[0].policy.retry.backoff;
+  };
+  using std::chrono::milliseconds;
+  EXPECT_EQ(backoff("base: 10ms").most, milliseconds(100));
+  EXPECT_EQ(backoff("max: 50ms").base, milliseconds(25));
+  EXPECT_EQ(backoff("base: 0s").most, milliseconds(0));
+  EXPECT_TRUE(contains(bad(with_route("retry: {backoff: {base: 1s, max: 50ms}}")), "routes[0].retry.backoff: base is longer than max"));
+}
+
+TEST(Hedge, IsOffUnlessItIsAskedForAndWaitsForThePercentileOrATime) {
+  const auto hedge = [](const std::string& keys) { return good(with_route(keys)).routes[0].policy.hedge; };
+  EXPECT_FALSE(hedge("weight: 1").has_value());
+  EXPECT_EQ(hedge("hedge: {}")->after, Duration::zero());
+  EXPECT_EQ(hedge("hedge: {after: p95, methods: safe}")->after, Duration::zero());
+  EXPECT_EQ(hedge("hedge: {after: 200ms}")->after, std::chrono::milliseconds(200));
+  EXPECT_TRUE(contains(bad(with_route("hedge: {after: p99}")), "routes[0].hedge.after: "));
+  EXPECT_TRUE(contains(bad(with_route("hedge: {after: 0s}")), "out of range 1ms..1m"));
+  EXPECT_TRUE(contains(bad(with_route("hedge: {methods: idempotent}")), "\"idempotent\" is not one of safe"));
 }
 
 TEST(RequestHeaders, ValuesCannotSmuggleALine) {
@@ -386,7 +411,7 @@ TEST(Later, KeysOfTheProductSayThatTheyAreNotSupportedYet) {
   for (const char* keys : {"tracing: {}"}) {
     EXPECT_TRUE(contains(bad(with(std::string(keys) + "\n")), "not supported by this version yet")) << keys;
   }
-  for (const char* keys : {"sticky: {}", "force: {}", "writes: old", "hedge: {}",
+  for (const char* keys : {"sticky: {}", "force: {}", "writes: old",
       "mirror: {compare: {}}",
                            "match: {path: {regex: a}}",
                                "match: {headers: {a: {regex: a}}}"}) {

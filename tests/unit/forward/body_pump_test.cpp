@@ -37,7 +37,8 @@ struct Transfer {
   }
 
   /// @param sent what the origin sends. @param announced the length of the body.
-  void run(std::string sent, std::uint64_t announced, bool chunked = false) {
+  /// @param keep how much of the body is held.
+  void run(std::string sent, std::uint64_t announced, bool chunked = false, std::size_t keep = 0) {
     http::BodyDecoder decoder;
     decoder.start(http::Framing::Length, announced);
     Buffer head(loop.reactor.blocks(), BlockSize::Small);
@@ -45,12 +46,39 @@ struct Transfer {
     Pump pump(source, received, decoder, sink, head);
     pump.chunked = chunked;
     pump.source_timeout = pump.sink_timeout = kLong;
+    pump.keep = keep;
     std::vector<Task<>> tasks;
     tasks.push_back(send(origin, std::move(sent)));
     tasks.push_back(carry(pump, *this));
     tasks.push_back(receive(client, seen));
     loop.run(std::move(tasks));
     bytes = pump.bytes;
+    kept = pump.kept;
+    consumed = pump.consumed;
+  }
+
+  /// The body once more, to another client, of what was kept and what is behind it.
+  std::string again(std::uint64_t announced) {
+    const auto [a, b] = tcp_pair();
+    Stream second{loop.reactor}, other{loop.reactor};
+    EXPECT_TRUE(second.adopt(a) && other.adopt(b));
+    http::BodyDecoder decoder;
+    decoder.start(http::Framing::Length, announced);
+    Buffer head(loop.reactor.blocks(), BlockSize::Small);
+    Pump pump(source, received, decoder, second, head);
+    pump.source_timeout = pump.sink_timeout = kLong;
+    pump.keep = received.size();
+    std::string to;
+    std::vector<Task<>> tasks;
+    tasks.push_back(carry_to(pump, second, *this));
+    tasks.push_back(receive(other, to));
+    loop.run(std::move(tasks));
+    pump.forget();
+    return to;
+  }
+  static Task<> carry_to(Pump& pump, Stream& sink, Transfer& to) {
+    to.end = co_await forward::run(pump);
+    sink.shutdown_send();
   }
 
   static Task<> send(Stream& to, std::string text) {
@@ -79,6 +107,8 @@ struct Transfer {
   std::string seen;
   PumpEnd end{};
   std::uint64_t bytes = 0;
+  std::size_t kept = 0;
+  bool consumed = false;
 };
 
 class BodyPump : public ::testing::Test {
@@ -168,6 +198,32 @@ TEST_F(BodyPump, ASourceThatEndsEarlyIsSeenAndWhatItSentWasPassedOn) {
     EXPECT_TRUE(transfer.body() == body) << transfer.body().size();
     EXPECT_EQ(transfer.bytes, sent);
   }
+}
+
+TEST_F(BodyPump, WhatIsKeptIsSentAgainAndWhatFollowsItIsNot) {
+  for (const std::size_t size : {1u, 100u, 3'000u, 40'000u, 65'536u}) {
+    Transfer transfer;
+    const std::string body = body_of(size);
+    transfer.run(body + "NEXT", body.size(), false, 65'536);
+    EXPECT_EQ(transfer.end, PumpEnd::Complete);
+    EXPECT_TRUE(transfer.body() == body);
+    EXPECT_EQ(transfer.kept, size);
+    EXPECT_FALSE(transfer.consumed);
+    EXPECT_TRUE(transfer.again(size) == body) << size;
+    EXPECT_EQ(transfer.end, PumpEnd::Complete);
+    EXPECT_EQ(std::string_view("NEXT").substr(0, transfer.received.size()), transfer.received.view());
+  }
+}
+
+TEST_F(BodyPump, OfABodyThatIsLongerThanWhatMayBeKeptNothingIs) {
+  Transfer transfer;
+  const std::string body = body_of(65'537);
+  transfer.run(body, body.size(), false, 65'536);
+  EXPECT_EQ(transfer.end, PumpEnd::Complete);
+  EXPECT_TRUE(transfer.body() == body);
+  EXPECT_EQ(transfer.kept, 0u);
+  EXPECT_TRUE(transfer.consumed);
+  EXPECT_TRUE(transfer.received.empty());
 }
 
 }  // namespace

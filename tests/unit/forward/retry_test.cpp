@@ -20,7 +20,7 @@ struct RetryTest : testing::Test {
     route.live->publish({Weight::of_units(static_cast<std::uint32_t>(percent) * 100), 3, 4});
   }
   RetryDecision ask() const {
-    return decide_retry({runtime, request, failure, status, side, attempts, on_budget, ended});
+    return decide_retry({runtime, request, failure, status, side, attempts, on_budget, holds_body, ended});
   }
   route::RetryPolicy& policy() { return route.policy.retry; }
 
@@ -32,6 +32,7 @@ struct RetryTest : testing::Test {
   Side side = Side::New;
   std::uint32_t attempts = 1;
   bool on_budget = false;
+  bool holds_body = true;
   bool ended = false;
 };
 
@@ -115,6 +116,14 @@ TEST_F(RetryTest, TheBudgetIsAShareButAtLeastThree) {
   EXPECT_FALSE(ask().retry);
 }
 
+TEST_F(RetryTest, RetriesAndHedgesShareOneBudget) {
+  runtime.in_flight = 20;
+  runtime.retrying = 3;
+  EXPECT_TRUE(has_budget(runtime));
+  runtime.retrying = 4;
+  EXPECT_FALSE(has_budget(runtime));
+}
+
 TEST_F(RetryTest, AnExchangeThatIsOnTheBudgetAlreadyDoesNotPayTwice) {
   side = Side::Old;
   runtime.retrying = 3;
@@ -163,22 +172,41 @@ TEST_F(RetryTest, SafeMethodsOnlyUnlessIdempotentOnesAreAllowed) {
   }
 }
 
-TEST_F(RetryTest, ABodyIsSentAgainOnlyWhenNothingOfItWasSent) {
+TEST_F(RetryTest, ABodyIsSentAgainWhileAllOfItIsHeld) {
   policy().on_timeout = true;
   policy().on_statuses = {503};
-  for (const http::Framing framing : {http::Framing::Length, http::Framing::Chunked}) {
-    request.framing = framing;
-    failure = Failure::Connect;
-    EXPECT_TRUE(ask().retry);
-    for (const Failure which : {Failure::Reset, Failure::Timeout}) {
-      failure = which;
-      EXPECT_FALSE(ask().retry) << name(which);
-    }
-    failure = Failure::None;
+  request.framing = http::Framing::Length;
+  for (const bool held : {true, false}) {
+    holds_body = held;
     status = 503;
-    EXPECT_FALSE(ask().retry);
+    for (const Failure which : {Failure::Connect, Failure::Reset, Failure::Timeout, Failure::None}) {
+      failure = which;
+      EXPECT_EQ(ask().retry, held) << name(which);
+    }
   }
 }
+
+constexpr std::uint64_t kLargest = ~std::uint64_t{0};
+
+TEST(Backoff, TheFirstAttemptOnASideIsMadeAtOnce) { EXPECT_EQ(backoff({}, 0, kLargest), Duration::zero()); }
+
+TEST(Backoff, DoublesUpToItsMost) {
+  using std::chrono::milliseconds;
+  int expected = 25;
+  for (std::uint32_t asked = 1; asked < 100; ++asked) {
+    const Duration longest = backoff({}, asked, kLargest);
+    EXPECT_LE(longest, milliseconds(expected)) << asked;
+    EXPECT_GT(longest, milliseconds(expected - 1)) << asked;
+    expected = std::min(expected * 2, 250);
+  }
+}
+
+TEST(Backoff, IsAnyPartOfItsTime) {
+  EXPECT_EQ(backoff({}, 3, 0), Duration::zero());
+  EXPECT_EQ(backoff({}, 3, kLargest / 2 + 1), std::chrono::milliseconds(50));
+}
+
+TEST(Backoff, IsNothingWhereItsBaseIs) { EXPECT_EQ(backoff({Duration::zero(), Duration::zero()}, 3, kLargest), Duration::zero()); }
 
 }  // namespace
 }  // namespace tidegate::forward

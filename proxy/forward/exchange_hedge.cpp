@@ -1,0 +1,72 @@
+// A second attempt beside one that takes unusually long: when it goes out, and which of the two answers. The gate and the client know
+// of one attempt: the one that loses is cancelled and counts for nobody.
+#include "forward/exchange.h"
+
+#include <utility>
+
+#include "forward/rewrite.h"
+#include "forward/session.h"
+#include "forward/worker.h"
+
+namespace tidegate::forward {
+
+/// Requests that do no harm twice, and hold nothing back for their body.
+bool Exchange::may_hedge() const noexcept {
+  return route_->route->policy.hedge && request_.framing == http::Framing::None && http::is_safe(request_.method) && upgrade_.empty();
+}
+
+UsualTime& Exchange::usual_time() {
+  if (!route_->usual) route_->usual = std::make_unique<PerSide<UsualTime>>();
+  return (*route_->usual)[side_];
+}
+
+/// The attempt leaves for its side.
+void Exchange::plan_hedge() {
+  if (hedged_ || !may_hedge()) return;
+  Duration after = route_->route->policy.hedge->after;
+  if (after == Duration::zero()) after = usual_time().p95(worker_.reactor.now());
+  if (after > Duration::zero()) worker_.reactor.arm(hedge_clock_, after);
+}
+
+void Exchange::hedge_due(void* self) { static_cast<Exchange*>(self)->start_hedge(); }
+
+void Exchange::start_hedge() {
+  const upstream::ClusterPolicy& policy = cluster().pool.policy();
+  const bool reverted = side_ == Side::New && route_->route->live->split().weight == Weight::none();
+  const bool nameless = !policy.host && request_.authority.empty();  // HTTP/1.0: its Host is the endpoint's
+  if (reverted || nameless || !take_budget()) return;
+  if (!hedge_) hedge_ = std::make_unique<Hedge>(worker_.reactor, &Exchange::hedge_won, this);
+  RequestContext context = request_context();
+  context.host = policy.host;
+  hedge_->head.clear();
+  encode_request(hedge_->head, request_, context);
+  hedged_ = hedging_ = true;
+  hedge_->start(cluster().pool, request_.method, announced(), lease_ ? lease_->target() : upstream::Pool::kNobody);
+}
+
+/// What the first attempt waits for has no purpose any more. The exchange may be over when this returns.
+void Exchange::hedge_won(void* self) { static_cast<Exchange*>(self)->cancel_attempt(); }
+
+/// The attempt has its response's head, or has ended without one: then the hedge, if it is still under way, may yet have one.
+Task<> Exchange::settle_hedge() {
+  if (failure_ == Failure::None || has_ended()) hedge_->cancel();
+  awaits_hedge_ = true;
+  co_await hedge_->join();
+  awaits_hedge_ = hedging_ = false;
+  const bool won = failure_ != Failure::None && hedge_->won() && !has_ended();
+  if (hedge_->failure() != Failure::None) cluster().counters.fail(hedge_->failure());
+  route_->counters->hedges[side_][won ? 1 : 0].add();
+  if (won) {
+    lease_ = hedge_->take();
+    response_ = hedge_->response;
+    response_decoder_ = hedge_->decoder;
+    upstream_host_ = cluster().pool.endpoint_text(*lease_);
+    failure_ = Failure::None;
+    stale_ = false;
+    hedge_answered_ = true;
+    accept_head();
+  }
+  hedge_->finish();
+}
+
+}  // namespace tidegate::forward
