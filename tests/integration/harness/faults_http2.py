@@ -97,8 +97,9 @@ def refuses_once(how):
         wire = Wire(connection)
         while wire.read_request():
             turn = connection.origin.turn[0]
-            connection.send(wire.answer() if turn in refused else how(wire))
-            refused.add(turn)
+            is_again = turn in refused
+            refused.add(turn)  # before it is told: it may come again at once
+            connection.send(wire.answer() if is_again else how(wire))
     return play
 
 
