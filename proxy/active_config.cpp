@@ -223,6 +223,7 @@ std::vector<std::string> changes(const config::Config& before, const config::Con
   if (before.dns != now.dns) out.push_back("dns: changed");
   if (before.notify != now.notify) out.push_back("notify: changed");
   if (before.log.level != now.log.level) out.push_back("log.level: changed");
+  if (before.memory != now.memory) out.push_back("memory: changed");
   if (before.drain != now.drain) out.push_back("drain: changed");
   return out;
 }

@@ -1,5 +1,7 @@
 #include "app_parts.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <fstream>
 #include <future>
@@ -406,6 +408,7 @@ void App::start(const Before* before) {
   p.engine->start();
   now.certificates->start();
   for (const auto& worker : p.workers) worker->start();
+  share_out_memory();
   p.reloaded_ms = wall_clock_ms();
   p.ready = true;
 }
@@ -517,6 +520,25 @@ void App::drain_and_stop(const std::function<bool()>& hurry, bool at_once) {
   wait(drain.timeout, true);
   for (const auto& worker : p.workers) worker->stop();
   for (const auto& worker : p.workers) worker->join();
+}
+
+void App::share_out_memory() {
+  constexpr std::size_t kWorthIt = 32u << 20;
+  constexpr Duration kPause = std::chrono::seconds(10);
+  Parts& p = *parts_;
+  const std::uint64_t budget = p.config()->config.memory.buffers;
+  std::size_t lent = 0;
+  for (const auto& worker : p.workers) lent += worker->reactor.lent_bytes();
+  for (const auto& worker : p.workers) {
+    const std::size_t others = lent - worker->reactor.lent_bytes();
+    worker->allow_bytes(budget > others ? budget - others : 0);
+  }
+  p.most_lent = std::max(p.most_lent, lent);
+  const TimePoint now = Clock::now();
+  if (p.most_lent - lent < kWorthIt || now - p.gave_back < kPause) return;
+  ::malloc_trim(0);  // each arena for itself: a worker that allocates meanwhile waits for its own
+  p.most_lent = lent;
+  p.gave_back = now;
 }
 
 void App::reread_certificates() { parts_->current().certificates->reread(); }

@@ -77,6 +77,8 @@ class App {
   Reloaded reload(config::Config next);
   /// A reload was not tried, because the file is bad: for the metrics.
   void note_failed_reload();
+  /// Called now and then: shares memory.buffers out to the workers by what they hold, and gives back what a peak has left.
+  void share_out_memory();
   /// Looks at the files of certificates and keys now, not only when they change.
   void reread_certificates();
   /// The access log was moved away: open its path again.

@@ -52,6 +52,8 @@ struct App::Parts {
   std::unique_ptr<admin::Server> metrics_server;
   std::vector<BoundAddress> listeners;                                   // by their order in the file
   std::unordered_map<std::string, net::UnixSocketFile> socket_files;     // by address
+  std::size_t most_lent = 0;       // since memory was given back
+  TimePoint gave_back{};
   std::vector<std::string> left_over;
   int admin_socket = -1;    // that was handed over
   int metrics_socket = -1;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -61,6 +62,14 @@ void open_standard_descriptors() {
   int descriptor = ::open("/dev/null", O_RDWR);
   while (descriptor >= 0 && descriptor <= STDERR_FILENO) descriptor = ::open("/dev/null", O_RDWR);
   if (descriptor > STDERR_FILENO) ::close(descriptor);
+}
+
+/// The soft limit is for programs that use select(2).
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /// The next signal within `wait`, or 0.
@@ -175,7 +184,8 @@ bool wait_for_the_end(App& app, const sigset_t& signals, const std::atomic<bool>
   Watchdog watchdog(app);
   while (!drain_asked) {
     watchdog.look();
-    switch (next_signal(signals, std::chrono::milliseconds(250))) {
+    app.share_out_memory();
+    switch (next_signal(signals, std::chrono::milliseconds(100))) {
       case SIGTERM:
       case SIGINT: return false;
       case SIGUSR2:
@@ -246,6 +256,7 @@ int run(const std::string& config_path, bool watch) {
   const Started as{program_path(), config_path, watch};
   std::optional<Predecessor> before = Predecessor::from_environment();
   open_standard_descriptors();
+  raise_descriptor_limit();
   config::Loaded loaded = config::load_file(config_path);
   for (const config::Problem& problem : loaded.problems) std::cerr << to_string(problem) << '\n';
   if (!loaded.config) return kBadConfiguration;

@@ -299,6 +299,7 @@ json::object config_json(const config::Config& from) {
   out["metrics"] =
       from.metrics ? json::value(json::object{{"address", address_text(*from.metrics)}}) : json::value(nullptr);
   out["log"] = log(from.log);
+  out["memory"] = json::object{{"buffers", from.memory.buffers}};
   out["drain"] =
       json::object{{"delay", duration_text(from.drain.delay)}, {"timeout", duration_text(from.drain.timeout)}};
   return out;

@@ -18,11 +18,13 @@ char* BlockPool::take(BlockSize size) {
     kept_bytes_ -= bytes_of(size);
   }
   if (large) ++large_lent_;
+  lent_bytes_ += bytes_of(size);
   return block;
 }
 
 void BlockPool::give(char* block, BlockSize size) noexcept {
   if (size == BlockSize::Large) --large_lent_;
+  lent_bytes_ -= bytes_of(size);
 #if defined(__SANITIZE_ADDRESS__)
   ::operator delete(block);  // a use after release must be seen
 #else
@@ -74,7 +76,10 @@ void Buffer::make_room(std::size_t bytes) {
       memory = pool_->take(BlockSize::Large);
       if (memory != nullptr) size = BlockSize::Large;
     }
-    if (memory == nullptr) memory = static_cast<char*>(::operator new(larger));
+    if (memory == nullptr) {
+      memory = static_cast<char*>(::operator new(larger));
+      pool_->lent_bytes_ += larger;
+    }
     std::memcpy(memory, memory_ + begin_, held);
     release();
     memory_ = memory;
@@ -91,6 +96,7 @@ void Buffer::release() noexcept {
     pool_->give(memory_, block_);
   } else {
     ::operator delete(memory_);
+    pool_->lent_bytes_ -= capacity_;
   }
   memory_ = nullptr;
   capacity_ = begin_ = end_ = 0;

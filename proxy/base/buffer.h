@@ -35,6 +35,8 @@ class BlockPool {
   char* take(BlockSize size);
   void give(char* block, BlockSize size) noexcept;
   std::size_t kept_bytes() const noexcept { return kept_bytes_; }
+  /// What buffers hold now, memory of their own included.
+  std::size_t lent_bytes() const noexcept { return lent_bytes_; }
   /// Frees what has not been needed lately, the largest first; called now and then by the worker.
   void trim(std::size_t keep_bytes) noexcept;
 
@@ -43,7 +45,9 @@ class BlockPool {
     FreeBlock* next;
   };
   std::array<FreeBlock*, 3> free_{};
+  friend class Buffer;
   std::size_t kept_bytes_ = 0;
+  std::size_t lent_bytes_ = 0;
   std::size_t large_lent_ = 0;
 };
 

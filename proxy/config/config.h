@@ -88,6 +88,13 @@ struct Drain {
   bool operator==(const Drain&) const = default;
 };
 
+/// What all workers together may hold in buffers before new requests are refused.
+struct Memory {
+  std::uint64_t buffers = 0;  ///< bytes; never 0 after validation: "auto" is resolved
+
+  bool operator==(const Memory&) const = default;
+};
+
 struct Config {
   std::uint32_t workers = 0;                    ///< never 0 after validation: "auto" is resolved
   std::vector<Listener> listeners;
@@ -101,6 +108,7 @@ struct Config {
   Admin admin;
   std::optional<SocketAddress> metrics;
   Log log;
+  Memory memory;
   Drain drain;
 };
 

@@ -10,11 +10,11 @@
 
 #include "config/check_files.h"
 #include "config/limits.h"
+#include "config/machine.h"
 #include "config/parse.h"
 #include "config/prepare.h"
 #include "config/sections.h"
 #include "config/validate.h"
-#include "config/workers.h"
 
 namespace tidegate::config {
 namespace {
@@ -53,6 +53,7 @@ void fill_state_path(Config& config, const std::string& file_name, const Environ
 
 void fill_defaults(Config& config) {
   if (config.workers == 0) config.workers = automatic_workers();
+  if (config.memory.buffers == 0) config.memory.buffers = automatic_buffers();
   for (Route& route : config.routes) fill_dwell(route);
   for (upstream::ClusterPolicy& cluster : config.clusters) fill_protocols(cluster);
 }

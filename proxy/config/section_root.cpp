@@ -36,6 +36,7 @@ constexpr std::array kFields{
     Field<Config>{"admin", [](In v, Config& out) { read_admin(v, out.admin); }},
     Field<Config>{"metrics", [](In v, Config& out) { read_metrics(v, out.metrics); }},
     Field<Config>{"log", [](In v, Config& out) { read_log(v, out.log); }},
+    Field<Config>{"memory", [](In v, Config& out) { read_memory(v, out.memory); }},
     Field<Config>{"drain", [](In v, Config& out) { read_drain(v, out.drain); }},
 };
 constexpr Section<Config> kSection{"", kFields};

@@ -51,6 +51,14 @@ constexpr std::array kLogFields{
 };
 constexpr Section<Log> kLog{"log", kLogFields};
 
+void read_buffers(const Value& value, Memory& out) {
+  if (value.node().kind == Node::Kind::Scalar && value.node().text == "auto") return;  // 0: load.cpp asks the machine
+  read_size(value, out.buffers, {"1MiB", "1024GiB"});
+}
+
+constexpr std::array kMemoryFields{Field<Memory>{"buffers", read_buffers}};
+constexpr Section<Memory> kMemory{"memory", kMemoryFields};
+
 constexpr std::array kDrainFields{
     Field<Drain>{"delay", [](In v, Drain& out) { read_duration(v, out.delay, {"0s", "1h"}); }},
     Field<Drain>{"timeout", [](In v, Drain& out) { read_duration(v, out.timeout, {"0s", "1d"}); }},
@@ -62,6 +70,7 @@ constexpr Section<Drain> kDrain{"drain", kDrainFields};
 void read_state(const Value& value, State& out) { read_section(value, kState, out); }
 void read_admin(const Value& value, Admin& out) { read_section(value, kAdmin, out); }
 void read_log(const Value& value, Log& out) { read_section(value, kLog, out); }
+void read_memory(const Value& value, Memory& out) { read_section(value, kMemory, out); }
 void read_drain(const Value& value, Drain& out) { read_section(value, kDrain, out); }
 
 void read_metrics(const Value& value, std::optional<SocketAddress>& out) {
@@ -75,6 +84,7 @@ void append_service_keys(KeyList& out) {
   kMetrics.append_keys(out);
   kLog.append_keys(out);
   kAccess.append_keys(out);
+  kMemory.append_keys(out);
   kDrain.append_keys(out);
 }
 

@@ -70,11 +70,12 @@ void append_notify_keys(KeyList& out);
 void read_gate(const Value& value, Route& out);
 void append_gate_keys(KeyList& out);
 
-/// state, admin, metrics, log, drain
+/// state, admin, metrics, log, memory, drain
 void read_state(const Value& value, State& out);
 void read_admin(const Value& value, Admin& out);
 void read_metrics(const Value& value, std::optional<SocketAddress>& out);
 void read_log(const Value& value, Log& out);
+void read_memory(const Value& value, Memory& out);
 void read_drain(const Value& value, Drain& out);
 void append_service_keys(KeyList& out);
 

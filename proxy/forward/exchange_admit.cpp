@@ -7,6 +7,7 @@
 #include "forward/session.h"
 #include "forward/trace.h"
 #include "forward/worker.h"
+#include "forward/outcome.h"
 #include "http/grammar.h"
 
 namespace tidegate::forward {
@@ -45,6 +46,12 @@ bool Exchange::find_route() {
   ++serving.exchanges;
   ++route_->in_flight;
   route_->counters->in_flight.add(1);
+  if (worker_.is_short_of_memory()) {
+    worker_.counters.shed.add();
+    status_ = 503;
+    refusal_reason_ = kShortOfMemory;
+    return false;
+  }
   const std::uint64_t most = client_->session().policy().body_bytes;
   if (most != 0 && request_.content_length > most) {
     status_ = 413;

@@ -10,6 +10,9 @@
 
 namespace tidegate::forward {
 
+/// Of a 503 that no cluster had to do with.
+inline constexpr std::string_view kShortOfMemory = "overloaded: memory.buffers is used up";
+
 /// A complete answer that counts as an error of its side.
 bool is_error(const gate::ErrorRule& rule, std::uint16_t status) noexcept;
 /// The same of a gRPC call that ended with this status. A status that gRPC does not have counts as UNKNOWN (2), which is what

@@ -6,6 +6,7 @@
 
 #include "forward/exchange.h"
 #include "forward/linger.h"
+#include "forward/outcome.h"
 #include "forward/worker.h"
 #include "net/tls_layer.h"
 
@@ -196,6 +197,11 @@ Task<Session::Received> Session::receive_head() {
       const http::HeadState state = decoder_.feed(received_.view(), exchange_->request());
       if (state == http::HeadState::Done) co_return Received::Head;
       if (state == http::HeadState::Refused) co_return Received::Refused;
+    }
+    if (read_anything && worker_.is_short_of_memory()) {
+      worker_.counters.shed.add();
+      decoder_.give_up(503, kShortOfMemory);
+      co_return Received::Refused;
     }
     Duration left = deadline - worker_.reactor.now();
     if (left <= Duration::zero()) left = net::TimerWheel::kTick;

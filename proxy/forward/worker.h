@@ -101,6 +101,9 @@ class alignas(64) Worker {
   /// For the connections from now on.
   void set_listener_tls(std::size_t listener, std::shared_ptr<const net::TlsServerContext> context);
   void set_cluster_tls(std::size_t cluster, const std::shared_ptr<const net::TlsClientContext>& context);
+  /// Any thread: how much the worker's buffers may hold (`memory.buffers`, less what the others hold); more, and new requests are refused.
+  void allow_bytes(std::size_t most) noexcept { allowed_bytes_.store(most, std::memory_order_relaxed); }
+  bool is_short_of_memory() noexcept { return reactor.blocks().lent_bytes() > allowed_bytes_.load(std::memory_order_relaxed); }
   /// Responses announce the end of their connection.
   bool draining() const noexcept { return draining_; }
   /// Connections do not wait for another request.
@@ -136,6 +139,7 @@ class alignas(64) Worker {
   void accept(ListenerRuntime& from, net::Listener& socket, int descriptor, const net::Address& peer);
   void end_everything();
 
+  std::atomic<std::size_t> allowed_bytes_{~std::size_t{0}};  // written now and then, by another thread
   const std::size_t index_;
   const Part part_;
   const AddressNews address_news_;

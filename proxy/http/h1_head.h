@@ -80,6 +80,8 @@ class RequestHeadDecoder {
   const Refusal& refusal() const noexcept { return refusal_; }
   /// The rest of the head did not come in time: refused with 408.
   void time_out() noexcept { refusal_ = {408, "head not received in time"}; }
+  /// The rest of the head is not waited for. @param why static text
+  void give_up(std::uint16_t status, std::string_view why) noexcept { refusal_ = {status, why}; }
 
  private:
   HeadState refuse(std::uint16_t status, std::string_view reason) noexcept;

@@ -3,9 +3,12 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -102,14 +105,26 @@ bool Listener::accept_some() {
     const int connection = ::accept4(descriptor_, peer.get(), &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (connection >= 0) {
       ++connections_;
+      const bool last = !leaves_the_reserve(connection);
       accepted_(connection, peer);
-      continue;
+      if (!last || descriptor_ < 0) continue;
+      in_reserve_ = true;
+      pause(true);
+      return false;
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;
     if (errno != EAGAIN) pause(true);  // EMFILE, ENFILE, ENOBUFS, ENOMEM: the queue stays readable, so don't spin on it
     return false;
   }
   return descriptor_ >= 0 && !is_full();
+}
+
+/// The kernel gives the lowest number that is free.
+bool Listener::leaves_the_reserve(int descriptor) const noexcept {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > static_cast<rlim_t>(std::numeric_limits<int>::max())) return true;
+  const int most = static_cast<int>(limit.rlim_cur);
+  return descriptor < most - std::clamp(most / 8, kLeastReserved, kMostReserved);
 }
 
 /// Pauses as soon as there is no room, not when the next client knocks: who is woken for it must be one who can accept it.
@@ -131,6 +146,15 @@ void Listener::resume() {
   watch();
 }
 
-void Listener::retry(void* self) { static_cast<Listener*>(self)->resume(); }
+void Listener::retry(void* self) {
+  auto* const listener = static_cast<Listener*>(self);
+  if (listener->in_reserve_) {
+    const int probe = ::fcntl(listener->descriptor_, F_DUPFD_CLOEXEC, 0);
+    if (probe >= 0) ::close(probe);
+    if (probe < 0 || !listener->leaves_the_reserve(probe)) return listener->reactor_.arm(listener->retry_timer_, kRetryAfter);
+    listener->in_reserve_ = false;
+  }
+  listener->resume();
+}
 
 }  // namespace tidegate::net

@@ -4,7 +4,8 @@
 // paused takes its descriptor out of its epoll, so that it is never the one that is woken.
 //
 // When descriptors run out, or the listener's share of `connections` is reached, accepting pauses and the backlog holds
-// the clients; it goes on by a timer or when a session ends. Closing accepts what the backlog still holds first, because
+// the clients; it goes on by a timer or when a session ends. Clients do not get the last descriptors (kReserved): those are for
+// upstream connections, the admin API, the state file and health checks. Closing accepts what the backlog still holds first, because
 // the kernel resets what a closed SO_REUSEPORT socket had queued.
 #pragma once
 
@@ -22,6 +23,9 @@ enum class Sharing : std::uint8_t { Each, One };
 
 class Listener final : private EventHandler {
  public:
+  /// Descriptors that clients leave free: an eighth of the limit, within these.
+  static constexpr int kLeastReserved = 16, kMostReserved = 1024;
+
   /// Is given each connected, non-blocking socket, and owns it.
   using Accepted = std::function<void(int descriptor, const Address& peer)>;
 
@@ -57,6 +61,7 @@ class Listener final : private EventHandler {
   void close();
   bool accept_some();
   bool is_full();
+  bool leaves_the_reserve(int descriptor) const noexcept;
   void pause(bool with_timer);
   void resume();
   static void retry(void* self);
@@ -68,6 +73,7 @@ class Listener final : private EventHandler {
   int descriptor_ = -1;
   Sharing sharing_ = Sharing::Each;
   bool paused_ = false;
+  bool in_reserve_ = false;  // a client got one of the last descriptors: none more until there are others
   Timer retry_timer_;
 };
 

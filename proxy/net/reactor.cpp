@@ -101,6 +101,7 @@ void Reactor::turn() {
     ended.swap(retired_);
     ended.clear();
   }
+  lent_bytes_.store(blocks_.lent_bytes(), std::memory_order_relaxed);
   if (blocks_.kept_bytes() > kBytesKept) blocks_.trim(kBytesKept);
 }
 

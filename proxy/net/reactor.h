@@ -104,6 +104,8 @@ class Reactor {
   /// The time at the last wake-up: good to a few milliseconds, free of charge.
   TimePoint now() const noexcept { return now_; }
   BlockPool& blocks() noexcept { return blocks_; }
+  /// Any thread: what buffers held at the end of the last turn.
+  std::size_t lent_bytes() const noexcept { return lent_bytes_.load(std::memory_order_relaxed); }
   PipePool& pipes() noexcept { return pipes_; }
 
  private:
@@ -118,6 +120,7 @@ class Reactor {
   std::vector<std::unique_ptr<Retirable>> retired_;
   TimePoint now_;
   PipePool pipes_{*this};
+  std::atomic<std::size_t> lent_bytes_{0};
   int epoll_ = -1;
   int wake_ = -1;
   std::atomic<bool> wake_pending_{false};

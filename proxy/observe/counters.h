@@ -212,6 +212,7 @@ struct alignas(64) WorkerCounters {
   std::array<Counter, net::kProxyRefusalCount> proxy_refused;  ///< by net::ProxyRefusal
   Counter client_refused;                 ///< connections beyond limits.connections_per_client
   Counter slow_requests, slow_responses;  ///< clients below limits.min_request_rate, min_response_rate
+  Counter shed;                           ///< requests refused because memory.buffers is used up
   Counter access_log_dropped;
 };
 

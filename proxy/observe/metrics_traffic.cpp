@@ -172,6 +172,8 @@ void Metrics::add_downstream(Exposition& page, std::uint64_t access_log_lost) co
       .add({}, sum([](const WorkerCounters& w) { return w.accepted.read(); }));
   page.counter("tidegate_downstream_connections_refused_total", "Client connections that were closed as soon as they were accepted.")
       .add({{"reason", "client_limit"}}, sum([](const WorkerCounters& w) { return w.client_refused.read(); }));
+  page.counter("tidegate_shed_requests_total", "Requests refused with 503 before they were sent anywhere.")
+      .add({{"reason", "memory"}}, sum([](const WorkerCounters& w) { return w.shed.read(); }));
   auto slow = page.counter("tidegate_downstream_slow_total", "Exchanges that were ended because their client was below the least rate.");
   slow.add({{"direction", "request"}}, sum([](const WorkerCounters& w) { return w.slow_requests.read(); }));
   slow.add({{"direction", "response"}}, sum([](const WorkerCounters& w) { return w.slow_responses.read(); }));

@@ -1,5 +1,6 @@
 """A client that sends exactly the bytes it is told to, and says exactly what came back."""
 import hashlib
+import select
 import socket
 import ssl
 import struct
@@ -161,6 +162,10 @@ class Client:
         head = f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n{framing}\r\n{fields}\r\n".encode()
         self.send(head + (body if trailers is None else chunked(body, trailers)))
         return self.read_response(method)
+
+    def has_answer(self, seconds=0.0):
+        """Something can be read, be it the end."""
+        return bool(select.select([self.socket], [], [], seconds)[0])
 
     def is_closed(self, seconds=5.0):
         """The server ends the connection within the time, and sends nothing more. "fin", "rst" or None (still open)."""

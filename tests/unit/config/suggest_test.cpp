@@ -6,7 +6,7 @@
 
 #include "config/keys.h"
 #include "config/placement.h"
-#include "config/workers.h"
+#include "config/machine.h"
 
 namespace tidegate::config {
 namespace {

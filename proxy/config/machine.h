@@ -1,3 +1,5 @@
+// What `auto` stands for on this machine.
+//
 // `workers: auto`: one a CPU that this process may use. The affinity mask says which CPUs there are for it, the cgroup
 // quota how much of them; more threads than that are throttled together and tail latency pays for it.
 #pragma once
@@ -18,5 +20,11 @@ std::uint32_t workers_for(std::uint32_t cpus, std::optional<double> quota);
 
 /// For this process, here and now: sched_getaffinity(2) and the smallest cpu.max from its cgroup up to the root.
 std::uint32_t automatic_workers();
+
+/// `memory.buffers: auto`: a half of what there is; the rest is for connections, TLS and HTTP/2, and for the kernel.
+std::uint64_t buffers_for(std::uint64_t memory);
+
+/// For this process, here and now: the smallest memory.max from its cgroup up to the root, or the machine's memory.
+std::uint64_t automatic_buffers();
 
 }  // namespace tidegate::config

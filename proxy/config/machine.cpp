@@ -1,6 +1,7 @@
-#include "config/workers.h"
+#include "config/machine.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -38,6 +39,18 @@ std::optional<double> cgroup_quota() {
   }
 }
 
+/// The smallest memory.max from the cgroup up to the root.
+std::optional<std::uint64_t> cgroup_memory() {
+  std::optional<std::uint64_t> least;
+  for (std::string group = own_cgroup();; group.resize(group.rfind('/'))) {
+    if (group == "/") group.clear();
+    std::ifstream in("/sys/fs/cgroup" + group + "/memory.max");
+    std::uint64_t bytes = 0;
+    if (in >> bytes) least = std::min(least.value_or(bytes), bytes);  // "max" is no number
+    if (group.empty()) return least;
+  }
+}
+
 }  // namespace
 
 std::optional<double> parse_cpu_max(std::string_view text) {
@@ -54,6 +67,13 @@ std::optional<double> parse_cpu_max(std::string_view text) {
 std::uint32_t workers_for(std::uint32_t cpus, std::optional<double> quota) {
   if (quota && *quota < cpus) cpus = static_cast<std::uint32_t>(*quota);
   return std::clamp(cpus, 1u, kMostWorkers);
+}
+
+std::uint64_t buffers_for(std::uint64_t memory) { return std::max<std::uint64_t>(memory / 2, 16u << 20); }
+
+std::uint64_t automatic_buffers() {
+  const auto physical = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  return buffers_for(std::min(physical, cgroup_memory().value_or(physical)));
 }
 
 std::uint32_t automatic_workers() { return workers_for(cpus_of_affinity_mask(), cgroup_quota()); }
