@@ -259,12 +259,13 @@ class Tidegate:
         assert answer.status == expect, answer
         return answer.json["changed"] if expect == 200 else answer.json["error"]
 
-    def begin_upgrade(self, seconds=30):
-        """SIGUSR2, and waits until another process serves. Everything here is about that one from now on.
+    def begin_upgrade(self, seconds=30, asked=False):
+        """SIGUSR2, unless it was asked for already, and waits until another process serves. Everything here is about that one from now on.
         @return the one before, which drains"""
         adopt_orphans()
-        before, seen = self.process, len(self.lines)
-        self.signal(signal.SIGUSR2)
+        before, seen = self.process, 0 if asked else len(self.lines)
+        if not asked:
+            self.signal(signal.SIGUSR2)
 
         def found(pattern):
             return next((match for line in self.lines[seen:] if (match := pattern.search(line))), None)
