@@ -184,18 +184,20 @@ def test_a_unix_listener_is_handed_on_with_its_file(lab, tmp_path, kind_of):
 def test_exchanges_in_flight_finish_on_the_one_before(lab):
     first = Held(lab)
     tidegate = lab.proxy(first, drain=QUICK)
-    down, up = lab.client(tidegate), lab.client(tidegate)
+    down, late, up = (lab.client(tidegate) for _ in range(3))
     down.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+    late.send("GET /late HTTP/1.1\r\nHost: a\r\n\r\n")
     up.send("POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + "x" * 50000)
-    eventually(lambda: first.asked("/held") and first.asked("/up"), "both in flight")
+    eventually(lambda: all(first.asked(target) for target in ("/held", "/late", "/up")), "all in flight")
     before = tidegate.begin_upgrade()
     assert lab.client(tidegate).get("/").text == "first 0" and before.poll() is None
     up.send("x" * 50000)
     answer = up.read_response()
     assert (answer.text, answer.get("connection")) == ("first 100000", "close")
     first.go.set()
-    answer = down.read_response()
-    assert (answer.text, answer.get("connection")) == (first.whole, "close")
+    answer = late.read_response()
+    assert (answer.text, answer.get("connection")) == ("first 0", "close")
+    assert down.read_response().text == first.whole
     assert before.wait(15) == 0
 
 

@@ -75,6 +75,15 @@ def test_the_api_answers_what_changed(tagged):
     assert reload(tagged, lambda config: config["routes"].pop(0)) == ["route second: removed"]
     assert reload(tagged, lambda config: config["clusters"].update(third={"endpoints": ["127.0.0.1:9"]})) == ["cluster third: added"]
     assert reload(tagged, lambda config: config["clusters"].pop("third")) == ["cluster third: removed"]
+    assert set(reload(tagged, lambda config: config.update(routes=[second]))) == {"route all: removed", "route second: added"}
+
+
+def test_the_configuration_that_is_shown_is_the_one_in_force(tagged):
+    shown = lambda: tagged.api.get("/api/v1/config").json["routes"][0]["timeout"]
+    reload(tagged, lambda config: config["routes"][0].update(timeout="7s"))
+    assert shown() == "7s"
+    tagged.write_config(edited(tagged, lambda config: config["routes"][0].update(timeout="8s", wieght=5)))
+    assert tagged.api.call("POST", "/api/v1/reload", {}).status == 422 and shown() == "7s"
 
 
 def test_a_file_that_says_the_same_is_nothing_changed(tagged):
@@ -139,13 +148,12 @@ BAD = {
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD.keys())
 def test_a_bad_file_changes_nothing_and_says_where_and_why(tagged, bad):
     edit, *words = bad
+    good = edited(tagged, tag("three"))
     tagged.write_config(edited(tagged, both(tag("two"), edit)))
     message = refused(tagged, *words)
     place = re.compile(re.escape(tagged.config_path) + r":\d+:\d+: ")
     assert place.search(message) and place.search(tagged.output)
-    assert reload(tagged, both(tag("three"), lambda c: c.update(listeners=[{"address": "127.0.0.1:0"}], routes=[{"name": "all"}]),
-                               tag("three"))) == ["route all: changed"]
-    assert tagged.text() == "three"
+    assert tagged.reload(good) == ["route all: changed"] and tagged.text() == "three"
 
 
 @pytest.mark.parametrize("text", ["", "a: [", "\tx: 1", "- 1", "null", "\0"], ids=repr)
@@ -399,6 +407,47 @@ def test_a_weight_that_the_file_changes_does_not_open_a_latch(lab):
     tidegate.api.weight(20)
 
 
+def test_what_a_person_decides_while_it_is_reloaded_again_and_again_is_in_force_when_it_is_answered(lab):
+    """On every worker, whichever configuration it has at that moment."""
+    tidegate = lab.proxy(lab.origin(serve(ok("old")), record=False), lab.origin(serve(ok("new")), record=False), workers=2)
+    clients = [lab.client(tidegate) for _ in range(6)]
+    over, turns = threading.Event(), [0]
+
+    def again_and_again():
+        while not over.is_set():
+            turns[0] += 1
+            reload(tidegate, tag(f"turn-{turns[0]}"))
+
+    changing = threading.Thread(target=again_and_again, daemon=True)
+    changing.start()
+    for _ in range(30):
+        tidegate.api.weight(100)
+        assert [client.get("/").text for client in clients] == ["new"] * 6
+        tidegate.api.post("revert")
+        assert [client.get("/").text for client in clients] == ["old"] * 6
+        tidegate.api.post("rearm")
+    eventually(lambda: turns[0] > 10, "reloads")
+    over.set()
+    changing.join(20)
+
+
+def test_a_revert_of_the_gate_holds_while_it_is_reloaded_again_and_again(lab):
+    new = lab.origin(serve(ok("x", "500 Oops")))
+    tidegate = lab.proxy(lab.origin(serve(ok("old")), record=False), new, weight=50, workers=2, route={
+        "gate": {"breaker": {"requests": 10, "for": "0s"}, "burst_tolerance": "0s"}, "retry": {"retries": 0}})
+    with Load(tidegate.address, clients=3) as load:
+        turn = 0
+        while not tidegate.api.route()["latched"]:
+            turn += 1
+            reload(tidegate, tag(f"turn-{turn}"))
+        goes_on(load, requests=20)
+        asked = len(new.requests)
+        for turn in range(10):
+            reload(tidegate, both(tag(f"later-{turn}"), lambda config: config["routes"][0].update(weight=50 + turn)))
+            goes_on(load, requests=20)
+    assert len(new.requests) == asked and tidegate.api.route()["latched"]
+
+
 @pytest.mark.parametrize("what", ["weight", "latch"])
 def test_a_route_that_is_removed_and_comes_back_has_what_was_decided_for_it(lab, what):
     tidegate = lab.proxy(lab.origin(serve(ok("old"))), lab.origin(serve(ok("new"))), weight=10)
@@ -546,6 +595,16 @@ def test_checks_that_the_file_adds_are_asked_by_the_next_rollout(lab):
     assert "/smoke" in {request.target for request in new.requests}
 
 
+def test_a_rollout_whose_route_is_removed_and_comes_back_is_where_it_was(lab):
+    tidegate = lab.proxy(lab.origin(tell_tag), route={"rollout": plan({"weight": 10, "for": HOUR}, {"weight": 50, "for": HOUR}, 100)})
+    ask(tidegate, "start")
+    ask(tidegate, "promote")
+    kept = tidegate.config["routes"]
+    reload(tidegate, lambda config: config.update(routes=[{"name": "other"}]))
+    reload(tidegate, lambda config: config.update(routes=kept))
+    assert (where(tidegate)["state"], where(tidegate)["step"], route(tidegate)["weight"]["effective"]) == ("running", 2, 50)
+
+
 # --- counters
 
 def test_no_counter_goes_back_over_a_reload(lab):
@@ -691,21 +750,21 @@ def test_no_request_fails_and_nothing_grows_while_20_reloads_change_routes_endpo
     load = WrkLoad(tidegate.url(), connections=8) if client == "wrk" else H2loadLoad(tidegate.url(), batch=500)
     kept, fresh = Load(tidegate.address, clients=2), Load(tidegate.address, clients=2,
                                                           request=b"GET /extra HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    posts = Load(tidegate.address, clients=1, request=b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello")
     streams = Http2Load(tidegate.address, clients=1)
-    loads = [kept, fresh, streams] + ([load] if client == "h2load" else [])
+    loads = [kept, fresh, posts, streams] + ([load] if client == "h2load" else [])
     served = lambda: tidegate.api.metric("http_requests_total", route="all")
-    with load, kept, fresh, streams:
+    with load, kept, fresh, posts, streams:
         goes_on(*loads)
         for turn in range(20):
             before = served()
             assert tidegate.reload(files[(turn + 1) % 2])
-            goes_on(*loads, requests=20)
-            eventually(lambda: served() >= before + 200, "the requests of everybody", 30)
-        goes_on(*loads, requests=20)
+            goes_on(*loads, requests=50)
+            eventually(lambda: served() >= before + 500, "the requests of everybody", 30)
         result = load.stop()
-    print(f"20 reloads: {result or load}, kept {kept}, a connection each {fresh}, {streams}")
-    assert kept.errors == fresh.errors == streams.errors == 0
-    assert kept.connections == 2 and streams.connections == 1 and streams.goaways == 0, "nobody was sent away"
+    print(f"20 reloads: {result or load}, kept {kept}, posts {posts}, a connection each {fresh}, {streams}")
+    assert kept.errors == fresh.errors == posts.errors == streams.errors == 0
+    assert (kept.connections, posts.connections, streams.connections, streams.goaways) == (2, 1, 1, 0), "nobody was sent away"
     assert (result.failed if client == "wrk" else load.errors) == 0
     assert tidegate.api.metric("tidegate_upstream_failures_total") == 0 and reloads(tidegate, "failure") == 0
     for origin in origins:

@@ -71,6 +71,7 @@ class _Connection:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if load.tls is not None:
             self.socket = load.tls.wrap_socket(self.socket, server_hostname="localhost")
+        self.request = GET if load.tls is None else GET.replace(b"\x86", b"\x87")      # https
         self.decoder = Decoder()
         self.next, self.last = 1, None
         with load._lock:
@@ -92,7 +93,7 @@ class _Connection:
     def _begin(self):
         out = b""
         while len(self.open) < self.load.streams:
-            out += headers(self.next, GET, "END_STREAM")
+            out += headers(self.next, self.request, "END_STREAM")
             self.open[self.next] = None
             self.next += 2
         self.socket.sendall(out)

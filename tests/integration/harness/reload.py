@@ -102,7 +102,8 @@ def refused(tagged, *words):
 # --- exchanges in flight
 
 class Held:
-    """An origin whose answers come in two halves, the second one when it is released. It takes uploads, and echoes what is upgraded."""
+    """An origin that answers /held in two halves, the second one when it is released, and /late then. It takes uploads, and echoes what
+    is upgraded."""
 
     def __init__(self, lab, name="first", **options):
         self.name, self.go = name, threading.Event()
@@ -123,6 +124,8 @@ class Held:
                 connection.read_body(request)
                 if not request.complete:
                     return
+                if request.target == "/late":
+                    connection.wait(self.go, 60)
                 connection.send(ok(f"{self.name} {len(request.body)}"))
 
     @property
@@ -159,6 +162,7 @@ def refuses(address):
 def listen_on(address):
     """A socket of somebody else."""
     made = socket.socket(socket.AF_UNIX if address.startswith("unix:") else socket.AF_INET)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)     # beside the one that holds a free port
     made.bind(socket_address(address))
     made.listen(8)
     return made
