@@ -632,6 +632,22 @@ def test_no_counter_goes_back_over_a_reload(lab):
     assert mirror["received"] == sent and mirror["received"] == mirror["mirrored"] + sum(mirror["dropped"].values())
 
 
+@pytest.mark.parametrize("over", ["333ms", "500ms"])
+def test_requests_are_counted_on_when_a_gate_gets_another_bound_of_slowness(lab, over):
+    """A new bound is a new bucket of the histogram, and neither the counts nor the other buckets begin anew."""
+    tidegate = lab.proxy(lab.origin(tell_tag, record=False))
+    client = lab.client(tidegate)
+    for _ in range(20):
+        assert client.get("/").status == 200
+    tidegate.api.counts(20, "http_requests_total", route="all")
+    reload(tidegate, lambda config: config["routes"][0].update(gate={"slow": {"over": over}}))
+    for name in ("http_requests_total", "http_request_duration_seconds_count"):
+        assert tidegate.api.metric(name, route="all") == 20, name
+    assert client.get("/").status == 200
+    tidegate.api.counts(21, "http_requests_total", route="all")
+    assert tidegate.api.metric("http_request_duration_seconds_bucket", side="old", le="+Inf") == 21
+
+
 # --- --watch
 
 @pytest.fixture

@@ -154,6 +154,23 @@ def test_a_limit_of_connections_is_for_those_that_come(lab, tagged):
     assert tagged.text() == "one"
 
 
+def test_a_client_that_has_more_connections_than_it_may_gets_none_until_it_has_fewer(lab):
+    tidegate = lab.proxy(lab.origin(tell_tag), listener={"limits": {"connections_per_client": 10}})
+
+    def status():
+        with Client(tidegate.address) as client:
+            client.try_send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            return client.read_response().status
+    there = [lab.client(tidegate) for _ in range(5)]
+    assert [client.get("/").status for client in there] == [200] * 5
+    reload(tidegate, lambda config: config["listeners"][0].update(limits={"connections_per_client": 3}))
+    assert [client.get("/").status for client in there] == [200] * 5
+    assert status() == 0
+    for client in there[:3]:
+        client.close()
+    eventually(lambda: status() == 200, "room for one more")
+
+
 def test_a_smaller_number_of_connections_cuts_nobody_off_and_holds_for_those_that_come(lab, tagged):
     there = [lab.client(tagged) for _ in range(3)]
     assert [client.get("/").text for client in there] == ["one"] * 3
