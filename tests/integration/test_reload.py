@@ -655,7 +655,9 @@ def watched(lab):
     return tagged_proxy(lab, process={"arguments": ["--watch"]})
 
 
-def test_with_watch_a_file_that_is_replaced_is_taken_over(watched):
+@pytest.mark.parametrize("name", [None, "tidegate.yaml", "./tidegate.yaml"], ids=["whole path", "name", "relative path"])
+def test_with_watch_a_file_that_is_replaced_is_taken_over(lab, name):
+    watched = tagged_proxy(lab, process={"arguments": ["--watch"], "config_name": name})
     for turn in range(5):
         watched.replace_config(edited(watched, tag(f"turn-{turn}")))
         eventually(lambda: watched.text() == f"turn-{turn}", "the new file", 20)
