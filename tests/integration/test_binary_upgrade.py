@@ -344,6 +344,7 @@ def test_a_rollout_is_handed_on_in_its_step_with_its_plan(lab):
     now = where(tidegate)
     assert all(now[key] == before[key] for key in ("state", "step", "steps", "started_at", "started_by", "weight_before"))
     assert route(tidegate)["weight"]["effective"] == 50
+    assert now["step_elapsed_s"] >= before["step_elapsed_s"], "the step's clock goes on: it was watched all the time"
     ask(tidegate, "pause", reason="lunch")
     tidegate.upgrade()
     assert where(tidegate)["state"] == "paused" and where(tidegate)["pause"] == {"by": "person", "sentence": "lunch"}
