@@ -166,14 +166,14 @@ def test_a_unix_listener_is_handed_on_with_its_file(lab, tmp_path, kind_of):
     address = f"unix:{path}" if kind_of == "path" else f"unix:@tidegate-{os.getpid()}-{free_port()}"
     tidegate = lab.proxy(lab.origin(tell_tag), workers=2, listener={"address": address})
     inode = os.stat(path).st_ino if kind_of == "path" else None
-    with Load(address, clients=3, request=CLOSE) as load:
-        for _ in range(2):
+    with Load(address, clients=4, request=CLOSE) as load:
+        for _ in range(8):
             goes_on(load, requests=50)
             tidegate.upgrade()
             if inode:
                 assert os.stat(path).st_ino == inode, "the one before has left it alone"
         goes_on(load, requests=50)
-    print(f"2 upgrades on {kind_of}: {load}")
+    print(f"8 upgrades on {kind_of}: {load}")
     assert load.errors == 0
     assert tidegate.terminate() == 0
     assert not os.path.exists(path)
@@ -208,6 +208,35 @@ def test_idle_connections_are_closed_and_nobody_holds_them_any_more(lab):
         assert client.get("/").status == 200
     tidegate.upgrade()
     assert [client.is_closed(10) for client in idle] == ["fin"] * 5
+
+
+def test_the_new_one_inherits_no_connection_of_the_one_before(lab):
+    """Neither of clients of the admin port nor to webhooks: who is at the other end would never see the end."""
+    hook = lab.origin(lambda c: (c.read_request(), c.wait_for_end(60)), record=False)
+    tidegate = lab.proxy(lab.origin(tell_tag), notify=[{"webhook": {"url": f"http://{hook.address}/", "timeout": "1m"}}])
+    tidegate.upgrade()
+    fds = tidegate._fds()
+    admin = [lab.client(tidegate.admin_address) for _ in range(3)]
+    assert [client.get("/healthz", host="127.0.0.1").status for client in admin] == [200] * 3
+    tidegate.api.post("revert")
+    eventually(lambda: hook.connections, "a notification under way")
+    tidegate.upgrade()
+    assert [client.is_closed(5) for client in admin] == ["fin"] * 3
+    assert eventually(lambda: hook.connections[0].ended, "the end of the notification")
+    tidegate.start_fds = fds
+    tidegate.has_only_its_own_descriptors(10)
+
+
+def test_an_admin_connection_whose_request_is_on_its_way_is_answered_by_either(lab):
+    """It was accepted, so nobody else can answer it."""
+    tidegate = lab.proxy(lab.origin(tell_tag))
+    for _ in range(5):
+        waiting = [lab.client(tidegate.admin_address) for _ in range(10)]
+        before = tidegate.begin_upgrade()
+        for client in waiting:
+            client.send("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        assert [client.read_response().status for client in waiting] == [200] * 10
+        assert before.wait(20) == 0
 
 
 def test_http2_clients_get_goaway_and_their_streams_finish(lab):
@@ -525,6 +554,7 @@ def test_a_program_that_never_gets_ready_is_given_up_and_ended(lab, program, tmp
     tidegate, kept = upgradable(lab, program)
     program.replace("echo $$ > {folder}/pid; exec sleep 1000")
     with Load(tidegate.address, clients=2, pause=0.01) as load:
+        goes_on(load, requests=20)
         fails(lab, tidegate, seconds=120)
     assert load.errors == 0 and load.total > 10, load
     pid = int((tmp_path / "pid").read_text())
@@ -645,7 +675,8 @@ def test_no_request_fails_over_five_upgrades(lab):
     assert kept.connections >= 12 and streams.goaways >= 10, "everybody moved, five times"
     for origin in origins:
         origin.stop()
-    eventually(lambda: tidegate._fds() <= fds, f"descriptors as after the first upgrade ({fds})", 20)
+    tidegate.start_fds = fds        # as after the first upgrade
+    tidegate.has_only_its_own_descriptors(20)
     assert tidegate.threads() == threads
 
 
@@ -666,7 +697,8 @@ def test_no_tls_connection_fails_over_five_upgrades(lab, pki):
     print(f"5 upgrades with TLS: a connection each {fresh}, kept {kept}, {streams}")
     assert fresh.errors == kept.errors == streams.errors == 0
     origin.stop()
-    eventually(lambda: tidegate._fds() <= fds, f"descriptors as after the first upgrade ({fds})", 20)
+    tidegate.start_fds = fds        # as after the first upgrade
+    tidegate.has_only_its_own_descriptors(20)
     assert tidegate.threads() == threads
 
 

@@ -190,14 +190,18 @@ class Successor:
             try:
                 self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
             except ChildProcessError:
+                if os.path.exists(f"/proc/{self.pid}"):
+                    return None     # the one that started it is still there, and has not asked how it ended
                 self.returncode = "taken by its parent"
             os.close(self._descriptor)
         return self.returncode
 
     def wait(self, seconds):
-        if self.returncode is None and not select.select([self._descriptor], [], [], seconds)[0]:
-            raise subprocess.TimeoutExpired(f"pid {self.pid}", seconds)
-        return self.poll()
+        try:
+            eventually(lambda: self.poll() is not None, "its end", seconds)
+        except TooLate:
+            raise subprocess.TimeoutExpired(f"pid {self.pid}", seconds) from None
+        return self.returncode
 
     def send_signal(self, number):
         if self.poll() is None:
