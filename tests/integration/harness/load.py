@@ -49,7 +49,7 @@ class Load:
                     self.resent += 1
             else:
                 with self._lock:
-                    self._count(response if whole else None, problem or response)
+                    self._count(response if whole else None, problem or (client.ended, response))
             served += 1
             if not whole or response.get("connection") == "close":
                 if client:
