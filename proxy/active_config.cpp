@@ -34,13 +34,6 @@ std::shared_ptr<const std::vector<double>> bounds_of(const config::Config& confi
   return std::make_shared<const std::vector<double>>(observe::latency_bounds(overs));
 }
 
-/// Histograms go on only where the new `slow.over` is one of their boundaries.
-bool has_bound(const observe::RouteCounters& counters, const std::optional<gate::SlowRule>& slow) {
-  if (!slow) return true;
-  const std::span<const double> bounds = counters.no_side.latency.bounds();
-  return std::find(bounds.begin(), bounds.end(), slow->over_s) != bounds.end();
-}
-
 const std::string& name_of(const config::Route& one) noexcept { return one.policy.name; }
 template <class T>
 const std::string& name_of(const T& one) noexcept {
@@ -72,15 +65,15 @@ ActiveConfig::ActiveConfig(config::Config from, const ActiveConfig* before,
     : number(before == nullptr ? 1 : before->number + 1),
       config(std::move(from)),
       snapshot(make_snapshot(config)),
+      bounds_(bounds_of(config)),
       trusted_(ranges(config.trusted_proxies)) {
   for (const config::Listener& listener : config.listeners) {
     const auto place = before == nullptr ? std::nullopt : carried(listener, before->config);
     client_limits.push_back(place ? before->client_limits[*place]
                                   : std::make_shared<forward::ClientLimit>(listener.connections_per_client));
   }
-  const auto bounds = bounds_of(config);
   workers_.reserve(workers.size());
-  for (std::size_t i = 0; i < workers.size(); ++i) add_worker(before == nullptr ? nullptr : &before->workers_[i], before, bounds);
+  for (std::size_t i = 0; i < workers.size(); ++i) add_worker(before == nullptr ? nullptr : &before->workers_[i], before);
   addresses.found.resize(config.clusters.size());
   for (std::size_t c = 0; c < config.clusters.size(); ++c) addresses.found[c].resize(config.clusters[c].endpoints.size());
 
@@ -100,14 +93,12 @@ ActiveConfig::ActiveConfig(config::Config from, const ActiveConfig* before,
   metrics_ = std::make_unique<observe::Metrics>(std::move(setup));
 }
 
-void ActiveConfig::add_worker(const OfWorker* before, const ActiveConfig* old,
-                              const std::shared_ptr<const std::vector<double>>& bounds) {
+void ActiveConfig::add_worker(const OfWorker* before, const ActiveConfig* old) {
   OfWorker& worker = workers_.emplace_back();
   for (const config::Route& route : config.routes) {
     const std::size_t place = old == nullptr ? 0 : place_of(route, old->config.routes);
     const bool known = old != nullptr && place < old->config.routes.size();
-    const bool goes_on = known && has_bound(before->counters.routes[place], route.slow);
-    worker.counters.routes.add(goes_on ? before->counters.routes.share(place) : observe::make_route_counters(bounds));
+    worker.counters.routes.add(known ? before->counters.routes.share(place) : observe::make_route_counters(bounds_));
     worker.ledgers.push_back(known ? before->ledgers[place] : std::make_shared<gate::Ledger>());
     worker.samples.push_back(known ? before->samples[place] : std::make_shared<observe::FailureSamples>());
   }
@@ -144,6 +135,7 @@ forward::GenerationSetup ActiveConfig::generation(std::size_t worker) const {
   for (std::size_t i = 0; i < config.routes.size(); ++i) {
     const config::Route& route = config.routes[i];
     setup.errors.push_back(route.errors);
+    setup.bounds.push_back(route.slow ? route.slow->over_s : 0.0);
     setup.slow_over.push_back(route.slow ? of_seconds(route.slow->over_s) : Duration::zero());
     setup.ledgers.push_back(of.ledgers[i].get());
     setup.samples.push_back(of.samples[i].get());
@@ -205,9 +197,16 @@ void compare_named(std::vector<std::string>& out, const std::string& kind, const
   }
 }
 
+/// Of those that both have.
 bool same_order(const std::vector<config::Route>& before, const std::vector<config::Route>& now) {
-  const auto same_name = [](const config::Route& a, const config::Route& b) { return name_of(a) == name_of(b); };
-  return std::equal(before.begin(), before.end(), now.begin(), now.end(), same_name);
+  std::size_t last = 0;
+  for (const config::Route& one : now) {
+    const std::size_t place = place_of(one, before);
+    if (place == before.size()) continue;
+    if (place < last) return false;
+    last = place;
+  }
+  return true;
 }
 
 }  // namespace
@@ -217,7 +216,7 @@ std::vector<std::string> changes(const config::Config& before, const config::Con
   compare_named(out, "listener", before.listeners, now.listeners);
   compare_named(out, "cluster", before.clusters, now.clusters);
   compare_named(out, "route", before.routes, now.routes);
-  if (before.routes.size() == now.routes.size() && !same_order(before.routes, now.routes)) out.push_back("routes: in another order");
+  if (!same_order(before.routes, now.routes)) out.push_back("routes: in another order");
   compare_named(out, "check", before.checks, now.checks);
   if (before.trusted_proxies != now.trusted_proxies) out.push_back("trusted_proxies: changed");
   if (before.dns != now.dns) out.push_back("dns: changed");

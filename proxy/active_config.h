@@ -64,8 +64,9 @@ class ActiveConfig {
     std::vector<std::shared_ptr<gate::Ledger>> ledgers;                    // by route
     std::vector<std::shared_ptr<observe::FailureSamples>> samples;         // by route
   };
-  void add_worker(const OfWorker* before, const ActiveConfig* old, const std::shared_ptr<const std::vector<double>>& bounds);
+  void add_worker(const OfWorker* before, const ActiveConfig* old);
 
+  std::shared_ptr<const std::vector<double>> bounds_;  // of the histograms of new routes
   std::vector<OfWorker> workers_;
   std::vector<net::AddressRange> trusted_;
   std::unique_ptr<observe::Metrics> metrics_;

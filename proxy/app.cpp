@@ -354,6 +354,13 @@ void App::Parts::make_admin() {
 
 // --- App
 
+/// What was posted to the workers before now is done.
+bool App::Parts::await_workers() {
+  auto done = std::make_shared<Countdown>(workers.size());
+  on_every_worker([done](forward::Worker&) { done->arrive(); });
+  return done->wait(kWorkerPatience);
+}
+
 std::int64_t App::Parts::sessions() const {
   std::int64_t open = 0;
   for (const auto& worker : workers) open += worker->sessions();
@@ -463,6 +470,25 @@ std::vector<HandedSocket> App::listening() const {
   return out;
 }
 
+void App::while_workers_stand_still(const std::function<void()>& what) {
+  Parts& p = *parts_;
+  auto standing = std::make_shared<Countdown>(p.workers.size());
+  auto go_on = std::make_shared<Countdown>(1);
+  p.on_every_worker([=](forward::Worker&) {
+    standing->arrive();
+    go_on->wait(kWorkerPatience);
+  });
+  const bool all = standing->wait(std::chrono::seconds(1));
+  try {
+    if (!all) throw std::runtime_error("a worker does not turn");
+    what();
+  } catch (...) {
+    go_on->arrive();
+    throw;
+  }
+  go_on->arrive();
+}
+
 int App::lock_descriptor() const noexcept { return parts_->store->lock_descriptor(); }
 
 boost::json::object App::hold() {
@@ -492,8 +518,8 @@ void App::let_go(const std::vector<std::string>& left) {
     const bool is_left = std::find(left.begin(), left.end(), listener.name) != left.end();
     if (file != p.socket_files.end() && !is_left) file->second.release();
   }
-  p.admin_server->stop();
-  if (p.metrics_server) p.metrics_server->stop();
+  p.admin_server->retire();
+  if (p.metrics_server) p.metrics_server->retire();
 }
 
 void App::drain_and_stop(const std::function<bool()>& hurry, bool at_once) {
@@ -515,9 +541,14 @@ void App::drain_and_stop(const std::function<bool()>& hurry, bool at_once) {
   if (!at_once) wait(drain.delay, false);
   for (auto& [address, file] : p.socket_files) file.remove();  // first: who comes now must not wait in a backlog
   for (const auto& worker : p.workers) worker->stop_accepting();
+  p.await_workers();  // those that they have accepted last count
   wait(std::min(kIdleGrace, drain.timeout), true);
-  for (const auto& worker : p.workers) worker->close_idle();
+  for (const auto& worker : p.workers) worker->close_idle(!at_once);
   wait(drain.timeout, true);
+  if (at_once) {  // tunnels had all of the time
+    for (const auto& worker : p.workers) worker->close_idle();
+    wait(kIdleGrace, true);
+  }
   for (const auto& worker : p.workers) worker->stop();
   for (const auto& worker : p.workers) worker->join();
 }

@@ -58,6 +58,9 @@ class App {
   /// What listens, the admin API included; the descriptors stay this object's.
   std::vector<HandedSocket> listening() const;
   int lock_descriptor() const noexcept;
+  /// Does it while no worker closes a descriptor: a new process has copies of all for a moment, and the kernel would go on to tell
+  /// of one that was closed meanwhile. @throws std::runtime_error when a worker does not turn.
+  void while_workers_stand_still(const std::function<void()>& what);
   /// Decides nothing more, and takes no new connections of the API. @return what the other one needs to know.
   /// @throws std::runtime_error because something is not durable; then all is as before.
   boost::json::object hold();

@@ -16,6 +16,7 @@
 #include "check/runner.h"
 #include "control/certificates.h"
 #include "control/engine.h"
+#include "countdown.h"
 #include "forward/worker.h"
 #include "net/tls_tickets.h"
 #include "net/unix_socket.h"
@@ -75,6 +76,7 @@ struct App::Parts {
   std::shared_ptr<const ActiveConfig> config() const { return current().config; }
   void replace(Current next);
 
+  bool await_workers();
   void on_every_worker(const std::function<void(forward::Worker&)>& f);
   void open_store(int lock);
   std::shared_ptr<control::Certificates> read_certificates(const std::shared_ptr<const ActiveConfig>& config,

@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <exception>
 #include <utility>
 
@@ -16,25 +15,6 @@ namespace tidegate {
 namespace {
 
 constexpr Duration kPatience = std::chrono::seconds(10);  // with a worker that does not turn
-
-/// Counts what is still to come. Whoever comes late finds it here.
-class Countdown {
- public:
-  explicit Countdown(std::size_t from) : left_(from) {}
-  void arrive() {
-    const std::lock_guard lock(mutex_);
-    if (--left_ == 0) arrived_.notify_all();
-  }
-  bool wait(Duration most) {
-    std::unique_lock lock(mutex_);
-    return arrived_.wait_for(lock, most, [this] { return left_ == 0; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable arrived_;
-  std::size_t left_;
-};
 
 std::string joined(const std::vector<std::string>& all, const std::string& between) {
   std::string out;

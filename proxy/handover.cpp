@@ -195,6 +195,7 @@ HandoverChannel Successor::start(const std::string& program, const std::vector<s
   ::posix_spawnattr_init(&attributes);
   // Also when both are the same number: adddup2 then clears close-on-exec.
   ::posix_spawn_file_actions_adddup2(&files, ends[1], kInherited);
+  ::posix_spawn_file_actions_addclosefrom_np(&files, kInherited + 1);  // Asio's sockets are not close-on-exec
   sigset_t none;
   sigemptyset(&none);
   ::posix_spawnattr_setsigmask(&attributes, &none);

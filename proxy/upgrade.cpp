@@ -56,7 +56,7 @@ bool upgrade(App& app, const std::string& program, const std::vector<std::string
   std::optional<Successor> next;
   bool held = false;
   try {
-    next.emplace(program, arguments);
+    app.while_workers_stand_still([&] { next.emplace(program, arguments); });
     observe::log_info("upgrade: pid " + std::to_string(next->pid()) + " begins to take over");
     const TimePoint deadline = Clock::now() + kToStart;
     hand_over_sockets(app, next->channel(), deadline);

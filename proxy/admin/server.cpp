@@ -36,6 +36,7 @@ void Server::start() {
       std::make_unique<Handler>(setup_.services, AccessRule(setup_.host, bound_.port(), setup_.token), scope,
                                 [mailbox = mailbox_](std::function<void()> work) { mailbox->post(std::move(work)); });
   accept();
+  work_.emplace(io_.get_executor());
   thread_ = std::thread([this] {
     ::pthread_setname_np(::pthread_self(), setup_.metrics_only ? "metrics" : "admin");
     io_.run();
@@ -86,6 +87,15 @@ void Server::resume() {
   });
 }
 
+void Server::retire() {
+  asio::post(io_, [this] {
+    retired_ = true;
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
+    for (const auto& session : sessions_) session->end_after_next();
+  });
+}
+
 void Server::take(tcp::socket socket) {
   if (sessions_.size() >= setup_.limits.connections && !make_room()) return;  // the socket closes
   boost::system::error_code ignored;
@@ -119,11 +129,14 @@ void Server::stop() {
 }
 
 void Server::end_all() {
+  work_.reset();
   boost::system::error_code ignored;
   acceptor_.close(ignored);
   pause_.cancel();
   const std::vector<std::shared_ptr<Session>> all(sessions_.begin(), sessions_.end());  // end() erases
-  for (const auto& session : all) session->end();
+  for (const auto& session : all) {
+    if (!retired_) session->end();
+  }
   if (sessions_.empty()) return;
   pause_.expires_after(setup_.limits.farewell);
   pause_.async_wait([this](const boost::system::error_code&) {  // cancelled when the last one is gone

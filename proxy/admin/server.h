@@ -5,11 +5,13 @@
 // Owned by the composition root. start() and stop() on one thread; everything else is its own thread.
 #pragma once
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -47,6 +49,8 @@ class Server {
   /// Takes no new connections until resume(): they wait in the kernel's queue. Any thread, after start().
   void pause();
   void resume();
+  /// Takes no new connections; each that there is ends with its next answer, or soon if it asks nothing.
+  void retire();
   /// Of the listening socket, to be handed over. After start().
   int descriptor() { return acceptor_.native_handle(); }
 
@@ -62,9 +66,11 @@ class Server {
 
   const Setup setup_;
   boost::asio::io_context io_{1};
+  std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> work_;  // until stop()
   boost::asio::ip::tcp::acceptor acceptor_{io_};
   boost::asio::steady_timer pause_{io_};
   bool paused_ = false;
+  bool retired_ = false;
   std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>(io_);
   std::unique_ptr<Handler> handler_;
   std::set<std::shared_ptr<Session>> sessions_;

@@ -31,6 +31,11 @@ void Session::end() {
   if (state_ == State::Reading || state_ == State::Lingering) close();
 }
 
+void Session::end_after_next() {
+  last_ = true;
+  if (state_ == State::Reading) stream_.expires_after(limits_.farewell);
+}
+
 void Session::abort() { close(); }
 
 std::optional<TimePoint> Session::idle_since() const noexcept {
@@ -137,7 +142,7 @@ void Session::answer_request() {
 void Session::write(Response response) {
   state_ = State::Writing;
   patience_.cancel();
-  if (ending_) keep_alive_ = false;
+  if (ending_ || last_) keep_alive_ = false;
   response_.emplace(static_cast<http::status>(response.status), version_);
   response_->set(http::field::content_type, response.content_type);
   response_->set(http::field::cache_control, "no-store");

@@ -36,6 +36,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void start();
   /// No further request: an idle connection is closed, an answer that is on its way is still sent.
   void end();
+  /// Its next answer is the last; without a request it is closed soon.
+  void end_after_next();
   /// Closes at once.
   void abort();
 
@@ -69,6 +71,7 @@ class Session : public std::enable_shared_from_this<Session> {
   State state_ = State::Reading;
   TimePoint since_{};
   bool ending_ = false;
+  bool last_ = false;             ///< the next answer
   bool keep_alive_ = true;
   bool head_only_ = false;        ///< HEAD
   bool unread_ = false;           ///< the request was refused before its end

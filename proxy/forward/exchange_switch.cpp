@@ -77,7 +77,7 @@ Task<> Exchange::switch_protocols() {
                                      policy.idle_timeout, upgrade_ == http::kWebSocket);
   route_->counters->upgraded[side_].add(1);
   if (policy.close_on_revert && side_ == Side::New) watch_revert();
-  if (worker_.closing_idle()) tunnel_->leave();
+  if (worker_.ending_tunnels()) tunnel_->leave();
   const TunnelEnd end = co_await tunnel_->run();
   route_->counters->upgraded[side_].add(-1);
   route_deadline_.disarm();

@@ -66,6 +66,8 @@ void ClusterRuntime::set_addresses(std::size_t endpoint, const std::vector<net::
 }
 
 void ClusterRuntime::set_tls(const std::shared_ptr<const net::TlsClientContext>& context) {
+  if (context == tls_) return;
+  tls_ = context;
   pool.set_tls(context);
   mirror_pool.set_tls(context);
   if (prober) prober->set_tls(context);
@@ -128,6 +130,13 @@ RouteRuntime Generation::make_route(net::Reactor& reactor, const route::Route& r
   runtime.errors = setup.errors[route.index];
   if (!setup.samples.empty()) runtime.samples = setup.samples[route.index];
   runtime.slow_over = setup.slow_over[route.index];
+  const double bound = setup.bounds.empty() ? 0.0 : setup.bounds[route.index];
+  if (bound > 0.0) {
+    for (observe::SideCounters* const counted :
+         {&runtime.counters->sides[Side::Old], &runtime.counters->sides[Side::New], &runtime.counters->no_side}) {
+      counted->latency.add_bound(bound);
+    }
+  }
   for (const Side side : {Side::Old, Side::New}) runtime.clusters[side] = clusters[route.clusters[side]].get();
   const std::optional<route::MirrorPolicy>& mirrored = route.policy.mirror;
   if (!mirrored) return runtime;

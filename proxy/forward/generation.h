@@ -65,6 +65,7 @@ struct alignas(64) ClusterRuntime final : private upstream::PoolEvents {
 
   net::Reactor& reactor_;
   const std::shared_ptr<observe::ClusterCounters> counters_;
+  std::shared_ptr<const net::TlsClientContext> tls_;
   TimePoint quiet_until_{};  // of complaints: one cause makes many
 };
 
@@ -95,6 +96,7 @@ struct GenerationSetup {
   const observe::ConfiguredCounters* counters = nullptr;
   std::vector<gate::ErrorRule> errors;         ///< by route
   std::vector<Duration> slow_over;             ///< by route
+  std::vector<double> bounds{};                ///< by route, or empty: a bound that the histogram must have; 0: none
   std::vector<gate::Ledger*> ledgers;          ///< by route
   std::vector<observe::FailureSamples*> samples{};  ///< by route; empty: none are kept
   std::vector<net::AddressRange> trusted{};

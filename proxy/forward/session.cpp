@@ -22,8 +22,7 @@ Session::Session(Worker& worker, const ListenerRuntime& listener, net::Listener&
       received_(worker.reactor.blocks(), BlockSize::Small),
       decoder_(policy_.head),
       peer_address_(peer),
-      peer_(net::host_text(peer)),
-      peer_trusted_(worker.serving().is_trusted(peer)) {}
+      peer_(net::host_text(peer)) {}
 
 Session::~Session() = default;
 
@@ -60,6 +59,14 @@ void Session::close_idle() {
   if (waiting_) stream_.cancel();
 }
 
+bool Session::peer_trusted() const noexcept {
+  const Generation& serving = worker_.serving();
+  if (trusted_by_ == serving.setup.number) return peer_trusted_;
+  trusted_by_ = serving.setup.number;
+  const bool of_another_machine = announced_ && net::is_unix(peer_address_);  // a path there says nothing here
+  return peer_trusted_ = peer_known_ && !of_another_machine && serving.is_trusted(peer_address_);
+}
+
 bool Session::is_closing() const noexcept { return worker_.draining() || listener_.is_closed; }
 
 void Session::abort() {
@@ -83,7 +90,7 @@ Task<bool> Session::establish() {
 /// The header's source is the peer from here on: for X-Forwarded-For, the log, and for whether X-Forwarded-* are believed.
 /// A client that the sender cannot name keeps the sender's address, but not its trust.
 Task<bool> Session::take_proxy_header() {
-  if (!peer_trusted_) {
+  if (!peer_trusted()) {
     refuse(net::ProxyRefusal::Untrusted);
     co_return false;
   }
@@ -95,18 +102,22 @@ Task<bool> Session::take_proxy_header() {
     co_return false;
   }
   const net::ProxyHeader& header = received.header;
-  if (header.origin == net::ProxyHeader::Origin::Unknown) peer_trusted_ = peer_known_ = false;
+  if (header.origin == net::ProxyHeader::Origin::Unknown) {
+    peer_known_ = false;
+    trusted_by_ = kNotJudged;
+  }
   if (header.origin != net::ProxyHeader::Origin::Client) co_return true;
   client_ = std::make_unique<upstream::Client>(header.ends);
   peer_address_ = header.ends.source;
   peer_ = net::host_text(peer_address_);
-  peer_trusted_ = !net::is_unix(peer_address_) && worker_.serving().is_trusted(peer_address_);  // the path is one of another machine
+  announced_ = true;
+  trusted_by_ = kNotJudged;
   co_return true;
 }
 
 /// Who is trusted stands for many clients, and whom nobody can name for any: neither is held to what one may have.
 bool Session::admit() {
-  if (policy_.clients == nullptr || policy_.clients->most() == 0 || peer_trusted_ || !peer_known_) return true;
+  if (policy_.clients == nullptr || policy_.clients->most() == 0 || peer_trusted() || !peer_known_) return true;
   const std::optional<ClientId> client = client_id(peer_address_);
   if (!client || place_.take(*policy_.clients, *client)) return true;
   worker_.on_client_refusal(net::text(peer_address_), policy_.clients->most());
@@ -178,17 +189,18 @@ Task<> Session::serve_one_by_one() {
 
 /// Waits for a request and reads its head into the exchange. Refused: also when the head took too long.
 Task<Session::Received> Session::receive_head() {
-  decoder_.set_limits(policy_.head);
   decoder_.reset();
   if (received_.empty()) {
     received_.release();
     if (worker_.closing_idle()) co_return Received::Ended;
     waiting_ = true;
-    const net::IoResult ready = co_await stream_.readable(policy_.idle_timeout);
+    const Duration idle = listener_.is_closed ? std::min<Duration>(Worker::kIdleGrace, policy_.idle_timeout) : policy_.idle_timeout;
+    const net::IoResult ready = co_await stream_.readable(idle);
     waiting_ = false;
     if (ready.status != net::IoStatus::Ok) co_return Received::Ended;
   }
   const TimePoint deadline = worker_.reactor.now() + policy_.header_timeout;
+  decoder_.set_limits(policy_.head);  // a reload may have changed them while it waited
   exchange_ = worker_.take_exchange();
   exchange_->attach(*this);
   bool read_anything = !received_.empty();

@@ -57,7 +57,8 @@ class Session final : public Downstream, public net::Retirable, public Link<> {
     if (peer_with_port_.empty()) peer_with_port_ = net::text(peer_address_);
     return peer_with_port_;
   }
-  bool peer_trusted() const noexcept { return peer_trusted_; }
+  /// As the configuration in force says.
+  bool peer_trusted() const noexcept;
   /// For clusters that are told who the client is. Made when it is first asked for: few sessions need it.
   upstream::Client& client();
   /// "http" or "https".
@@ -94,7 +95,10 @@ class Session final : public Downstream, public net::Retirable, public Link<> {
   std::string peer_with_port_;
   std::string client_certificate_;
   ClientPlace place_;
-  bool peer_trusted_ = false;
+  mutable bool peer_trusted_ = false;
+  static constexpr std::uint64_t kNotJudged = ~std::uint64_t{0};
+  mutable std::uint64_t trusted_by_ = kNotJudged;  // the configuration that said so
+  bool announced_ = false;                // by a PROXY header
   bool peer_known_ = true;  // false: of a PROXY header whose sender could not name the client
   bool waiting_ = false;  // for the first byte of a request, or for what comes before it
   Task<> root_;

@@ -162,10 +162,11 @@ void Worker::stop_accepting() {
   });
 }
 
-void Worker::close_idle() {
-  post([](Worker& worker) {
+void Worker::close_idle(bool tunnels) {
+  post([tunnels](Worker& worker) {
     worker.closing_idle_ = true;
-    worker.sessions_.for_each([](Session& session) { session.drain(); });
+    worker.ending_tunnels_ = tunnels;
+    worker.sessions_.for_each([tunnels](Session& session) { tunnels ? session.drain() : session.close_idle(); });
   });
 }
 
@@ -176,7 +177,7 @@ void Worker::stop() {
 /// Cuts off what is left: every coroutine is cancelled, so that each ends by itself and gives back what it holds.
 void Worker::end_everything() {
   if (ending_) return;
-  ending_ = draining_ = closing_idle_ = true;
+  ending_ = draining_ = closing_idle_ = ending_tunnels_ = true;
   for (const auto& listener : listeners_) stop(*listener);
   std::vector<Generation*> generations{serving_.get()};
   for (const auto& one : retired_) generations.push_back(one.get());

@@ -69,6 +69,9 @@ struct WorkerSetup {
 
 class alignas(64) Worker {
  public:
+  /// Idle connections of a listener that is no more are closed after this: a request that is on its way is answered.
+  static constexpr Duration kIdleGrace = std::chrono::seconds(1);
+
   explicit Worker(WorkerSetup setup);
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -82,7 +85,8 @@ class alignas(64) Worker {
   // Any thread: the steps of a drain, in order (RFC 9112 §9.6: a server that wants to close says so in a response first).
   void announce_close();    ///< every response from now on carries Connection: close and ends its connection; HTTP/2: a first GOAWAY
   void stop_accepting();    ///< what is queued is accepted, then no more
-  void close_idle();        ///< connections without an exchange end
+  /// Connections without an exchange end. @param tunnels are told to end, too; else they go on
+  void close_idle(bool tunnels = true);
   /// Any thread: drops what is left and ends the thread.
   void stop();
   /// Any thread: client connections that are still open.
@@ -108,6 +112,7 @@ class alignas(64) Worker {
   bool draining() const noexcept { return draining_; }
   /// Connections do not wait for another request.
   bool closing_idle() const noexcept { return closing_idle_; }
+  bool ending_tunnels() const noexcept { return ending_tunnels_; }
   std::unique_ptr<Exchange> take_exchange();
   void give_exchange(std::unique_ptr<Exchange> exchange);
   void retire(Session& session);
@@ -126,8 +131,6 @@ class alignas(64) Worker {
  private:
   /// Retired generations and listeners are looked at so often, while there are any.
   static constexpr Duration kSweep = std::chrono::milliseconds(100);
-  /// Idle connections of a listener that is no more are closed after this: a request that is on its way is answered.
-  static constexpr Duration kIdleGrace = std::chrono::seconds(1);
 
   void run();
   void adopt_listeners(std::vector<ListenerSetup> listeners);
@@ -159,6 +162,7 @@ class alignas(64) Worker {
   observe::LogLimit client_refusals_;
   bool draining_ = false;
   bool closing_idle_ = false;
+  bool ending_tunnels_ = false;
   bool ending_ = false;
   std::thread thread_;
 };

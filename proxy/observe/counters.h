@@ -46,35 +46,60 @@ inline constexpr std::array<double, 17> kLatencyBounds{0.0005, 0.001, 0.0025, 0.
 std::vector<double> latency_bounds(std::span<const double> more);
 
 class LatencyHistogram {
- public:
-  LatencyHistogram() : LatencyHistogram(kLatencyBounds) {}
-  /// @param bounds must outlive it.
-  explicit LatencyHistogram(std::span<const double> bounds)
-      : bounds_(bounds), lines_(std::make_unique<Line[]>(bounds.size() / Line::kCounters + 1)) {}
-
-  void add(Duration latency) noexcept {
-    std::size_t bucket = 0;
-    const double value = seconds(latency);
-    while (bucket < bounds_.size() && value > bounds_[bucket]) ++bucket;
-    at(bucket).add();
-    sum_ns_.add(static_cast<std::uint64_t>(latency.count()));
-  }
-  std::span<const double> bounds() const noexcept { return bounds_; }
-  /// @param i up to and with bounds().size().
-  std::uint64_t bucket(std::size_t i) const noexcept { return at(i).read(); }
-  double sum_seconds() const noexcept { return static_cast<double>(sum_ns_.read()) * 1e-9; }
-
  private:
   /// Whole cache lines: what another worker allocates next to them shares none.
   struct alignas(64) Line {
     static constexpr std::size_t kCounters = 64 / sizeof(Counter);
     std::array<Counter, kCounters> counters;
   };
-  Counter& at(std::size_t bucket) const noexcept { return lines_[bucket / Line::kCounters].counters[bucket % Line::kCounters]; }
+  struct alignas(64) Data {
+    explicit Data(std::span<const double> of) : bounds(of), lines(std::make_unique<Line[]>(of.size() / Line::kCounters + 1)) {}
+    Counter& at(std::size_t bucket) const noexcept { return lines[bucket / Line::kCounters].counters[bucket % Line::kCounters]; }
+    std::vector<double> own_bounds{};
+    std::span<const double> bounds;
+    std::unique_ptr<Line[]> lines;
+    Counter sum_ns{};  // Duration is in nanoseconds
+  };
 
-  std::span<const double> bounds_;
-  std::unique_ptr<Line[]> lines_;
-  Counter sum_ns_;  // Duration is in nanoseconds
+ public:
+  LatencyHistogram() : LatencyHistogram(kLatencyBounds) {}
+  /// @param bounds must outlive it.
+  explicit LatencyHistogram(std::span<const double> bounds) { put(std::make_unique<Data>(bounds)); }
+
+  void add(Duration latency) noexcept {
+    Data& data = *data_.load(std::memory_order_relaxed);
+    std::size_t bucket = 0;
+    const double value = seconds(latency);
+    while (bucket < data.bounds.size() && value > data.bounds[bucket]) ++bucket;
+    data.at(bucket).add();
+    data.sum_ns.add(static_cast<std::uint64_t>(latency.count()));
+  }
+  /// The worker: one more bound, unless it is there. What was counted stays below the bounds that it was below; who reads
+  /// meanwhile has the one or the other.
+  void add_bound(double bound);
+
+  /// What it is now; good as long as the histogram.
+  class View {
+   public:
+    explicit View(const Data& data) noexcept : data_(&data) {}
+    std::span<const double> bounds() const noexcept { return data_->bounds; }
+    /// @param i up to and with bounds().size().
+    std::uint64_t bucket(std::size_t i) const noexcept { return data_->at(i).read(); }
+    double sum_seconds() const noexcept { return static_cast<double>(data_->sum_ns.read()) * 1e-9; }
+
+   private:
+    const Data* data_;
+  };
+  View view() const noexcept { return View(*data_.load(std::memory_order_acquire)); }
+
+ private:
+  void put(std::unique_ptr<Data> data) {
+    data_.store(data.get(), std::memory_order_release);
+    all_.push_back(std::move(data));
+  }
+
+  std::atomic<Data*> data_{nullptr};
+  std::vector<std::unique_ptr<Data>> all_;  // the worker's; what somebody may still read
 };
 static_assert(std::is_same_v<Duration, std::chrono::nanoseconds>);
 

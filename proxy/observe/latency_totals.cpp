@@ -5,7 +5,8 @@
 
 namespace tidegate::observe {
 
-void LatencyTotals::add(const LatencyHistogram& part) noexcept {
+void LatencyTotals::add(const LatencyHistogram::View& part) noexcept {
+  if (!std::equal(bounds.begin(), bounds.end(), part.bounds().begin(), part.bounds().end())) return;
   for (std::size_t i = 0; i < buckets.size(); ++i) buckets[i] += part.bucket(i);
   sum_seconds += part.sum_seconds();
 }

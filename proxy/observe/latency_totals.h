@@ -19,8 +19,8 @@ struct LatencyTotals {
   std::vector<std::uint64_t> buckets;  ///< not cumulative; the last is +Inf
   double sum_seconds = 0.0;
 
-  /// @param part with the same bounds.
-  void add(const LatencyHistogram& part) noexcept;
+  /// One that has other bounds, as a worker may have for a moment while a reload changes them, is left out.
+  void add(const LatencyHistogram::View& part) noexcept;
 
   /// Of the buckets that were read, so that it always agrees with them.
   std::uint64_t count() const noexcept;

@@ -13,8 +13,8 @@ std::uint64_t RequestTotals::count(http::Method method, std::uint16_t status) co
 }
 
 LatencyTotals RequestTotals::latency() const noexcept {
-  LatencyTotals totals(parts_.front()->latency.bounds());
-  for (const SideCounters* part : parts_) totals.add(part->latency);
+  LatencyTotals totals(parts_.front()->latency.view().bounds());
+  for (const SideCounters* part : parts_) totals.add(part->latency.view());
   return totals;
 }
 

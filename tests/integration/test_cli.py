@@ -170,7 +170,7 @@ def test_version_as_text_and_json():
 # --- the server
 
 @pytest.mark.parametrize("arguments", [
-    ["status"], ["weight", "all", "10"], ["revert", "all"], ["history"], ["rollout", "start", "all"], ["rollout", "status", "all"],
+    ["status"], ["weight", "all", "10"], ["revert", "all"], ["history"], ["reload"], ["rollout", "start", "all"], ["rollout", "status", "all"],
     ["rollout", "status", "all", "--wait"], ["rollout", "watch", "all"]])
 def test_an_unreachable_server_is_4(arguments):
     address = f"http://{refusing_address()}"

@@ -671,7 +671,7 @@ def test_a_bad_pair_changes_nothing_and_is_told_once(lab, pki, moving, tmp_path,
     assert lab.client(moving.proxy, tls=pki.authority.client()).get().status == 200
     eventually(lambda: moving.reloads("failed") == 1)
     moving.proxy.signal(1)  # SIGHUP looks again; there is nothing new to say
-    moving.proxy.logs("configuration ")
+    eventually(lambda: moving.proxy.api.metric("tidegate_config_reloads_total") >= 1, "the reload")
     renewed = pki.authority.issue()
     moving.install(renewed)
     moving.serves(renewed)

@@ -13,9 +13,9 @@ from .origin import Origin, OriginConnection, Request, ok, serve
 from .prometheus import Prometheus
 from .proxies import Haproxy, Nghttpx, NginxServer
 from .tidegate import Tidegate, find_binary, make_config, memory_slack
-from .tools import WrkLoad, curl, wrk
+from .tools import H2loadLoad, WrkLoad, curl, wrk
 from .waiting import TooLate, eventually, stays
 
 __all__ = ["Authority", "Identity", "openssl", "Client", "Response", "dns", "Lab", "Load", "Nginx", "Origin", "OriginConnection", "Request",
            "ok", "serve", "Prometheus", "Haproxy", "Nghttpx", "NginxServer",
-           "Tidegate", "find_binary", "make_config", "memory_slack", "WrkLoad", "curl", "wrk", "TooLate", "eventually", "stays"]
+           "Tidegate", "find_binary", "make_config", "memory_slack", "H2loadLoad", "WrkLoad", "curl", "wrk", "TooLate", "eventually", "stays"]

@@ -1,10 +1,13 @@
 """The real binary as a process. What it prints at start is read here and nowhere else (LISTENING, ADMIN, METRICS, READY)."""
+import collections
 import contextlib
+import ctypes
 import functools
 import json
 import os
 import re
 import resource
+import select
 import signal
 import subprocess
 import threading
@@ -17,6 +20,8 @@ LISTENING = re.compile(r"\blistening (?:on )?(unix:\S+|\S+:\d+)(?: \(([^)]*)\))?
 ADMIN = re.compile(r"\badmin on (\S+:\d+)")
 METRICS = re.compile(r"\bmetrics on (\S+:\d+)")
 READY = re.compile(r"\bready\s*$")
+TAKES_OVER = re.compile(r"\bupgrade: pid (\d+) takes over")
+TOOK_OVER = re.compile(r"\btook over from pid (\d+)")
 # "Aborted" is the shell's word for SIGABRT; "aborted" is a state of a rollout.
 FORBIDDEN = re.compile(r"Sanitizer|runtime error|assert|terminate called|(?-i:\bAborted\b)", re.IGNORECASE)
 
@@ -155,14 +160,66 @@ def parse_metrics(text):
     return out
 
 
+def adopt_orphans():
+    """From now on what the children of this process leave behind becomes its child (PR_SET_CHILD_SUBREAPER): exit codes can be read."""
+    assert ctypes.CDLL(None, use_errno=True).prctl(36, 1, 0, 0, 0) == 0
+
+
+def descendants(pid):
+    out = []
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children") as file:
+                for child in file.read().split():
+                    out += [int(child), *descendants(child)]
+    except OSError:
+        pass
+    return out
+
+
+class Successor:
+    """A process that another one has started, as Popen would show it. It is a child of this process once the other one has ended."""
+
+    def __init__(self, pid, before):
+        self.pid, self.returncode = pid, None
+        self.stdout, self.stderr = before.stdout, before.stderr     # it has the same ends
+        self._descriptor = os.pidfd_open(pid)
+
+    def poll(self):
+        if self.returncode is None and select.select([self._descriptor], [], [], 0)[0]:
+            try:
+                self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+            except ChildProcessError:
+                if os.path.exists(f"/proc/{self.pid}"):
+                    return None     # the one that started it is still there, and has not asked how it ended
+                self.returncode = "taken by its parent"
+            os.close(self._descriptor)
+        return self.returncode
+
+    def wait(self, seconds):
+        try:
+            eventually(lambda: self.poll() is not None, "its end", seconds)
+        except TooLate:
+            raise subprocess.TimeoutExpired(f"pid {self.pid}", seconds) from None
+        return self.returncode
+
+    def send_signal(self, number):
+        if self.poll() is None:
+            signal.pidfd_send_signal(self._descriptor, number)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+
 class Tidegate:
     # What systemd does: descriptor 3, and who it is for.
     HAND_OVER = 'export LISTEN_FDS=1 LISTEN_PID=$$; eval "exec \\"\\$@\\" 3<&$LISTEN_AT"'
 
-    def __init__(self, config, directory, env=None, limits=None, stdout=None, arguments=(), ready=True, listener=None, wrapper=()):
+    def __init__(self, config, directory, env=None, limits=None, stdout=None, arguments=(), ready=True, listener=None, wrapper=(),
+                 binary=None, config_name=None):
         """@param config a dict, or the text of the file. @param limits {resource.RLIMIT_X: value}. @param listener a listening
         socket that is handed over as systemd does it. @param wrapper a command that executes the one that follows it, in its own
-        process."""
+        process. @param binary another path of the program. @param config_name what it is told the file is, from its directory."""
         self.directory = str(directory)
         os.makedirs(self.directory, exist_ok=True)
         self.config_path = os.path.join(self.directory, "tidegate.yaml")
@@ -173,7 +230,10 @@ class Tidegate:
         self.stdout = stdout
         self.arguments = arguments
         self.wrapper = wrapper
+        self.binary = binary or find_binary()
+        self.config_name = config_name or self.config_path
         self.process = None
+        self.earlier = []       # processes that another one has taken over from
         self.ended_on_purpose = False
         self.start(ready)
 
@@ -186,6 +246,54 @@ class Tidegate:
         with open(self.config_path, "w") as file:
             file.write(config)
 
+    def replace_config(self, config):
+        """As editors and deployments do: the new file takes the old one's place at once."""
+        path = self.config_path
+        self.config_path = path + ".new"
+        self.write_config(config)
+        self.config_path = path
+        os.rename(path + ".new", path)
+
+    # --- changes while it runs
+    def reload(self, config=None, expect=200):
+        """@param config written to the file before. @return what changed, a sentence each; of one that is refused the error."""
+        if config is not None:
+            self.write_config(config)
+        answer = self.api.call("POST", "/api/v1/reload", {})
+        assert answer.status == expect, answer
+        return answer.json["changed"] if expect == 200 else answer.json["error"]
+
+    def begin_upgrade(self, seconds=30, asked=False):
+        """SIGUSR2, unless it was asked for already, and waits until another process serves. Everything here is about that one from now on.
+        @return the one before, which drains"""
+        adopt_orphans()
+        before, seen = self.process, 0 if asked else len(self.lines)
+        if not asked:
+            self.signal(signal.SIGUSR2)
+
+        def found(pattern):
+            return next((match for line in self.lines[seen:] if (match := pattern.search(line))), None)
+
+        def taken_over():
+            text = "\n".join(self.lines[seen:])
+            if "upgrade failed" in text or before.poll() not in (None, 0):
+                raise RuntimeError(f"no upgrade (exit code {before.poll()}):\n{text}")
+            return found(TAKES_OVER) and found(TOOK_OVER) and found(READY)
+
+        eventually(taken_over, f"another process taking over; in the log:\n{self.output}", seconds)
+        pid = int(found(TAKES_OVER).group(1))
+        assert int(found(TOOK_OVER).group(1)) == before.pid != pid, self.output
+        self.process, self.pid = Successor(pid, before), pid
+        self.earlier.append(before)
+        self.descriptors_are_its_own()
+        return before
+
+    def upgrade(self, seconds=30):
+        """Waits for the end of the one before, too, which has to be in peace."""
+        before = self.begin_upgrade(seconds)
+        assert before.wait(seconds) == 0, self.output
+        return self
+
     # --- start and end
     def start(self, ready=True):
         self.lines = []
@@ -197,7 +305,7 @@ class Tidegate:
             for what, value in self.limits.items():
                 resource.setrlimit(what, (value, value))
 
-        command = [*self.wrapper, find_binary(), "run", "--config", self.config_path, *self.arguments]
+        command = [*self.wrapper, self.binary, "run", "--config", self.config_name, *self.arguments]
         env, passed = self.env, ()
         if self.listener is not None:
             passed = (self.listener.fileno(),)
@@ -220,9 +328,13 @@ class Tidegate:
         assert self.process.poll() is None, f"it ended with {self.process.returncode}:\n{self.output}"
         self.address = self.addresses[0]
         self.api = Api(self.admin_address) if self.admin_address else None
+        self.descriptors_are_its_own()
+        return self
+
+    def descriptors_are_its_own(self):
+        """Those that it has now are those of its start, for the rules of the end: after a reload that added or removed something."""
         self.start_fds = self._fds()
         self.start_reactor_fds = sum(1 for target in self.fd_list() if target.startswith("anon_inode:"))
-        return self
 
     def _read(self, stream, is_stderr):
         for raw in stream:
@@ -288,6 +400,12 @@ class Tidegate:
                     self.process.kill()
                     self.wait()
                     problems.append("SIGTERM did not end it in 45 s")
+        for one in self.earlier:
+            try:
+                if one.wait(40) != 0:
+                    problems.append(f"pid {one.pid}, which another one took over from, ended with {one.returncode}")
+            except subprocess.TimeoutExpired:
+                problems.append(f"pid {one.pid} did not end though another one took over from it")
         if FORBIDDEN.search(self.output):
             problems.append("alarms in the output")
         for stream in (self.process.stderr, self.process.stdout):
@@ -296,9 +414,14 @@ class Tidegate:
         assert not problems, f"{problems}\n--- stderr\n{self.output[-6000:]}"
 
     def abandon(self):
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(10)
+        for one in [*self.earlier, self.process]:
+            if one is None or one.poll() is not None:
+                continue
+            for child in descendants(one.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+            one.kill()
+            one.wait(10)
 
     def full_disk(self, full=True):
         """Writes to files fail from now on (EFBIG), as on a full disk; pipes and sockets go on."""
@@ -345,6 +468,14 @@ class Tidegate:
             eventually(lambda: self._fds() - self._late_reactor() <= self.start_fds, "open descriptors as at the start", seconds)
         except TooLate:
             raise AssertionError(f"descriptors: {self.start_fds} at the start, {self._fds()} at the end: {self.fd_list()}") from None
+
+    def threads(self):
+        """How many have each name."""
+        names = collections.Counter()
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            with contextlib.suppress(OSError), open(f"/proc/{self.pid}/task/{task}/comm") as file:
+                names[file.read().strip()] += 1
+        return names
 
     def sockets(self):
         return sum(1 for target in self.fd_list() if target.startswith("socket:"))

@@ -1,9 +1,10 @@
-"""Real clients: wrk and curl."""
+"""Real clients: wrk, h2load and curl."""
 import os
 import re
 import signal
 import subprocess
 import tempfile
+import threading
 
 
 class WrkResult:
@@ -61,6 +62,45 @@ class WrkLoad:
 
     def __exit__(self, *_):
         self.stop()
+
+
+class H2loadLoad:
+    """h2load in the background until stop(), so many requests at a time: only of a number of requests it says how many were lost."""
+
+    def __init__(self, url, clients=4, streams=8, batch=2000):
+        self.total = self.errors = self.connections = 0
+        self.problems = []
+        self._command = ["timeout", "60", "h2load", "--threads=1", f"--clients={clients}", f"--max-concurrent-streams={streams}",
+                         f"--requests={batch}", url]
+        self._batch, self._clients = batch, clients
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        while not self._stop.is_set():
+            done = subprocess.run(self._command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            ended = re.search(r"(\d+) succeeded, \d+ failed", done.stdout)
+            answered = re.search(r"status codes: (\d+) 2xx", done.stdout)
+            good = min(int(ended.group(1)), int(answered.group(1))) if ended and answered else 0
+            if good < self._batch:
+                self.problems.append(done.stdout)
+            self.errors += self._batch - good
+            self.total += self._batch
+            self.connections += self._clients
+
+    def stop(self):
+        self._stop.set()
+        self._thread.join(90)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def __repr__(self):
+        return f"<h2load {self.total} requests, {self.errors} failed, {self.connections} connections, {self.problems[:1]}>"
 
 
 class CurlResult:
