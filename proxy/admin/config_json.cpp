@@ -82,6 +82,8 @@ json::object listener(const config::Listener& from) {
   out["proxy_protocol"] = session.proxy_protocol ? "accept" : "off";
   out["h2c"] = session.h2c;
   out["path"] = path(session.path);
+  constexpr std::array<std::string_view, 3> kUnderscores{"keep", "drop", "reject"};
+  out["header_underscores"] = kUnderscores[static_cast<std::size_t>(session.head.underscores)];
   out["limits"] = json::object{{"header_bytes", session.head.bytes},
                                {"headers", session.head.fields},
                                {"uri_bytes", session.head.uri_bytes},

@@ -70,6 +70,12 @@ constexpr std::array kPathFields{
 };
 constexpr Section<Listener> kPath{"listeners[].path", kPathFields};
 
+void read_underscores(const Value& value, Listener& out) {
+  constexpr std::array<Choice<http::Underscores>, 3> kWords{
+      {{"keep", http::Underscores::Keep}, {"drop", http::Underscores::Drop}, {"reject", http::Underscores::Reject}}};
+  read_choice(value, out.session.head.underscores, kWords);
+}
+
 void read_proxy_protocol(const Value& value, Listener& out) {
   constexpr std::array<Choice<bool>, 2> kWords{{{"off", false}, {"accept", true}}};
   read_choice(value, out.session.proxy_protocol, kWords);
@@ -97,6 +103,7 @@ constexpr std::array kFields{
     Field<Listener>{"h2c", [](In v, Listener& out) { read_bool(v, out.session.h2c); }},
     Field<Listener>{"tls", read_listener_tls},
     Field<Listener>{"path", [](In v, Listener& out) { read_section(v, kPath, out); }},
+    Field<Listener>{"header_underscores", read_underscores},
     Field<Listener>{"limits", read_limits},
     Field<Listener>{"timeouts", [](In v, Listener& out) { read_section(v, kTimeouts, out); }},
 };

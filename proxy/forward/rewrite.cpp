@@ -30,11 +30,12 @@ bool te_has_trailers(const http::FieldList& fields) noexcept {
   return found;
 }
 
+/// A name with `_` is taken for the one with `-`, as some servers do: what the route sets a client must not say beside it.
 bool is_removed(const route::HeaderEdits& edits, std::string_view name) noexcept {
   const auto same = [name](std::string_view wanted) {
     return name.size() == wanted.size() &&
            std::equal(name.begin(), name.end(), wanted.begin(),
-                      [](char a, char b) { return http::lower(a) == http::lower(b); });
+                      [](char a, char b) { return http::lower(a) == http::lower(b) || (a == '_' && b == '-'); });
   };
   return std::any_of(edits.remove.begin(), edits.remove.end(), same) ||
          std::any_of(edits.set.begin(), edits.set.end(), [&](const auto& set) { return same(set.first); });
@@ -47,6 +48,7 @@ bool is_replaced(FieldId id, const RequestContext& context) noexcept {
     case FieldId::ContentLength:
     case FieldId::XForwardedFor:
     case FieldId::XRequestId:
+    case FieldId::Alias:
     case FieldId::Tidegate: return true;
     case FieldId::XForwarded:
     case FieldId::XForwardedHost:

@@ -622,13 +622,41 @@ def test_x_tidegate_fields_of_clients_are_removed(echoing):
     assert [name for name in last(echoing).names() if name.startswith("x-tidegate")] == []
 
 
+@pytest.mark.parametrize("name", ["X_Forwarded_For", "X-Forwarded_Client_Cert", "X_Tidegate_Mirror", "X_Real-IP", "X-Request_Id",
+                                  "Content_Length", "Transfer_Encoding"])
+@pytest.mark.parametrize("trusted", [False, True], ids=["stranger", "trusted"])
+@pytest.mark.parametrize("over", ["http1", "http2"])
+def test_a_name_with_an_underscore_does_not_pass_beside_the_one_that_servers_take_it_for(lab, name, trusted, over):
+    """CGI has one variable for both. A proxy that is trusted passes on what its clients wrote."""
+    origin = lab.origin(serve(ok("x")))
+    tidegate = lab.proxy(origin, listener={"h2c": True}, **({"trusted_proxies": ["127.0.0.0/8"]} if trusted else {}))
+    if over == "http1":
+        assert lab.client(tidegate).get("/", fields=f"{name}: 6\r\nx_other: 1\r\n").status == 200
+    else:
+        assert lab.http2_client(tidegate).get("/", headers=[(name.lower(), "6"), ("x_other", "1")]).status == 200
+    assert [(request.get(name), request.get("x_other")) for request in origin.requests] == [(None, "1")]
+
+
+@pytest.mark.parametrize("over", ["http1", "http2"])
+@pytest.mark.parametrize("wanted, status, seen", [("keep", 200, [("1", "2")]), ("drop", 200, [(None, "2")]), ("reject", 400, [])])
+def test_names_with_underscores_are_kept_dropped_or_rejected_as_the_listener_says(lab, over, wanted, status, seen):
+    origin = lab.origin(serve(ok("x")))
+    tidegate = lab.proxy(origin, listener={"h2c": True, "header_underscores": wanted})
+    if over == "http1":
+        assert lab.client(tidegate).get("/", fields="X_Other: 1\r\nX-Other: 2\r\n").status == status
+    else:
+        assert lab.http2_client(tidegate).get("/", headers=[("x_other", "1"), ("x-other", "2")]).status == status
+    assert [(request.get("x_other"), request.get("x-other")) for request in origin.requests] == seen
+
+
 def test_header_edits_set_and_remove(lab):
     origin = lab.origin(serve(ok("x")))
     tidegate = lab.proxy(origin, route={"request_headers": {"set": {"x-env": "blue", "User-Agent": "tide"}, "remove": ["x-debug", "Cookie"]}})
-    lab.client(tidegate).get("/", fields="X-Debug: 1\r\nUser-Agent: curl\r\nX-Env: red\r\nx-env: pink\r\nCookie: a\r\ncookie: b\r\n")
+    lab.client(tidegate).get("/", fields="X-Debug: 1\r\nx_debug: 2\r\nUser-Agent: curl\r\nX-Env: red\r\nx_env: pink\r\nCookie: a\r\ncookie: b\r\n")
     seen = origin.requests[0]
     assert (seen.get("x-env"), seen.get("user-agent")) == ("blue", "tide")
     assert seen.get("x-debug") is None and seen.all("cookie") == []
+    assert seen.get("x_debug") is None and seen.get("x_env") is None, "servers may take them for the names with a dash"
 
 
 def test_a_literal_host_is_sent_where_the_cluster_says_so(lab):
