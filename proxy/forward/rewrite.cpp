@@ -86,11 +86,18 @@ void put_forwarded_for(HeadWriter& out, const http::RequestHead& head, const Req
   out.put("\r\n");
 }
 
+/// RFC 9110 §8.6: without content these say so. HTTP/2 does by the end of the stream, and some servers answer 411 to HTTP/1.1 without.
+bool is_meant_to_have_content(http::Method method) noexcept {
+  return method == http::Method::Post || method == http::Method::Put || method == http::Method::Patch;
+}
+
 void put_request_framing(HeadWriter& out, const http::RequestHead& head) noexcept {
   if (http::needs_chunks(head.framing, head.has_content_length)) {
     out.put("transfer-encoding: chunked\r\n");
   } else if (head.has_content_length) {
     out.content_length(head.content_length);
+  } else if (is_meant_to_have_content(head.method)) {
+    out.content_length(0);
   }
 }
 

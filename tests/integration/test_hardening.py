@@ -177,6 +177,15 @@ def test_bodies_of_http2_have_the_framing_that_http1_wants(lab):
         ("chunked", None, b"abc"), ("none", None, b""), ("length", "3", b"abc")]
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+def test_a_request_of_http2_that_ends_with_its_head_has_a_length_of_0_where_its_method_wants_content(lab, method):
+    """RFC 9110 8.6; some servers answer 411 to a POST without one."""
+    origin = lab.origin(serve(ok("x")))
+    client = lab.http2_client(lab.proxy(origin, listener={"h2c": True}))
+    assert client.get("/", method=method).status == client.get("/", method="DELETE").status == 200
+    assert [(request.method, request.get("content-length")) for request in origin.requests] == [(method, "0"), ("DELETE", None)]
+
+
 def test_a_stream_that_its_client_resets_ends_the_upstream_request_and_its_copy(lab):
     old, new = (lab.origin(lambda c: (c.read_request(), c.wait_for_end())) for _ in range(2))
     tidegate = lab.proxy(old, new, listener={"h2c": True}, route={"mirror": {"methods": ["POST"]}})
