@@ -459,7 +459,7 @@ NUL = "DER:" + (b"\x30" + bytes([len(NUL_NAME) + 2]) + b"\x82" + bytes([len(NUL_
     ("DNS:b.example.test,DNS:a.example.test", "/CN=x", True),
     ("DNS:*.test", "/CN=x", False), ("DNS:*", "/CN=x", False), ("DNS:*.*.test", "/CN=x", False), ("DNS:a*.example.test", "/CN=x", False),
     ("DNS:example.test", "/CN=a.example.test", False), (NUL, "/CN=x", False), ("email:a@a.example.test", "/CN=x", False),
-    ("URI:https://a.example.test/", "/CN=x", False)])
+    ("URI:https://a.example.test/", "/CN=x", False), (None, "/CN=a.example.test", False)])
 def test_of_an_upstreams_certificate_only_its_dns_names_count_and_a_star_is_one_whole_label(lab, names, subject, is_good):
     authority = Authority(lab.directory / "pki")
     origin = lab.origin(serve(ok("x")), tls=authority.server(authority.issue(names, subject)))
