@@ -91,6 +91,7 @@ json::object listener(const config::Listener& from) {
                                {"h2_streams", session.streams},
                                {"connections", from.connections},
                                {"connections_per_client", from.connections_per_client},
+                               {"requests_per_connection", session.requests_per_connection},
                                {"min_request_rate", session.min_request_rate},
                                {"min_response_rate", session.min_response_rate},
                                {"tls_handshakes", from.tls_handshakes}};
@@ -98,6 +99,7 @@ json::object listener(const config::Listener& from) {
                                  {"idle", duration_text(session.idle_timeout)},
                                  {"body_idle", duration_text(session.body_idle_timeout)},
                                  {"rate_grace", duration_text(session.rate_grace)},
+                                 {"max_connection_age", duration_text(session.max_connection_age)},
                                  {"tls_handshake", duration_text(session.tls_handshake_timeout)}};
   if (from.tls) out["tls"] = listener_tls(*from.tls);
   return out;

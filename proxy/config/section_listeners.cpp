@@ -23,6 +23,8 @@ constexpr std::array kLimitFields{
                     [](In v, Listener& out) { read_integer(v, out.connections, {"1", "1000000"}); }},
     Field<Listener>{"connections_per_client",
                     [](In v, Listener& out) { read_integer(v, out.connections_per_client, {"0", "1000000"}); }},
+    Field<Listener>{"requests_per_connection",
+                    [](In v, Listener& out) { read_integer(v, out.session.requests_per_connection, {"0", "1000000000"}); }},
     Field<Listener>{"min_request_rate",
                     [](In v, Listener& out) { read_size(v, out.session.min_request_rate, {"0", "1GiB"}); }},
     Field<Listener>{"min_response_rate",
@@ -50,6 +52,8 @@ constexpr std::array kTimeoutFields{
                     [](In v, Listener& out) { read_duration(v, out.session.body_idle_timeout, {"1ms", "1d"}); }},
     Field<Listener>{"rate_grace",
                     [](In v, Listener& out) { read_duration(v, out.session.rate_grace, {"100ms", "1h"}); }},
+    Field<Listener>{"max_connection_age",
+                    [](In v, Listener& out) { read_duration(v, out.session.max_connection_age, {"0s", "365d"}); }},
     Field<Listener>{"tls_handshake",
                     [](In v, Listener& out) { read_duration(v, out.session.tls_handshake_timeout, {"1ms", "5m"}); }},
 };
