@@ -15,6 +15,7 @@ using http::FieldId;
 using http::HeadWriter;
 
 constexpr std::string_view kClientCertificate = "x-forwarded-client-cert";  // as Envoy names it
+constexpr std::string_view kHop = "x-tidegate-hop";
 constexpr std::size_t kFixedBytes = 512;  // start line's and added fields' constant parts
 
 bool te_has_trailers(const http::FieldList& fields) noexcept {
@@ -73,6 +74,14 @@ std::size_t edits_size(const route::HeaderEdits& edits) noexcept {
   return bytes;
 }
 
+/// A Via would do the same (RFC 9110 §7.6.3), but servers take it for more: NGINX does not compress for who sends one.
+void put_hop(HeadWriter& out, unsigned hops) noexcept {
+  if (hops == 0) return out.put("x-tidegate-hop: 1\r\n");
+  out.put("x-tidegate-hop: ");
+  out.number(hops + 1);
+  out.put("\r\n");
+}
+
 void put_forwarded_for(HeadWriter& out, const http::RequestHead& head, const RequestContext& context) noexcept {
   out.put("x-forwarded-for: ");
   if (context.peer_trusted) {
@@ -102,6 +111,16 @@ void put_request_framing(HeadWriter& out, const http::RequestHead& head) noexcep
 }
 
 }  // namespace
+
+unsigned count_hops(const http::FieldList& fields) noexcept {
+  unsigned hops = 0;
+  for (const Field& field : fields) {
+    if (field.id != FieldId::Tidegate || !http::equals_ignoring_case(fields.name(field), kHop)) continue;
+    const std::uint64_t said = http::parse_length(fields.value(field)).value_or(0);
+    hops = std::max(hops, static_cast<unsigned>(std::min<std::uint64_t>(said, kMostHops)));
+  }
+  return hops;
+}
 
 void encode_request(Buffer& out, const http::RequestHead& head, const RequestContext& context) {
   std::string_view host = head.authority;
@@ -136,6 +155,7 @@ void encode_request(Buffer& out, const http::RequestHead& head, const RequestCon
   if (!context.client_certificate.empty()) writer.field(kClientCertificate, context.client_certificate);
   if (!has_host && !head.authority.empty()) writer.field("x-forwarded-host", head.authority);
   writer.field("x-request-id", context.request_id);
+  put_hop(writer, context.hops);
   if (!context.traceparent.empty()) writer.field("traceparent", context.traceparent);
   if (te_has_trailers(head.fields)) writer.put("te: trailers\r\nconnection: te\r\n");
   if (!context.upgrade.empty()) {

@@ -2,12 +2,15 @@
 import hashlib
 import re
 import threading
+import time
 
 import pytest
 
 from harness import Client, curl, eventually, make_config, memory_slack, ok, serve
+from harness.ports import free_port
 
 MIB = 1024 * 1024
+SOON_ENDED = {"pool": {"idle_timeout": "100ms"}}   # where the other end of a connection is a Tidegate: its own descriptors are counted
 
 
 def echo(request):
@@ -619,7 +622,28 @@ def test_a_traceparent_is_made_when_there_is_none_and_passed_on_when_there_is_on
 def test_x_tidegate_fields_of_clients_are_removed(echoing):
     with Client(echoing.address) as client:
         client.get("/", fields="x-tidegate-mirror: 1\r\nX-Tidegate-Side: new\r\nX-TIDEGATE-anything: 1\r\n")
-    assert [name for name in last(echoing).names() if name.startswith("x-tidegate")] == []
+    assert [name for name in last(echoing).names() if name.startswith("x-tidegate")] == ["x-tidegate-hop"]
+    assert last(echoing).get("x-tidegate-hop") == "1"
+
+
+@pytest.mark.parametrize("protocol", ["http1", "http2"])
+def test_a_request_that_goes_round_in_a_loop_is_refused_after_8_hops(lab, protocol):
+    """The endpoint is the listener itself."""
+    address = f"127.0.0.1:{free_port()}"
+    tidegate = lab.proxy(address, listener={"address": address, "h2c": True}, cluster={"protocol": protocol, **SOON_ENDED},
+                         route={"retry": {"retries": 0}})
+    began = time.monotonic()
+    response = lab.client(tidegate).get("/")
+    assert response.status == 508 and time.monotonic() - began < 5
+    tidegate.api.counts(9, "http_requests_total", status="508")
+    tidegate.api.counts(0, "tidegate_http_requests_in_flight")
+
+
+def test_chains_of_proxies_pass_on_how_long_they_are(lab):
+    origin = lab.origin(serve(ok("x")))
+    inner = lab.proxy(origin)
+    assert lab.client(lab.proxy(inner, cluster=SOON_ENDED)).get("/").status == 200
+    assert origin.requests[0].get("x-tidegate-hop") == "2"
 
 
 @pytest.mark.parametrize("name", ["X_Forwarded_For", "X-Forwarded_Client_Cert", "X_Tidegate_Mirror", "X_Real-IP", "X-Request_Id",

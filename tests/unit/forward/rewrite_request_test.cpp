@@ -9,7 +9,7 @@ namespace {
 TEST(EncodeRequest, WritesAWholeHeadAnew) {
   EXPECT_EQ(encode("GET /a?b HTTP/1.1\r\nHost: example.org\r\nAccept:x\r\n"),
             "GET /a?b HTTP/1.1\r\nhost: example.org\r\nAccept: x\r\nx-forwarded-for: 192.0.2.7\r\n"
-            "x-forwarded-proto: http\r\nx-forwarded-host: example.org\r\nx-request-id: id-1\r\n\r\n");
+            "x-forwarded-proto: http\r\nx-forwarded-host: example.org\r\nx-request-id: id-1\r\nx-tidegate-hop: 1\r\n\r\n");
 }
 
 TEST(EncodeRequest, SpeaksHttp11ToClustersWhateverTheClientSpoke) {
@@ -99,6 +99,20 @@ TEST(EncodeRequest, WritesExactlyOneHost) {
   EXPECT_EQ(lines(head, "x-forwarded-host"), "h") << "the application can still see what was asked for";
   EXPECT_EQ(lines(encode("GET / HTTP/1.0\r\n"), "host"), "");
   EXPECT_TRUE(has(encode("GET / HTTP/1.0\r\n"), "host")) << "HTTP/1.1 without an authority has an empty Host";
+}
+
+TEST(EncodeRequest, CountsTheProxiesThatARequestHasComeThroughWhoeverSaysIt) {
+  const auto hops = [](const std::string& fields) { return hops_of(Received("GET / HTTP/1.1\r\nHost: h\r\n" + fields).head.fields); };
+  EXPECT_EQ(hops(""), 0u);
+  EXPECT_EQ(hops("x-tidegate-side: 3\r\n"), 0u);
+  EXPECT_EQ(hops("x-tidegate-hop: 1\r\n"), 1u);
+  EXPECT_EQ(hops("x-tidegate-hop: 2\r\nX-Tidegate-Hop: 5\r\nx-tidegate-hop: 1\r\n"), 5u);
+  EXPECT_EQ(hops("x-tidegate-hop: 99999999999\r\n"), kMostHops);
+  EXPECT_EQ(hops("x-tidegate-hop: 3\r\nConnection: x-tidegate-hop\r\n"), 3u);
+  for (const std::string odd : {"", "-1", "x", "1, 2", "99999999999999999999"}) EXPECT_EQ(hops("x-tidegate-hop: " + odd + "\r\n"), 0u) << odd;
+  RequestContext context = context_of_a_stranger();
+  context.hops = 7;
+  EXPECT_EQ(lines(encode("GET / HTTP/1.1\r\nHost: h\r\nx-tidegate-hop: 2\r\n", context), "x-tidegate-hop"), "8");
 }
 
 TEST(EncodeRequest, SaysThatThereIsNoContentWhereTheMethodWantsSome) {
