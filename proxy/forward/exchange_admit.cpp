@@ -119,7 +119,7 @@ void Exchange::consider_spill() {
   if (from == Side::New) {
     route_->ledger->dispatched(from, split_.step);
     failure_counted_ = false;
-    upstream_host_ = "no healthy endpoint";
+    upstream_host_ = observe::kNoHealthyEndpoint;
     attempt_started_ = started_;
     count_failure(Failure::Connect);
     upstream_host_ = {};
