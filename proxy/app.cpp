@@ -31,8 +31,7 @@ std::vector<double> latency_bounds_of(const config::Config& config) {
 
 /// What the gate says when it says something else than before; what it does is said as a decision.
 void say_ruling(const std::string& route, const gate::Ruling& ruling, const std::string& sentence) {
-  const std::string line = "route " + route + ": the gate says " + std::string(gate::name(gate::verdict(ruling))) + " (" +
-                           std::string(gate::name(ruling.reason)) + "): " + sentence;
+  const std::string line = "route " + route + ": the gate says " + std::string(gate::name(gate::verdict(ruling))) + ": " + sentence;
   switch (ruling.reason) {
     case gate::Reason::Attribution:
     case gate::Reason::SharedDegradation:
