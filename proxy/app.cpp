@@ -31,8 +31,7 @@ std::vector<double> latency_bounds_of(const config::Config& config) {
 
 /// What the gate says when it says something else than before; what it does is said as a decision.
 void say_ruling(const std::string& route, const gate::Ruling& ruling, const std::string& sentence) {
-  const std::string line = "route " + route + ": the gate says " + std::string(gate::name(gate::verdict(ruling))) + " (" +
-                           std::string(gate::name(ruling.reason)) + "): " + sentence;
+  const std::string line = "route " + route + ": the gate says " + std::string(gate::name(gate::verdict(ruling))) + ": " + sentence;
   switch (ruling.reason) {
     case gate::Reason::Attribution:
     case gate::Reason::SharedDegradation:
@@ -108,6 +107,7 @@ std::shared_ptr<upstream::Resolver> App::Parts::make_resolver(const std::shared_
   const auto found = [this, config](std::size_t cluster, std::size_t endpoint, const std::vector<net::Address>& addresses) {
     const std::lock_guard lock(config->addresses.mutex);  // who changes over meanwhile has it, or is told of it
     config->addresses.found[cluster][endpoint] = addresses;
+    keep_known(health, config->config.clusters[cluster].name, config->addresses.found[cluster]);
     on_every_worker([=, of = config->number](forward::Worker& w) {
       if (w.serving().setup.number == of) w.set_addresses(cluster, endpoint, addresses);
     });
@@ -159,6 +159,7 @@ forward::AddressNews App::Parts::address_news() {
   news.on_health = [this](const std::string& cluster, std::size_t endpoint, const net::Address& address, bool healthy,
                           const std::string& why) {
     const std::string place = config()->place(cluster, endpoint, address);
+    health.set_health(cluster, net::text(address), healthy, why, wall_clock_ms());
     if (healthy) {
       observe::log_info(place + " is healthy again");
     } else {
@@ -170,9 +171,10 @@ forward::AddressNews App::Parts::address_news() {
     const std::shared_ptr<const ActiveConfig> now = config();
     const upstream::ClusterPolicy* const of = now->cluster_named(cluster);
     const std::string why = of != nullptr && of->outlier
-                                ? ": " + std::to_string(of->outlier->consecutive_errors) + " failures in a row"
+                                ? std::to_string(of->outlier->consecutive_errors) + " failures in a row"
                                 : std::string();
-    observe::log_warn(now->place(cluster, endpoint, address) + " is left out for " + duration_text(length) + why);
+    health.eject(cluster, net::text(address), why, Clock::now(), length, wall_clock_ms());
+    observe::log_warn(now->place(cluster, endpoint, address) + " is left out for " + duration_text(length) + (why.empty() ? "" : ": ") + why);
     on_every_worker([=](forward::Worker& w) { w.eject(cluster, endpoint, address, length); });
   };
   return news;
@@ -293,6 +295,7 @@ admin::Services App::Parts::services() {
     if (now.notifier) add_targets(facts, now.notifier->stats());
     add_certificates(facts, now.certificates->facts());
     add_resolutions(facts, now.config->config.clusters, now.resolver->counts());
+    add_endpoints(facts, cluster_health(*now.config, health, Clock::now()));
     return now.config->metrics().text(facts);
   };
   admin::Services out{*engine, *store, text};
@@ -312,6 +315,7 @@ admin::Services App::Parts::services() {
     const std::shared_ptr<const ActiveConfig> now = config();
     return route_traffic(now->metrics(), now->config);
   };
+  out.clusters = [this] { return cluster_health(*config(), health, Clock::now()); };
   out.notifications = [this] {
     const std::shared_ptr<notify::Notifier> notifier = current().notifier;
     return notifier ? notifier->stats() : std::vector<notify::TargetStats>();

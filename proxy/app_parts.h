@@ -22,6 +22,7 @@
 #include "net/unix_socket.h"
 #include "notify/notifier.h"
 #include "observe/access_log.h"
+#include "observe/health_board.h"
 #include "sockets.h"
 #include "store/sqlite_store.h"
 #include "store/writer.h"
@@ -60,6 +61,7 @@ struct App::Parts {
   int metrics_socket = -1;
   std::string admin_address;
   std::string metrics_address;
+  observe::HealthBoard health;                   // of addresses, for people
   std::atomic<bool> ready{false};
   std::atomic<std::uint64_t> reloads{0};
   std::atomic<std::uint64_t> failed_reloads{0};

@@ -134,6 +134,7 @@ Reloaded App::reload(config::Config next_config) {
   observe::set_log_level(log_level(now.log.level));
   p.change_over(next, opened, was);
   p.replace(next);
+  p.health.keep_clusters(judged_clusters(now));
   p.settle_listeners(now, was, opened);
   next.certificates->start();
   if (!same_targets && before.notifier) before.notifier->stop();

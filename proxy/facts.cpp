@@ -1,5 +1,10 @@
 #include "facts.h"
 
+#include <array>
+#include <mutex>
+#include <set>
+#include <string_view>
+
 namespace tidegate {
 
 namespace {
@@ -69,6 +74,50 @@ void add_resolutions(observe::LiveFacts& facts, const std::vector<upstream::Clus
       one.results.push_back({upstream::name(static_cast<upstream::Resolved>(r)), counts[c].results[r]});
     }
   }
+}
+
+std::vector<admin::ClusterHealth> cluster_health(const ActiveConfig& of, const observe::HealthBoard& board, TimePoint now) {
+  std::vector<admin::ClusterHealth> out;
+  const std::lock_guard lock(of.addresses.mutex);
+  for (std::size_t c = 0; c < of.config.clusters.size(); ++c) {
+    const upstream::ClusterPolicy& cluster = of.config.clusters[c];
+    admin::ClusterHealth& to = out.emplace_back(admin::ClusterHealth{cluster.name, cluster.health.has_value(), {}});
+    for (std::size_t e = 0; e < cluster.endpoints.size(); ++e) {
+      const std::string& written = cluster.endpoints[e].text;
+      for (const net::Address& address : of.addresses.found[c][e]) {
+        const std::string where = net::text(address);
+        const observe::HealthBoard::Found found = board.look(cluster.name, where, now);
+        to.endpoints.push_back({written, where, found.healthy, found.ejected, found.why, found.since_ms});
+      }
+      if (of.addresses.found[c][e].empty()) to.endpoints.push_back({written, {}, true, false, {}, 0});
+    }
+  }
+  return out;
+}
+
+void add_endpoints(observe::LiveFacts& facts, const std::vector<admin::ClusterHealth>& clusters) {
+  std::set<std::array<std::string_view, 3>> seen;  // the same one may be written twice
+  for (const admin::ClusterHealth& cluster : clusters) {
+    for (const admin::EndpointHealth& one : cluster.endpoints) {
+      if (one.address.empty() || !seen.insert({cluster.name, one.endpoint, one.address}).second) continue;
+      facts.endpoints.push_back({cluster.name, one.endpoint, one.address, one.healthy, one.ejected});
+    }
+  }
+}
+
+void keep_known(observe::HealthBoard& board, const std::string& cluster, const std::vector<std::vector<net::Address>>& found) {
+  std::vector<std::string> all;
+  for (const std::vector<net::Address>& of_endpoint : found) {
+    if (of_endpoint.empty()) return;
+    for (const net::Address& one : of_endpoint) all.push_back(net::text(one));
+  }
+  board.keep_addresses(cluster, all);
+}
+
+std::vector<observe::HealthBoard::Cluster> judged_clusters(const config::Config& config) {
+  std::vector<observe::HealthBoard::Cluster> out;
+  for (const upstream::ClusterPolicy& one : config.clusters) out.push_back({one.name, one.health.has_value(), one.outlier.has_value()});
+  return out;
 }
 
 void add_certificates(observe::LiveFacts& facts, const control::CertificateFacts& from) {

@@ -5,12 +5,14 @@
 #include <optional>
 #include <vector>
 
+#include "active_config.h"
 #include "admin/services.h"
 #include "config/config.h"
 #include "control/certificates.h"
 #include "control/status.h"
 #include "notify/message.h"
 #include "notify/target.h"
+#include "observe/health_board.h"
 #include "observe/live_facts.h"
 #include "observe/log.h"
 #include "observe/metrics.h"
@@ -26,6 +28,12 @@ observe::LiveFacts live_facts(const control::Status& status, std::uint64_t acces
 void add_targets(observe::LiveFacts& facts, const std::vector<notify::TargetStats>& targets);
 void add_resolutions(observe::LiveFacts& facts, const std::vector<upstream::ClusterPolicy>& clusters,
                      const std::vector<upstream::Resolver::Counts>& counts);
+/// What is known of each address of the configuration's clusters.
+std::vector<admin::ClusterHealth> cluster_health(const ActiveConfig& of, const observe::HealthBoard& board, TimePoint now);
+void add_endpoints(observe::LiveFacts& facts, const std::vector<admin::ClusterHealth>& clusters);
+/// Forgets addresses that a cluster has no more, once all of its names are known. @param found by endpoint
+void keep_known(observe::HealthBoard& board, const std::string& cluster, const std::vector<std::vector<net::Address>>& found);
+std::vector<observe::HealthBoard::Cluster> judged_clusters(const config::Config& config);
 void add_certificates(observe::LiveFacts& facts, const control::CertificateFacts& from);
 
 /// What people are told of a decision; empty: nothing, as of a weight that was set by hand.

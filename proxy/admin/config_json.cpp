@@ -82,6 +82,8 @@ json::object listener(const config::Listener& from) {
   out["proxy_protocol"] = session.proxy_protocol ? "accept" : "off";
   out["h2c"] = session.h2c;
   out["path"] = path(session.path);
+  constexpr std::array<std::string_view, 3> kUnderscores{"keep", "drop", "reject"};
+  out["header_underscores"] = kUnderscores[static_cast<std::size_t>(session.head.underscores)];
   out["limits"] = json::object{{"header_bytes", session.head.bytes},
                                {"headers", session.head.fields},
                                {"uri_bytes", session.head.uri_bytes},
@@ -89,6 +91,7 @@ json::object listener(const config::Listener& from) {
                                {"h2_streams", session.streams},
                                {"connections", from.connections},
                                {"connections_per_client", from.connections_per_client},
+                               {"requests_per_connection", session.requests_per_connection},
                                {"min_request_rate", session.min_request_rate},
                                {"min_response_rate", session.min_response_rate},
                                {"tls_handshakes", from.tls_handshakes}};
@@ -96,6 +99,7 @@ json::object listener(const config::Listener& from) {
                                  {"idle", duration_text(session.idle_timeout)},
                                  {"body_idle", duration_text(session.body_idle_timeout)},
                                  {"rate_grace", duration_text(session.rate_grace)},
+                                 {"max_connection_age", duration_text(session.max_connection_age)},
                                  {"tls_handshake", duration_text(session.tls_handshake_timeout)}};
   if (from.tls) out["tls"] = listener_tls(*from.tls);
   return out;

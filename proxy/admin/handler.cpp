@@ -56,6 +56,7 @@ const std::vector<Handler::Endpoint>& Handler::endpoints() {
       {"POST", "/api/v1/routes/*/rollout/retry", &H::rollout, {"reason", "actor"}},
       {"POST", "/api/v1/routes/*/rollout/undo", &H::rollout, {"reason", "actor"}},
       {"POST", "/api/v1/revert", &H::revert_all, {"reason", "actor"}},
+      {"GET", "/api/v1/clusters", &H::clusters},
       {"GET", "/api/v1/config", &H::config},
       {"GET", "/api/v1/history", &H::history, {}, {"route", "limit"}},
       {"GET", "/api/v1/history/*", &H::explain},
@@ -177,6 +178,7 @@ void Handler::status(Call& call) {
   with_status([this, answer = std::move(call.answer)](const control::Status& status) {
     const ProcessStatus process{services_.version, services_.ready(), services_.started_at_ms};
     json::object out = status_json(status, services_.traffic(), process);
+    out["clusters"] = clusters_json(services_.clusters());
     out["notify"] = targets_json(services_.notifications());
     answer(json_response(std::move(out)));
   });
@@ -204,6 +206,8 @@ void Handler::route(Call& call) {
     answer(error_response(ErrorCode::NotFound, "no route is named " + name + " (routes: " + known + ")", "route"));
   });
 }
+
+void Handler::clusters(Call& call) { call.answer(json_response(json::object{{"clusters", clusters_json(services_.clusters())}})); }
 
 void Handler::config(Call& call) { call.answer(json_response(config_json(*services_.config()))); }
 

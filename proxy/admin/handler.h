@@ -48,6 +48,7 @@ class Handler {
   void status(Call& call);
   void routes(Call& call);
   void route(Call& call);
+  void clusters(Call& call);
   void config(Call& call);
   void history(Call& call);
   void explain(Call& call);

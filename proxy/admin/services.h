@@ -45,6 +45,21 @@ struct RouteTraffic {
   MirrorTraffic mirror{};
 };
 
+struct EndpointHealth {
+  std::string endpoint;            ///< as it is written
+  std::string address;             ///< empty: its name has none yet
+  bool healthy = true;
+  bool ejected = false;
+  std::string why;                 ///< of what keeps it from requests
+  std::int64_t since_ms = 0;       ///< 0: from the start
+};
+
+struct ClusterHealth {
+  std::string name;
+  bool checked = false;            ///< else it is healthy because nobody asks
+  std::vector<EndpointHealth> endpoints;
+};
+
 struct ReloadAnswer {
   std::vector<std::string> problems;  ///< not empty: nothing was changed
   std::vector<std::string> changed;
@@ -59,6 +74,7 @@ struct Services {
   std::function<void()> drain{};                         ///< begins it, and returns
   std::function<void(std::function<void(const ReloadAnswer&)>)> reload{};  ///< begins it, and returns; answers on any thread
   std::function<std::vector<RouteTraffic>()> traffic{};  ///< in any order
+  std::function<std::vector<ClusterHealth>()> clusters{};  ///< in the order of the file
   std::function<std::vector<notify::TargetStats>()> notifications{};  ///< in the order of the file
   std::string version{};
   std::int64_t started_at_ms = 0;  ///< wall clock

@@ -68,9 +68,13 @@ json::value mirror_json(const control::RouteStatus& route, const MirrorTraffic& 
                       {"dropped", std::move(dropped)},      {"in_flight", traffic.in_flight}};
 }
 
-json::object side_json(const SideTraffic& side) {
+/// `requests` are by the side that answered last, `attempts` by the one that was asked: what a retry saved is a failed attempt here,
+/// and no failure there.
+json::object side_json(const SideTraffic& side, const control::Attempts& attempts) {
   return {{"requests", side.requests},
           {"failures", side.failures},
+          {"attempts", attempts.made},
+          {"failed_attempts", attempts.failed},
           {"p50_ms", number(side.p50_ms)},
           {"p99_ms", number(side.p99_ms)}};
 }
@@ -117,7 +121,8 @@ json::object route_json(const control::RouteStatus& route, const std::vector<Rou
   out["holds"] = holds_json(route);
   out["in_flight"] = traffic->in_flight;
   out["traffic"] =
-      json::object{{"old", side_json(traffic->sides[Side::Old])}, {"new", side_json(traffic->sides[Side::New])}};
+      json::object{{"old", side_json(traffic->sides[Side::Old], route.attempts[Side::Old])},
+                   {"new", side_json(traffic->sides[Side::New], route.attempts[Side::New])}};
   return out;
 }
 
@@ -135,6 +140,31 @@ json::object status_json(const control::Status& status, const std::vector<RouteT
   json::array routes;
   for (const control::RouteStatus& route : status.routes) routes.push_back(route_json(route, traffic));
   out["routes"] = std::move(routes);
+  return out;
+}
+
+namespace {
+
+std::string_view state(const EndpointHealth& of) noexcept {
+  if (of.address.empty()) return "unresolved";
+  return !of.healthy ? "unhealthy" : of.ejected ? "ejected" : "healthy";
+}
+
+}  // namespace
+
+json::array clusters_json(const std::vector<ClusterHealth>& clusters) {
+  json::array out;
+  for (const ClusterHealth& cluster : clusters) {
+    json::array endpoints;
+    for (const EndpointHealth& one : cluster.endpoints) {
+      endpoints.push_back(json::object{{"endpoint", one.endpoint},
+                                       {"address", text_or_null(one.address)},
+                                       {"state", state(one)},
+                                       {"why", text_or_null(one.why)},
+                                       {"since", one.since_ms == 0 ? json::value(nullptr) : json::value(utc_text(one.since_ms))}});
+    }
+    out.push_back(json::object{{"name", cluster.name}, {"checked", cluster.checked}, {"endpoints", std::move(endpoints)}});
+  }
   return out;
 }
 

@@ -3,6 +3,7 @@
 // for them. Pure.
 #pragma once
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,9 @@ boost::json::object status_json(const control::Status& status, const std::vector
 boost::json::object route_json(const control::RouteStatus& route, const std::vector<RouteTraffic>& traffic);
 /// Without what its record keeps for a replay, which is for machines (explain_json.h).
 boost::json::object decision_json(const store::Decision& decision);
+
+/// GET /api/v1/clusters, and a part of the status.
+boost::json::array clusters_json(const std::vector<ClusterHealth>& clusters);
 
 /// 25, not 25.0: what was written in the file and typed by people.
 boost::json::value percent_json(Weight weight);

@@ -6,6 +6,7 @@
 #include "cli/json_text.h"
 #include "cli/rollout_text.h"
 #include "cli/table.h"
+#include "cli/time_text.h"
 
 namespace tidegate::cli {
 
@@ -89,29 +90,72 @@ std::string milliseconds(const json::value& value) {
   return text;
 }
 
-std::string failures_cell(const json::value& side, const ViewStyle& style) {
-  const double failures = number_at(side, {"failures"});
-  const double requests = number_at(side, {"requests"});
-  std::string out = plain_text(at(side, {"failures"}));
-  if (failures > 0 && requests > 0) {
+std::string failures_cell(const json::value& side, std::string_view what, std::string_view among, const ViewStyle& style) {
+  const double failures = number_at(side, {what});
+  const double all = number_at(side, {among});
+  if (at(side, {what}).is_null()) return "-";  // an older server
+  std::string out = plain_text(at(side, {what}));
+  if (failures > 0 && all > 0) {
     char share[40];
-    std::snprintf(share, sizeof share, " (%.2f %%)", 100.0 * failures / requests);
+    std::snprintf(share, sizeof share, " (%.2f %%)", 100.0 * failures / all);
     out += share;
   }
   return paint(style.color, failures > 0 ? Tone::Warn : Tone::Plain, out);
 }
 
+std::string attempts_cell(const json::value& side) {
+  return at(side, {"attempts"}).is_null() ? "-" : plain_text(at(side, {"attempts"}));
+}
+
+/// What answered clients, and what was asked of the side: a request that the other side saved is a failed attempt of this one.
 std::string traffic_table(const json::value& route, const ViewStyle& style) {
   using Align = Table::Align;
-  Table table({Align::Left, Align::Left, Align::Right, Align::Right, Align::Right, Align::Right});
-  table.row({"side", "cluster", "requests", "failures", "p50", "p99"});
+  Table table({Align::Left, Align::Left, Align::Right, Align::Right, Align::Right, Align::Right, Align::Right, Align::Right});
+  table.row({"side", "cluster", "requests", "failures", "attempts", "failed", "p50", "p99"});
   for (const std::string_view side : {std::string_view("old"), std::string_view("new")}) {
     const json::value& traffic = at(route, {"traffic", side});
     table.row({std::string(side), printable(text_at(route, {"clusters", side})), plain_text(at(traffic, {"requests"})),
-               failures_cell(traffic, style), milliseconds(at(traffic, {"p50_ms"})),
+               failures_cell(traffic, "failures", "requests", style), attempts_cell(traffic),
+               failures_cell(traffic, "failed_attempts", "attempts", style), milliseconds(at(traffic, {"p50_ms"})),
                milliseconds(at(traffic, {"p99_ms"}))});
   }
   return table.text(2);
+}
+
+struct StateCell {
+  std::string text;
+  Tone tone;
+};
+
+StateCell state_of(const json::value& endpoint, bool checked) {
+  const std::string state = text_at(endpoint, {"state"});
+  if (state == "healthy") return {checked ? "healthy" : "in use, not checked", Tone::Good};
+  return {printable(state), state == "unhealthy" ? Tone::Bad : Tone::Warn};
+}
+
+/// Each address that requests may go to; what keeps one from them stands below.
+std::string clusters_table(const json::value& status, const ViewStyle& style) {
+  const auto* clusters = at(status, {"clusters"}).if_array();
+  if (clusters == nullptr || clusters->empty()) return {};
+  Table table(std::vector<Table::Align>(5, Table::Align::Left));
+  std::string reasons;
+  table.row({"cluster", "endpoint", "address", "state", "since"});
+  for (const json::value& cluster : *clusters) {
+    const auto* endpoints = at(cluster, {"endpoints"}).if_array();
+    if (endpoints == nullptr) continue;
+    for (const json::value& one : *endpoints) {
+      const StateCell state = state_of(one, true_at(cluster, {"checked"}));
+      const std::string endpoint = printable(text_at(one, {"endpoint"}));
+      const std::string address = printable(text_at(one, {"address"}));
+      const auto since = wall_ms_of(text_at(one, {"since"}));
+      table.row({printable(text_at(cluster, {"name"})), endpoint, address.empty() ? "-" : address == endpoint ? "" : address,
+                 paint(style.color, state.tone, state.text), since ? moment_text(*since) : ""});
+      const std::string why = text_at(one, {"why"});
+      if (why.empty()) continue;
+      reasons += "  " + wrapped((address.empty() ? endpoint : address) + ": " + printable(why), 4, style.columns) + '\n';
+    }
+  }
+  return '\n' + table.text() + reasons;
 }
 
 std::string heading(const json::value& status, const ViewStyle& style) {
@@ -155,7 +199,7 @@ std::string status_view(const json::value& status, const ViewStyle& style) {
   if (const auto* routes = at(status, {"routes"}).if_array()) {
     for (const json::value& route : *routes) out += '\n' + route_view(route, style);
   }
-  return out;
+  return out + clusters_table(status, style);
 }
 
 }  // namespace tidegate::cli

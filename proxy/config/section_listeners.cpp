@@ -23,6 +23,8 @@ constexpr std::array kLimitFields{
                     [](In v, Listener& out) { read_integer(v, out.connections, {"1", "1000000"}); }},
     Field<Listener>{"connections_per_client",
                     [](In v, Listener& out) { read_integer(v, out.connections_per_client, {"0", "1000000"}); }},
+    Field<Listener>{"requests_per_connection",
+                    [](In v, Listener& out) { read_integer(v, out.session.requests_per_connection, {"0", "1000000000"}); }},
     Field<Listener>{"min_request_rate",
                     [](In v, Listener& out) { read_size(v, out.session.min_request_rate, {"0", "1GiB"}); }},
     Field<Listener>{"min_response_rate",
@@ -50,6 +52,8 @@ constexpr std::array kTimeoutFields{
                     [](In v, Listener& out) { read_duration(v, out.session.body_idle_timeout, {"1ms", "1d"}); }},
     Field<Listener>{"rate_grace",
                     [](In v, Listener& out) { read_duration(v, out.session.rate_grace, {"100ms", "1h"}); }},
+    Field<Listener>{"max_connection_age",
+                    [](In v, Listener& out) { read_duration(v, out.session.max_connection_age, {"0s", "365d"}); }},
     Field<Listener>{"tls_handshake",
                     [](In v, Listener& out) { read_duration(v, out.session.tls_handshake_timeout, {"1ms", "5m"}); }},
 };
@@ -69,6 +73,12 @@ constexpr std::array kPathFields{
     Field<Listener>{"unreserved", [](In v, Listener& out) { read_choice(v, out.session.path.decode_unreserved, kUnreserved); }},
 };
 constexpr Section<Listener> kPath{"listeners[].path", kPathFields};
+
+void read_underscores(const Value& value, Listener& out) {
+  constexpr std::array<Choice<http::Underscores>, 3> kWords{
+      {{"keep", http::Underscores::Keep}, {"drop", http::Underscores::Drop}, {"reject", http::Underscores::Reject}}};
+  read_choice(value, out.session.head.underscores, kWords);
+}
 
 void read_proxy_protocol(const Value& value, Listener& out) {
   constexpr std::array<Choice<bool>, 2> kWords{{{"off", false}, {"accept", true}}};
@@ -97,6 +107,7 @@ constexpr std::array kFields{
     Field<Listener>{"h2c", [](In v, Listener& out) { read_bool(v, out.session.h2c); }},
     Field<Listener>{"tls", read_listener_tls},
     Field<Listener>{"path", [](In v, Listener& out) { read_section(v, kPath, out); }},
+    Field<Listener>{"header_underscores", read_underscores},
     Field<Listener>{"limits", read_limits},
     Field<Listener>{"timeouts", [](In v, Listener& out) { read_section(v, kTimeouts, out); }},
 };

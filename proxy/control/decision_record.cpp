@@ -88,6 +88,14 @@ std::string with_evidence(const std::string& record, const rollout::Evidence& ev
                                   {"checks", std::move(checks)}});
 }
 
+std::string_view said_of_health(const std::vector<observe::FailureSample>& failures) noexcept {
+  const auto count = std::count_if(failures.begin(), failures.end(), [](const observe::FailureSample& one) {
+    return one.upstream == observe::kNoHealthyEndpoint;
+  });
+  if (count == 0) return {};
+  return static_cast<std::size_t>(count) == failures.size() ? "; new had no healthy endpoint" : "; for some of them new had no healthy endpoint";
+}
+
 std::string with_failures(const std::string& record, std::vector<observe::FailureSample> failures) {
   std::sort(failures.begin(), failures.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
   if (failures.size() > kFailuresKept) failures.resize(kFailuresKept);

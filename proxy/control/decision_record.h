@@ -21,6 +21,8 @@ std::string with_evidence(const std::string& record, const rollout::Evidence& ev
 
 /// The record with the first requests that failed, oldest first, at most kFailuresKept of them.
 inline constexpr std::size_t kFailuresKept = 10;
+/// "; new had no healthy endpoint" when that is what these failures, or some of them, were; else empty.
+std::string_view said_of_health(const std::vector<observe::FailureSample>& failures) noexcept;
 std::string with_failures(const std::string& record, std::vector<observe::FailureSample> failures);
 
 /// Of a decision that somebody else made: what the gate said just before it.

@@ -156,17 +156,20 @@ void Engine::tick() {
 void Engine::carry_out(RouteControl& route, std::size_t index, const RouteControl::Order& order) {
   const std::string before = from(route);
   const bool ends = order.action == store::Action::Revert && route.rollout().active();
+  const bool of_errors = order.ruling.decision == gate::Decision::Revert && order.ruling.stream == gate::Stream::Errors;
+  std::vector<observe::FailureSample> failures;
+  if (setup_.samples && of_errors) {
+    const double since_alarm = order.ruling.window ? order.ruling.window->seconds : order.ruling.step.seconds;
+    failures = setup_.samples(index, since_alarm + kSampleSlackS);  // some microseconds, at most a few hundred of them
+  }
+  const std::string sentence = order.sentence + std::string(said_of_health(failures));
   ++epoch_;
-  if (order.action == store::Action::Revert) route.revert(revert_reason(order.ruling.reason), order.sentence, epoch_);
-  store::Decision made = decision(route, order.action, Command{"gate", order.sentence, {}});
+  if (order.action == store::Action::Revert) route.revert(revert_reason(order.ruling.reason), sentence, epoch_);
+  store::Decision made = decision(route, order.action, Command{"gate", sentence, {}});
   made.epoch = epoch_;
   made.from = before;
   made.to = route.weight().text();
-  made.record = order.record;
-  if (setup_.samples && order.ruling.decision == gate::Decision::Revert && order.ruling.stream == gate::Stream::Errors) {
-    const double since_alarm = order.ruling.window ? order.ruling.window->seconds : order.ruling.step.seconds;
-    made.record = with_failures(made.record, setup_.samples(index, since_alarm + kSampleSlackS));
-  }
+  made.record = setup_.samples && of_errors ? with_failures(order.record, std::move(failures)) : order.record;
   announce(route, made, ends);
   save_protective(route, made, [](const Outcome&) {});
   const bool wants_pause = order.ruling.decision == gate::Decision::Revert &&

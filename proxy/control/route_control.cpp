@@ -213,6 +213,7 @@ void RouteControl::latch_again(std::string reason, std::uint64_t epoch) {
 
 RouteControl::Ticked RouteControl::tick(double dt_s) {
   const gate::StreamCounts counts = accumulator_.take(step_);
+  counted_ += counts.errors;
   if (latched_) return {};
   if (weight_ == Weight::none()) {  // nothing to guard: it only looks, and there is nothing to tell
     ruling_ = gate_.tick(counts, dt_s);
@@ -327,6 +328,8 @@ RouteStatus RouteControl::status() const {
   out.reverts = reverts_;
   out.holds = holds_;
   out.rollout = rollout_.status([this] { return evidence(); });
+  out.attempts[Side::Old] = {counted_.old_total, counted_.old_failures};
+  out.attempts[Side::New] = {counted_.new_total, counted_.new_failures};
   for (const gate::Ledger* ledger : ledgers_) {
     for (const Side side : {Side::Old, Side::New}) out.stale_failures[side] += ledger->stale_failures(side);
   }

@@ -140,6 +140,7 @@ class RouteControl : public std::enable_shared_from_this<RouteControl> {
   std::uint64_t epoch_ = 0;
   std::uint32_t step_ = 0;
   gate::Accumulator accumulator_;
+  gate::Counts counted_;  // since the start, whatever the step
   gate::RouteGate gate_;
   gate::Ruling ruling_;
   AlarmEpisode alarm_;   // that on_fail keeps from being a revert

@@ -71,6 +71,12 @@ struct RolloutStatus {
   bool file_differs = false;                ///< the file's plan is for the next start
 };
 
+/// What the gate has counted of a side since the start: every attempt that was made there, also those that a retry saved.
+struct Attempts {
+  std::uint64_t made = 0;
+  std::uint64_t failed = 0;
+};
+
 struct RouteStatus {
   std::string name;
   PerSide<std::string> clusters;
@@ -87,6 +93,7 @@ struct RouteStatus {
   std::array<std::uint64_t, kRevertReasonCount> reverts{};
   std::array<std::uint64_t, kHoldReasonCount> holds{};
   std::optional<RolloutStatus> rollout;  ///< empty: the route has none
+  PerSide<Attempts> attempts;
   PerSide<std::uint64_t> stale_failures;  ///< known after their step had ended: not judged
 };
 

@@ -77,7 +77,7 @@ void Exchange::begin(std::size_t head_bytes) {
 // --- the story
 
 Task<> Exchange::run() {
-  if (!has_listeners_scheme() || (!http::has_plain_path(request_.target) && !settle_path()) || !find_route() || !consider_upgrade()) {
+  if (!has_listeners_scheme() || !has_hops_left() || (!http::has_plain_path(request_.target) && !settle_path()) || !find_route() || !consider_upgrade()) {
     co_await reply(status_, refusal_reason_);
     finish();
     co_return;

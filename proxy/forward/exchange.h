@@ -77,6 +77,7 @@ class Exchange final : public net::Retirable {
  private:
   // phases, in order
   bool has_listeners_scheme();
+  bool has_hops_left();
   bool settle_path();
   bool find_route();
   void identify();
@@ -184,6 +185,7 @@ class Exchange final : public net::Retirable {
   Side side_ = Side::Old;
   bool has_side_ = false;
   bool spilled_ = false;          // the side that it was for has no healthy endpoint
+  unsigned hops_ = 0;           // proxies like this one that the request has come through
   std::uint32_t attempts_ = 0;
   PerSide<std::uint32_t> asked_{};  // of them, by the side
   RetryDecision retry_;

@@ -21,6 +21,15 @@ bool Exchange::has_listeners_scheme() {
   return false;
 }
 
+/// A proxy whose endpoint is itself would ask itself until something gives way.
+bool Exchange::has_hops_left() {
+  hops_ = hops_of(request_.fields);
+  if (hops_ < kMostHops) return true;
+  status_ = 508;
+  refusal_reason_ = "loop: the request has come through here too often";
+  return false;
+}
+
 /// What is routed is what is forwarded, copied and logged: the target is changed where it was received.
 bool Exchange::settle_path() {
   Buffer& received = client_->received();
@@ -110,7 +119,7 @@ void Exchange::consider_spill() {
   if (from == Side::New) {
     route_->ledger->dispatched(from, split_.step);
     failure_counted_ = false;
-    upstream_host_ = "no healthy endpoint";
+    upstream_host_ = observe::kNoHealthyEndpoint;
     attempt_started_ = started_;
     count_failure(Failure::Connect);
     upstream_host_ = {};
@@ -122,6 +131,7 @@ void Exchange::consider_spill() {
 RequestContext Exchange::request_context() const {
   RequestContext context;
   const Session& session = client_->session();
+  context.hops = hops_;
   context.peer = session.peer();
   context.peer_trusted = session.peer_trusted();
   context.https = session.scheme() == "https";

@@ -19,6 +19,9 @@ struct Place {
   Buffer head;
 };
 
+/// Between the two GOAWAYs: what a client had sent before it read the first one is served (RFC 9113 §6.8).
+constexpr Duration kFarewell = std::chrono::seconds(1);
+
 h2::Limits limits_of(const SessionPolicy& policy) {
   h2::Limits limits;
   limits.session.streams = policy.streams;
@@ -95,7 +98,8 @@ struct Multiplex::Emptied {
 };
 
 Multiplex::Multiplex(Worker& worker, Session& session, net::Stream& socket)
-    : worker_(worker), session_(session), connection_(socket, http::H2Role::Server, limits_of(session.policy()), *this) {}
+    : worker_(worker), session_(session), connection_(socket, http::H2Role::Server, limits_of(session.policy()), *this),
+      farewell_(&Multiplex::say_farewell, this) {}
 
 Multiplex::~Multiplex() = default;
 
@@ -106,6 +110,7 @@ Task<> Multiplex::serve(Buffer& received) {
     connection_.announce_goaway();
   }
   co_await connection_.run(received);
+  farewell_.disarm();
   Emptied emptied{*this};
   co_await emptied;
 }
@@ -131,12 +136,23 @@ Multiplex::Carried& Multiplex::carry(std::int32_t stream, bool ends) {
 }
 
 void Multiplex::on_request(std::int32_t stream, http::RequestHead& head, Buffer& bytes, bool ends) {
+  session_.count_request();
   carry(stream, ends).take(head, bytes);
 }
 
 void Multiplex::on_refused(std::int32_t stream, const http::Refusal& refusal) { carry(stream, false).refuse(refusal); }
 
+/// In two steps, as in a drain; streams that are open go on for as long as they like.
+void Multiplex::look_at_age() {
+  if (farewell_.armed() || connection_.closing() || !session_.is_spent()) return;
+  connection_.announce_goaway();
+  worker_.reactor.arm(farewell_, kFarewell);
+}
+
+void Multiplex::say_farewell(void* self) { static_cast<Multiplex*>(self)->connection_.goaway(); }
+
 void Multiplex::after_input() {
+  look_at_age();
   while (Carried* carried = fresh_.pop_front()) {
     carried_.push_back(*carried);
     carried->begin();

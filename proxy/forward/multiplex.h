@@ -13,6 +13,7 @@
 #include "base/task.h"
 #include "forward/downstream.h"
 #include "h2/connection.h"
+#include "net/reactor.h"
 
 namespace tidegate::forward {
 
@@ -43,6 +44,8 @@ class Multiplex final : private h2::Owner {
   void on_capacity() override {}
   Carried& carry(std::int32_t stream, bool ends);
   void done(Carried& carried);
+  void look_at_age();
+  static void say_farewell(void* self);
 
   Worker& worker_;
   Session& session_;
@@ -51,6 +54,7 @@ class Multiplex final : private h2::Owner {
   List<Carried> carried_;
   std::uint32_t count_ = 0;
   std::coroutine_handle<> empty_waits_;
+  net::Timer farewell_;     // of a connection that is spent: armed with the first GOAWAY
 };
 
 }  // namespace tidegate::forward

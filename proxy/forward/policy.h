@@ -17,6 +17,8 @@ struct SessionPolicy {
   http::HeadLimits head;
   http::PathPolicy path;                                  ///< of requests, before they are routed
   std::uint32_t streams = 100;                            ///< of one HTTP/2 connection at a time
+  std::uint32_t requests_per_connection = 0;              ///< then a connection is sent away in peace; 0 = no limit
+  Duration max_connection_age = Duration::zero();         ///< the same, within a tenth of it; zero = no limit
   bool h2c = false;                                       ///< without TLS: what begins with HTTP/2's preface is HTTP/2
   std::uint64_t body_bytes = 0;                           ///< longest request body; 0 = no limit; more is 413
   Duration header_timeout = std::chrono::seconds(10);     ///< whole head, from its first byte; 408

@@ -15,6 +15,7 @@ using http::FieldId;
 using http::HeadWriter;
 
 constexpr std::string_view kClientCertificate = "x-forwarded-client-cert";  // as Envoy names it
+constexpr std::string_view kHop = "x-tidegate-hop";
 constexpr std::size_t kFixedBytes = 512;  // start line's and added fields' constant parts
 
 bool te_has_trailers(const http::FieldList& fields) noexcept {
@@ -30,11 +31,12 @@ bool te_has_trailers(const http::FieldList& fields) noexcept {
   return found;
 }
 
+/// A name with `_` is taken for the one with `-`, as some servers do: what the route sets a client must not say beside it.
 bool is_removed(const route::HeaderEdits& edits, std::string_view name) noexcept {
   const auto same = [name](std::string_view wanted) {
     return name.size() == wanted.size() &&
            std::equal(name.begin(), name.end(), wanted.begin(),
-                      [](char a, char b) { return http::lower(a) == http::lower(b); });
+                      [](char a, char b) { return http::lower(a) == http::lower(b) || (a == '_' && b == '-'); });
   };
   return std::any_of(edits.remove.begin(), edits.remove.end(), same) ||
          std::any_of(edits.set.begin(), edits.set.end(), [&](const auto& set) { return same(set.first); });
@@ -47,6 +49,7 @@ bool is_replaced(FieldId id, const RequestContext& context) noexcept {
     case FieldId::ContentLength:
     case FieldId::XForwardedFor:
     case FieldId::XRequestId:
+    case FieldId::Alias:
     case FieldId::Tidegate: return true;
     case FieldId::XForwarded:
     case FieldId::XForwardedHost:
@@ -71,6 +74,14 @@ std::size_t edits_size(const route::HeaderEdits& edits) noexcept {
   return bytes;
 }
 
+/// A Via would do the same (RFC 9110 §7.6.3), but servers take it for more: NGINX does not compress for who sends one.
+void put_hop(HeadWriter& out, unsigned hops) noexcept {
+  if (hops == 0) return out.put("x-tidegate-hop: 1\r\n");
+  out.put("x-tidegate-hop: ");
+  out.number(hops + 1);
+  out.put("\r\n");
+}
+
 void put_forwarded_for(HeadWriter& out, const http::RequestHead& head, const RequestContext& context) noexcept {
   out.put("x-forwarded-for: ");
   if (context.peer_trusted) {
@@ -84,15 +95,32 @@ void put_forwarded_for(HeadWriter& out, const http::RequestHead& head, const Req
   out.put("\r\n");
 }
 
+/// RFC 9110 §8.6: without content these say so. HTTP/2 does by the end of the stream, and some servers answer 411 to HTTP/1.1 without.
+bool is_meant_to_have_content(http::Method method) noexcept {
+  return method == http::Method::Post || method == http::Method::Put || method == http::Method::Patch;
+}
+
 void put_request_framing(HeadWriter& out, const http::RequestHead& head) noexcept {
   if (http::needs_chunks(head.framing, head.has_content_length)) {
     out.put("transfer-encoding: chunked\r\n");
   } else if (head.has_content_length) {
     out.content_length(head.content_length);
+  } else if (is_meant_to_have_content(head.method)) {
+    out.content_length(0);
   }
 }
 
 }  // namespace
+
+unsigned count_hops(const http::FieldList& fields) noexcept {
+  unsigned hops = 0;
+  for (const Field& field : fields) {
+    if (field.id != FieldId::Tidegate || !http::equals_ignoring_case(fields.name(field), kHop)) continue;
+    const std::uint64_t said = http::parse_length(fields.value(field)).value_or(0);
+    hops = std::max(hops, static_cast<unsigned>(std::min<std::uint64_t>(said, kMostHops)));
+  }
+  return hops;
+}
 
 void encode_request(Buffer& out, const http::RequestHead& head, const RequestContext& context) {
   std::string_view host = head.authority;
@@ -127,6 +155,7 @@ void encode_request(Buffer& out, const http::RequestHead& head, const RequestCon
   if (!context.client_certificate.empty()) writer.field(kClientCertificate, context.client_certificate);
   if (!has_host && !head.authority.empty()) writer.field("x-forwarded-host", head.authority);
   writer.field("x-request-id", context.request_id);
+  put_hop(writer, context.hops);
   if (!context.traceparent.empty()) writer.field("traceparent", context.traceparent);
   if (te_has_trailers(head.fields)) writer.put("te: trailers\r\nconnection: te\r\n");
   if (!context.upgrade.empty()) {

@@ -17,6 +17,7 @@ namespace tidegate::forward {
 /// What a request head needs beyond itself.
 struct RequestContext {
   std::string_view peer;              ///< the client's address, without port
+  unsigned hops = 0;                  ///< proxies like this one that the request has come through: hops_of()
   bool peer_trusted = false;          ///< its X-Forwarded-* are believed and extended
   std::string_view request_id;        ///< passed on or made
   std::string_view traceparent;       ///< made; empty when the client's own is passed on
@@ -30,6 +31,12 @@ struct RequestContext {
 };
 
 void encode_request(Buffer& out, const http::RequestHead& head, const RequestContext& context);
+
+/// A request that came through more of them goes round in a loop: a chain on purpose is two or three.
+inline constexpr unsigned kMostHops = 8;
+/// What x-tidegate-hop says, whoever sends it: a stranger can only have his own request refused. At most kMostHops.
+unsigned count_hops(const http::FieldList& fields) noexcept;
+inline unsigned hops_of(const http::FieldList& fields) noexcept { return fields.has(http::FieldId::Tidegate) ? count_hops(fields) : 0; }
 
 struct ResponseContext {
   bool chunked = false;               ///< the body is sent in chunks

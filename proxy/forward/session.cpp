@@ -26,7 +26,20 @@ Session::Session(Worker& worker, const ListenerRuntime& listener, net::Listener&
 
 Session::~Session() = default;
 
+namespace {
+
+/// Within a tenth of it: connections that came together do not leave together, and make their next ones at one moment.
+Duration jittered(Duration age, Random& random) noexcept {
+  const double part = static_cast<double>(random.next() >> 11) * 0x1.0p-53;
+  return std::chrono::duration_cast<Duration>(age * (0.9 + 0.2 * part));
+}
+
+}  // namespace
+
 void Session::start(int descriptor) {
+  if (policy_.max_connection_age > Duration::zero()) {
+    spent_at_ = worker_.reactor.now() + jittered(policy_.max_connection_age, worker_.random);
+  }
   if (!stream_.adopt(descriptor)) {
     done(this);
     return;
@@ -67,7 +80,12 @@ bool Session::peer_trusted() const noexcept {
   return peer_trusted_ = peer_known_ && !of_another_machine && serving.is_trusted(peer_address_);
 }
 
-bool Session::is_closing() const noexcept { return worker_.draining() || listener_.is_closed; }
+bool Session::is_closing() const noexcept { return worker_.draining() || listener_.is_closed || is_spent(); }
+
+bool Session::is_spent() const noexcept {
+  const std::uint32_t most = policy_.requests_per_connection;
+  return (most != 0 && requests_ >= most) || worker_.reactor.now() >= spent_at_;
+}
 
 void Session::abort() {
   if (multiplex_) return multiplex_->abort();
@@ -171,6 +189,7 @@ Task<> Session::serve_one_by_one() {
     if (received == Received::Refused) {
       co_await exchange_->refuse(decoder_.refusal());
     } else {
+      count_request();
       exchange_->begin(decoder_.consumed());
       co_await exchange_->run();
     }

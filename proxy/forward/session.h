@@ -49,8 +49,11 @@ class Session final : public Downstream, public net::Retirable, public Link<> {
   Worker& worker() noexcept { return worker_; }
   const SessionPolicy& policy() const noexcept { return policy_; }
   const ListenerRuntime& listener() const noexcept { return listener_; }
-  /// Responses announce the end of the connection: the worker drains, or the listener is no more.
+  /// Responses announce the end of the connection: the worker drains, the listener is no more, or the connection is spent.
   bool is_closing() const noexcept;
+  void count_request() noexcept { ++requests_; }
+  /// It has carried as many requests, or is as old, as the listener allows.
+  bool is_spent() const noexcept;
   const std::string& peer() const noexcept { return peer_; }
   /// Made when it is first asked for, by the access log.
   const std::string& peer_with_port() {
@@ -99,6 +102,8 @@ class Session final : public Downstream, public net::Retirable, public Link<> {
   static constexpr std::uint64_t kNotJudged = ~std::uint64_t{0};
   mutable std::uint64_t trusted_by_ = kNotJudged;  // the configuration that said so
   bool announced_ = false;                // by a PROXY header
+  std::uint64_t requests_ = 0;
+  TimePoint spent_at_ = TimePoint::max();
   bool peer_known_ = true;  // false: of a PROXY header whose sender could not name the client
   bool waiting_ = false;  // for the first byte of a request, or for what comes before it
   Task<> root_;

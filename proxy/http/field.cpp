@@ -7,6 +7,15 @@ namespace tidegate::http {
 
 namespace {
 
+/// With `_` read as `-`, as servers do that make one variable of both (RFC 3875 §4.1.18).
+bool begins_as(std::string_view name, std::string_view known) noexcept {
+  if (name.size() < known.size()) return false;
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    if (lower(name[i]) != known[i] && !(name[i] == '_' && known[i] == '-')) return false;
+  }
+  return true;
+}
+
 FieldId identify_known(std::string_view name) noexcept {
   const auto is = [name](std::string_view known) { return equals_ignoring_case(name, known); };
   switch (name.size()) {
@@ -23,16 +32,20 @@ FieldId identify_known(std::string_view name) noexcept {
                                 : FieldId::Other;
     case 11: return is("traceparent") ? FieldId::Traceparent : FieldId::Other;
     case 12: return is("x-request-id") ? FieldId::XRequestId : FieldId::Other;
-    case 14: return is("content-length") ? FieldId::ContentLength : FieldId::Other;
+    case 14:
+      return is("content-length")                ? FieldId::ContentLength
+             : begins_as(name, "content-length") ? FieldId::Alias
+                                                 : FieldId::Other;
     case 15: return is("x-forwarded-for") ? FieldId::XForwardedFor : FieldId::Other;
     case 16:
       return is("x-forwarded-host")   ? FieldId::XForwardedHost
              : is("proxy-connection") ? FieldId::ProxyConnection
                                       : FieldId::Other;
     case 17:
-      return is("transfer-encoding")   ? FieldId::TransferEncoding
-             : is("x-forwarded-proto") ? FieldId::XForwardedProto
-                                       : FieldId::Other;
+      return is("transfer-encoding")                ? FieldId::TransferEncoding
+             : is("x-forwarded-proto")              ? FieldId::XForwardedProto
+             : begins_as(name, "transfer-encoding") ? FieldId::Alias
+                                                    : FieldId::Other;
     default: return FieldId::Other;
   }
 }
@@ -41,10 +54,13 @@ FieldId identify_known(std::string_view name) noexcept {
 
 FieldId identify(std::string_view name) noexcept {
   const FieldId known = identify_known(name);
-  if (known != FieldId::Other || name.size() < 9 || lower(name[0]) != 'x' || name[1] != '-') return known;
-  if (name.size() > 11 && equals_ignoring_case(name.substr(0, 11), "x-tidegate-")) return FieldId::Tidegate;
-  if (name.size() > 12 && equals_ignoring_case(name.substr(0, 12), "x-forwarded-")) return FieldId::XForwarded;
-  return equals_ignoring_case(name, "x-real-ip") ? FieldId::XForwarded : FieldId::Other;
+  if (known != FieldId::Other || name.size() < 9 || lower(name[0]) != 'x' || (name[1] != '-' && name[1] != '_')) return known;
+  const bool tidegate = name.size() > 11 && begins_as(name, "x-tidegate-");
+  const bool forwarded = (name.size() > 12 && begins_as(name, "x-forwarded-")) || (name.size() == 9 && begins_as(name, "x-real-ip"));
+  const bool request_id = name.size() == 12 && begins_as(name, "x-request-id");  // or it was known
+  if (!tidegate && !forwarded && !request_id) return FieldId::Other;
+  if (name.find('_') != std::string_view::npos) return FieldId::Alias;
+  return tidegate ? FieldId::Tidegate : FieldId::XForwarded;
 }
 
 std::string_view FieldList::first(FieldId id) const noexcept {
@@ -114,6 +130,13 @@ bool mark_hop_by_hop(FieldList& fields) noexcept {
     });
   }
   return options <= kConnectionOptions;
+}
+
+bool look_for_underscores(FieldList& fields, Underscores wanted) noexcept {
+  const auto has_one = [&fields](const Field& field) { return fields.name(field).find('_') != std::string_view::npos; };
+  if (wanted == Underscores::Reject) return std::none_of(fields.begin(), fields.end(), has_one);
+  fields.drop_if(has_one);
+  return true;
 }
 
 }  // namespace tidegate::http

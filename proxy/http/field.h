@@ -7,10 +7,13 @@
 #include <cstdint>
 #include <string_view>
 
+#include "http/limits.h"
+
 namespace tidegate::http {
 
 enum class FieldId : std::uint8_t {
   Other,
+  Alias,  ///< with `_` read as `-` one of those that Tidegate writes or believes; itself none of them
   Connection,
   ContentLength,
   Expect,
@@ -72,6 +75,11 @@ class FieldList {
     ids_ |= bit(field.id);
     return true;
   }
+  /// Takes out those that `is_unwanted`, a predicate on fields; the others keep their order.
+  template <class P>
+  void drop_if(P&& is_unwanted) noexcept {
+    count_ = static_cast<std::size_t>(std::remove_if(begin(), end(), is_unwanted) - begin());
+  }
   /// Whether a field with that id is there at all: most are not, and nobody need look for them.
   bool has(FieldId id) const noexcept { return (ids_ & bit(id)) != 0; }
 
@@ -112,5 +120,12 @@ class FieldList {
 /// @return false when Connection names more than kConnectionOptions: the work is options times fields, and nobody needs so
 /// many.
 [[nodiscard]] bool mark_hop_by_hop(FieldList& fields) noexcept;
+
+/// What becomes of names with `_`. Aliases of Tidegate's own names never pass, whatever is asked for here.
+/// @return false: there is one, and they are rejected.
+[[nodiscard]] bool look_for_underscores(FieldList& fields, Underscores wanted) noexcept;
+[[nodiscard]] inline bool settle_underscores(FieldList& fields, Underscores wanted) noexcept {
+  return wanted == Underscores::Keep || look_for_underscores(fields, wanted);
+}
 
 }  // namespace tidegate::http

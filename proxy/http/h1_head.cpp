@@ -177,6 +177,7 @@ Refusal RequestHeadDecoder::finish(std::string_view bytes, RequestHead& head) no
   head.major_version = 1;
   head.minor_version = minor_version_;
   head.expects_continue = false;
+  if (!settle_underscores(head.fields, limits_.underscores)) return {400, "underscore in a field name"};
   if (const Refusal refusal = resolve_framing(head)) return refusal;
   if (const Refusal refusal = resolve_host(head)) return refusal;
   if (const Refusal refusal = resolve_target(head, scheme_)) return refusal;

@@ -194,6 +194,7 @@ Refusal H2FieldSection::finish(RequestHead& head, bool ends, bool connect_protoc
   if (status_.there) return {400, ":status in a request"};
   if (head.method_token.size() > kMethodBytes) return {400, "method too long"};
   if (!is_token(head.method_token)) return {400, "malformed :method"};
+  if (!settle_underscores(*fields_, limits_.underscores)) return {400, "underscore in a field name"};
   if (const Refusal refusal = resolve_length(head, 400)) return refusal;
   if (ends && head.content_length > 0) return {400, "Content-Length without content"};
   if (const Refusal refusal = resolve_authority(head, authority_.there)) return refusal;

@@ -6,10 +6,14 @@
 
 namespace tidegate::http {
 
+/// Field names with `_`, which CGI and what came after it cannot tell from those with `-`.
+enum class Underscores : std::uint8_t { Keep, Drop, Reject };
+
 struct HeadLimits {
   std::size_t bytes = 64 * 1024;       ///< start line + fields + terminator; more is 431 (request) or 502 (response)
   std::uint32_t fields = 100;          ///< field lines; more is 431 / 502
   std::size_t uri_bytes = 16 * 1024;   ///< request target; more is 414
+  Underscores underscores = Underscores::Keep;  ///< of requests
   bool operator==(const HeadLimits&) const = default;
 };
 

@@ -346,7 +346,8 @@ ssl_st* TlsClientContext::open(const std::string& host) const noexcept {
   if (!address) good = SSL_set_tlsext_host_name(ssl, name.c_str()) == 1;  // RFC 6066 §3: no addresses
   if (policy_.verify) {
     X509_VERIFY_PARAM* const wanted = SSL_get0_param(ssl);
-    X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    // RFC 9525 §2: names are in subjectAltName; a common name is none, also where there is nothing else.
+    X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     good = good && (address ? X509_VERIFY_PARAM_set1_ip_asc(wanted, name.c_str()) : X509_VERIFY_PARAM_set1_host(wanted, name.c_str(), 0)) == 1;
   }
   SSL_set_connect_state(ssl);

@@ -19,6 +19,9 @@
 
 namespace tidegate::observe {
 
+/// In place of an upstream: of a request that no address of the side could take, and that went to the other side.
+inline constexpr std::string_view kNoHealthyEndpoint = "no healthy endpoint";
+
 struct FailureSample {
   std::int64_t at_ms = 0;        ///< wall clock
   TimePoint at{};

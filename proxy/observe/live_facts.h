@@ -77,12 +77,22 @@ struct LiveResolution {
   std::size_t addresses = 0;         ///< that they have now
 };
 
+/// One address that requests for a cluster may go to.
+struct LiveEndpoint {
+  std::string cluster;
+  std::string endpoint;  ///< as it is written
+  std::string address;
+  bool healthy = true;
+  bool ejected = false;
+};
+
 struct LiveFacts {
   std::vector<LiveRoute> routes;
   LiveStore store;
   std::vector<LiveTarget> targets;         ///< in the order of the file
   std::vector<LiveCertificate> certificates;
   std::vector<LiveResolution> resolutions;  ///< of the clusters that have names
+  std::vector<LiveEndpoint> endpoints;     ///< each once
   std::uint64_t certificate_reloads = 0;   ///< changes of files that are in force
   std::uint64_t certificate_failures = 0;  ///< changes that were not taken
   std::uint64_t reloads = 0;               ///< of the configuration, that are in force

@@ -34,6 +34,7 @@ std::string Metrics::text(const LiveFacts& live) const {
   add_mirror(page);
   add_upstream(page);
   add_resolutions(page, live);
+  add_endpoints(page, live);
   add_retries(page);
   add_downstream(page, live.access_log_lost);
   add_handshakes(page);

@@ -96,6 +96,7 @@ class Metrics {
   void add_notifications(Exposition& page, const LiveFacts& live) const;
   void add_rollouts(Exposition& page, const LiveFacts& live) const;
   void add_resolutions(Exposition& page, const LiveFacts& live) const;
+  void add_endpoints(Exposition& page, const LiveFacts& live) const;
   void add_store(Exposition& page, const LiveFacts& live) const;
   void add_identity(Exposition& page) const;
   void add_process(Exposition& page) const;

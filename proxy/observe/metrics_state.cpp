@@ -128,6 +128,16 @@ void Metrics::add_resolutions(Exposition& page, const LiveFacts& live) const {
   }
 }
 
+void Metrics::add_endpoints(Exposition& page, const LiveFacts& live) const {
+  auto healthy = page.gauge("tidegate_upstream_healthy", "1 unless the health checks of the address fail.");
+  auto ejected = page.gauge("tidegate_upstream_ejected", "1 while the address is left out for failures in a row.");
+  for (const LiveEndpoint& one : live.endpoints) {
+    const Exposition::Labels labels = {{"cluster", one.cluster}, {"endpoint", one.endpoint}, {"address", one.address}};
+    healthy.add(labels, one.healthy);
+    ejected.add(labels, one.ejected);
+  }
+}
+
 void Metrics::add_reverts(Exposition& page, const LiveFacts& live) const {
   auto reverts = page.counter("tidegate_reverts_total", "Reverts to old, by the reason.");
   auto holds = page.counter("tidegate_gate_holds_total",

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from harness import Authority, Client, eventually, ok, serve
+from harness.frames import GET, frames_of, headers, kind
 
 MIB = 1024 * 1024
 REFUSED = "tidegate_downstream_connections_refused_total"
@@ -244,3 +245,70 @@ def test_a_client_that_keeps_the_rate_gets_the_whole_response(lab):
         response = client.get("/large")
         assert response.complete and response.size == 64 * MIB
     assert tidegate.api.metric(SLOW, direction="response") == 0
+
+
+# --- connections that are sent away in peace
+
+def test_a_connection_is_told_to_close_with_the_last_request_that_it_may_carry(lab):
+    origin = lab.origin(serve(ok("fine")))
+    tidegate = lab.proxy(origin, listener={"limits": {"requests_per_connection": 3}})
+    client = lab.client(tidegate)
+    assert [client.get("/").get("connection") for _ in range(3)] == [None, None, "close"]
+    assert client.is_closed()
+    pipelined = lab.client(tidegate)
+    pipelined.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 5)
+    assert [pipelined.read_response().get("connection") for _ in range(3)] == [None, None, "close"]
+    assert pipelined.is_closed() and len(origin.requests) == 6
+
+
+def test_a_connection_that_is_old_enough_is_told_to_close_with_its_next_answer(lab):
+    tidegate = lab.proxy(lab.origin(serve(ok("fine"))), listener={"timeouts": {"max_connection_age": "400ms"}})
+    began = time.monotonic()
+    client = lab.client(tidegate)
+    while (response := client.get("/")).get("connection") is None:
+        assert response.status == 200
+    assert 0.34 < time.monotonic() - began < 5 and client.is_closed()
+
+
+def test_connections_that_came_together_do_not_leave_together(lab):
+    """Ten that are asked in turn: each has its own moment in a fifth of 2 s."""
+    tidegate = lab.proxy(lab.origin(serve(ok("fine"))), listener={"timeouts": {"max_connection_age": "2s"}})
+    clients = served(lab, tidegate, 10)
+    left = []
+    while clients:
+        for client in list(clients):
+            if client.get("/").get("connection") == "close":
+                left.append(time.monotonic())
+                clients.remove(client)
+    assert left[-1] - left[0] > 0.02
+
+
+@pytest.mark.parametrize("spent", [{"limits": {"requests_per_connection": 2}}, {"timeouts": {"max_connection_age": "100ms"}}], ids=["requests", "age"])
+def test_a_connection_of_http2_that_is_spent_says_goaway_and_finishes_what_it_has(lab, spent):
+    """What the client had sent before it knew is served; streams that are open go on; then the connection ends."""
+    release = threading.Event()
+
+    def answer(request):
+        if request.target == "/slow":
+            release.wait(20)
+        return ok("fine")
+
+    tidegate = lab.proxy(lab.origin(serve(answer)), listener={"h2c": True, **spent})
+    client = lab.http2_client(tidegate)
+    client.start("/slow")                          # stream 1
+    seen = frames_of(client)
+    stream, goaway = 1, None
+    while goaway is None:
+        stream += 2
+        client.peer.socket.sendall(headers(stream, GET, "END_STREAM"))
+        frame = next(seen)
+        while kind(frame) != "Data" or "END_STREAM" not in frame.flags:
+            goaway = frame if kind(frame) == "GoAway" else goaway
+            frame = next(seen)
+    assert (goaway.error_code, goaway.last_stream_id) == (0, 2 ** 31 - 1)
+    unaware = stream + 2
+    client.peer.socket.sendall(headers(unaware, GET, "END_STREAM"))
+    last = next(frame for frame in seen if kind(frame) == "GoAway")
+    assert (last.error_code, last.last_stream_id) == (0, unaware)
+    release.set()
+    assert any(kind(frame) == "Data" and frame.stream_id == 1 and "END_STREAM" in frame.flags for frame in seen), "to its end"

@@ -177,6 +177,15 @@ def test_bodies_of_http2_have_the_framing_that_http1_wants(lab):
         ("chunked", None, b"abc"), ("none", None, b""), ("length", "3", b"abc")]
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+def test_a_request_of_http2_that_ends_with_its_head_has_a_length_of_0_where_its_method_wants_content(lab, method):
+    """RFC 9110 8.6; some servers answer 411 to a POST without one."""
+    origin = lab.origin(serve(ok("x")))
+    client = lab.http2_client(lab.proxy(origin, listener={"h2c": True}))
+    assert client.get("/", method=method).status == client.get("/", method="DELETE").status == 200
+    assert [(request.method, request.get("content-length")) for request in origin.requests] == [(method, "0"), ("DELETE", None)]
+
+
 def test_a_stream_that_its_client_resets_ends_the_upstream_request_and_its_copy(lab):
     old, new = (lab.origin(lambda c: (c.read_request(), c.wait_for_end())) for _ in range(2))
     tidegate = lab.proxy(old, new, listener={"h2c": True}, route={"mirror": {"methods": ["POST"]}})
@@ -450,7 +459,7 @@ NUL = "DER:" + (b"\x30" + bytes([len(NUL_NAME) + 2]) + b"\x82" + bytes([len(NUL_
     ("DNS:b.example.test,DNS:a.example.test", "/CN=x", True),
     ("DNS:*.test", "/CN=x", False), ("DNS:*", "/CN=x", False), ("DNS:*.*.test", "/CN=x", False), ("DNS:a*.example.test", "/CN=x", False),
     ("DNS:example.test", "/CN=a.example.test", False), (NUL, "/CN=x", False), ("email:a@a.example.test", "/CN=x", False),
-    ("URI:https://a.example.test/", "/CN=x", False)])
+    ("URI:https://a.example.test/", "/CN=x", False), (None, "/CN=a.example.test", False)])
 def test_of_an_upstreams_certificate_only_its_dns_names_count_and_a_star_is_one_whole_label(lab, names, subject, is_good):
     authority = Authority(lab.directory / "pki")
     origin = lab.origin(serve(ok("x")), tls=authority.server(authority.issue(names, subject)))

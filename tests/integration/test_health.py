@@ -163,3 +163,66 @@ def test_an_endpoint_that_is_killed_and_brought_back_10_times_costs_no_request(l
             flapping.start()
             eventually(lambda: tidegate.output.count(f"{flapping.address} is healthy again") == turn + 1, "it is in", 20)
     assert load.errors == 0 and load.total > 100
+
+
+# --- what people see of it
+
+def states(tidegate, cluster):
+    """{address: (state, why, since)} of GET /api/v1/clusters; the status says the same."""
+    clusters = tidegate.api.get("/api/v1/clusters").json["clusters"]
+    assert [one["name"] for one in clusters] == [one["name"] for one in tidegate.api.get("/api/v1/status").json["clusters"]]
+    of = next(one for one in clusters if one["name"] == cluster)
+    return {one["address"]: (one["state"], one["why"], one["since"]) for one in of["endpoints"]}
+
+
+def gauges(tidegate, address):
+    return tuple(tidegate.api.metric(f"tidegate_upstream_{what}", cluster="old", endpoint=address, address=address) for what in ("healthy", "ejected"))
+
+
+def test_the_status_the_api_and_the_metrics_say_which_address_is_unhealthy_why_and_since_when_and_a_reload_keeps_it(lab):
+    good, sick = Sick(lab, "good"), Sick(lab, "sick")
+    clusters = {"old": {"endpoints": [good.address, sick.address], **healthy()}, "new": {"endpoints": [good.address]}}
+    tidegate = lab.proxy(good, clusters=clusters)
+    eventually(lambda: states(tidegate, "old") == {a: ("healthy", None, None) for a in (good.address, sick.address)}, "both")
+    assert gauges(tidegate, sick.address) == (1, 0)
+    sick.status = "503 Unavailable"
+    eventually(lambda: states(tidegate, "old")[sick.address][:2] == ("unhealthy", "GET /healthz answered 503"), "it is told")
+    since = states(tidegate, "old")[sick.address][2]
+    assert since and states(tidegate, "old")[good.address][0] == "healthy" and gauges(tidegate, sick.address) == (0, 0)
+    table = tidegate.cli("status").stdout
+    assert "unhealthy" in table and f"{sick.address}: GET /healthz answered 503" in table and "in use, not checked" in table
+    clusters["old"]["pool"] = {"connections": 77}
+    tidegate.write_config({**tidegate.config, "clusters": clusters})
+    assert tidegate.cli("reload").returncode == 0
+    assert states(tidegate, "old")[sick.address] == ("unhealthy", "GET /healthz answered 503", since)
+    sick.status = "200 OK"
+    eventually(lambda: states(tidegate, "old")[sick.address][:2] == ("healthy", None), "it is well")
+    assert gauges(tidegate, sick.address) == (1, 0)
+
+
+def test_an_address_that_is_left_out_for_its_failures_says_so_until_it_is_back(lab):
+    good = Sick(lab, "good")
+    bad = lab.origin(serve(lambda r: ok("no", "500 Oops")), record=False)
+    tidegate = lab.proxy(good, clusters={
+        "old": {"endpoints": [good.address, bad.address], "outlier": {"consecutive_errors": 3, "ejection": "2s"}}, "new": {"endpoints": [good.address]}})
+    client = lab.client(tidegate)
+    eventually(lambda: client.get("/") and states(tidegate, "old")[bad.address][:2] == ("ejected", "3 failures in a row"), "the ejection")
+    assert gauges(tidegate, bad.address) == (1, 1)
+    eventually(lambda: states(tidegate, "old")[bad.address][0] == "healthy", "its time is over", 10)
+    assert gauges(tidegate, bad.address) == (1, 0)
+
+
+def test_a_revert_for_want_of_healthy_endpoints_says_so_and_the_attempts_are_counted_for_new(lab):
+    """Clients see no failure: old answers what new cannot take. The gate counts them for new all the same, and the status shows both."""
+    old, new = Sick(lab, "old"), Sick(lab, "new")
+    tidegate = lab.proxy(old, new, weight=50, clusters={"old": {"endpoints": [old.address]}, "new": {"endpoints": [new.address], **healthy()}})
+    new.status = "500 Oops"
+    tidegate.logs(f"{new.address} is unhealthy")
+    with Load(tidegate.address, **PACE) as load:
+        route = eventually(lambda: (lambda r: r["latched"] and r)(tidegate.api.route()), "the revert", 20)
+    assert load.errors == 0
+    assert route["latch_reason"].endswith("; new had no healthy endpoint"), route["latch_reason"]
+    eventually(lambda: [d["reason"] for d in decisions(tidegate) if d["action"] == "revert"] == [route["latch_reason"]], "the history")
+    counted = route["traffic"]["new"]
+    assert counted["failed_attempts"] == counted["attempts"] > 0 and counted["failures"] == 0
+    assert route["traffic"]["old"]["attempts"] > 0 == route["traffic"]["old"]["failed_attempts"]

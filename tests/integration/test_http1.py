@@ -2,12 +2,15 @@
 import hashlib
 import re
 import threading
+import time
 
 import pytest
 
 from harness import Client, curl, eventually, make_config, memory_slack, ok, serve
+from harness.ports import free_port
 
 MIB = 1024 * 1024
+SOON_ENDED = {"pool": {"idle_timeout": "100ms"}}   # where the other end of a connection is a Tidegate: its own descriptors are counted
 
 
 def echo(request):
@@ -619,16 +622,65 @@ def test_a_traceparent_is_made_when_there_is_none_and_passed_on_when_there_is_on
 def test_x_tidegate_fields_of_clients_are_removed(echoing):
     with Client(echoing.address) as client:
         client.get("/", fields="x-tidegate-mirror: 1\r\nX-Tidegate-Side: new\r\nX-TIDEGATE-anything: 1\r\n")
-    assert [name for name in last(echoing).names() if name.startswith("x-tidegate")] == []
+    assert [name for name in last(echoing).names() if name.startswith("x-tidegate")] == ["x-tidegate-hop"]
+    assert last(echoing).get("x-tidegate-hop") == "1"
+
+
+@pytest.mark.parametrize("protocol", ["http1", "http2"])
+def test_a_request_that_goes_round_in_a_loop_is_refused_after_8_hops(lab, protocol):
+    """The endpoint is the listener itself."""
+    address = f"127.0.0.1:{free_port()}"
+    tidegate = lab.proxy(address, listener={"address": address, "h2c": True}, cluster={"protocol": protocol, **SOON_ENDED},
+                         route={"retry": {"retries": 0}})
+    began = time.monotonic()
+    response = lab.client(tidegate).get("/")
+    assert response.status == 508 and time.monotonic() - began < 5
+    tidegate.api.counts(9, "http_requests_total", status="508")
+    tidegate.api.counts(0, "tidegate_http_requests_in_flight")
+
+
+def test_chains_of_proxies_pass_on_how_long_they_are(lab):
+    origin = lab.origin(serve(ok("x")))
+    inner = lab.proxy(origin)
+    assert lab.client(lab.proxy(inner, cluster=SOON_ENDED)).get("/").status == 200
+    assert origin.requests[0].get("x-tidegate-hop") == "2"
+
+
+@pytest.mark.parametrize("name", ["X_Forwarded_For", "X-Forwarded_Client_Cert", "X_Tidegate_Mirror", "X_Real-IP", "X-Request_Id",
+                                  "Content_Length", "Transfer_Encoding"])
+@pytest.mark.parametrize("trusted", [False, True], ids=["stranger", "trusted"])
+@pytest.mark.parametrize("over", ["http1", "http2"])
+def test_a_name_with_an_underscore_does_not_pass_beside_the_one_that_servers_take_it_for(lab, name, trusted, over):
+    """CGI has one variable for both. A proxy that is trusted passes on what its clients wrote."""
+    origin = lab.origin(serve(ok("x")))
+    tidegate = lab.proxy(origin, listener={"h2c": True}, **({"trusted_proxies": ["127.0.0.0/8"]} if trusted else {}))
+    if over == "http1":
+        assert lab.client(tidegate).get("/", fields=f"{name}: 6\r\nx_other: 1\r\n").status == 200
+    else:
+        assert lab.http2_client(tidegate).get("/", headers=[(name.lower(), "6"), ("x_other", "1")]).status == 200
+    assert [(request.get(name), request.get("x_other")) for request in origin.requests] == [(None, "1")]
+
+
+@pytest.mark.parametrize("over", ["http1", "http2"])
+@pytest.mark.parametrize("wanted, status, seen", [("keep", 200, [("1", "2")]), ("drop", 200, [(None, "2")]), ("reject", 400, [])])
+def test_names_with_underscores_are_kept_dropped_or_rejected_as_the_listener_says(lab, over, wanted, status, seen):
+    origin = lab.origin(serve(ok("x")))
+    tidegate = lab.proxy(origin, listener={"h2c": True, "header_underscores": wanted})
+    if over == "http1":
+        assert lab.client(tidegate).get("/", fields="X_Other: 1\r\nX-Other: 2\r\n").status == status
+    else:
+        assert lab.http2_client(tidegate).get("/", headers=[("x_other", "1"), ("x-other", "2")]).status == status
+    assert [(request.get("x_other"), request.get("x-other")) for request in origin.requests] == seen
 
 
 def test_header_edits_set_and_remove(lab):
     origin = lab.origin(serve(ok("x")))
     tidegate = lab.proxy(origin, route={"request_headers": {"set": {"x-env": "blue", "User-Agent": "tide"}, "remove": ["x-debug", "Cookie"]}})
-    lab.client(tidegate).get("/", fields="X-Debug: 1\r\nUser-Agent: curl\r\nX-Env: red\r\nx-env: pink\r\nCookie: a\r\ncookie: b\r\n")
+    lab.client(tidegate).get("/", fields="X-Debug: 1\r\nx_debug: 2\r\nUser-Agent: curl\r\nX-Env: red\r\nx_env: pink\r\nCookie: a\r\ncookie: b\r\n")
     seen = origin.requests[0]
     assert (seen.get("x-env"), seen.get("user-agent")) == ("blue", "tide")
     assert seen.get("x-debug") is None and seen.all("cookie") == []
+    assert seen.get("x_debug") is None and seen.get("x_env") is None, "servers may take them for the names with a dash"
 
 
 def test_a_literal_host_is_sent_where_the_cluster_says_so(lab):

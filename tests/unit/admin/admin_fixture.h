@@ -130,6 +130,11 @@ struct World {
       api.mirror.dropped[static_cast<std::size_t>(observe::MirrorDrop::Rate)] = 2;
       return std::vector<RouteTraffic>{api};
     };
+    out.clusters = [] {
+      return std::vector<ClusterHealth>{{"dc1", false, {{"dc1.example:443", "10.0.0.1:443"}, {"dc2.example:443", ""}}},
+                                        {"eks", true, {{"10.0.1.1:80", "10.0.1.1:80", false, true, "GET /healthz answered 503", 1'000},
+                                                       {"10.0.1.2:80", "10.0.1.2:80", true, true, "5 failures in a row", 2'000}}}};
+    };
     out.notifications = [] { return std::vector<notify::TargetStats>{{"https://hooks.example.com", 3, 1, 0, 2, 0, "refused"}}; };
     out.version = "9.9.9";
     out.started_at_ms = 1'700'000'000'250;

@@ -30,6 +30,7 @@ control::RouteStatus reverted() {
   route.gate.thresholds = {9.0, 8.0, 3.0};
   route.gate.sentence = route.latch_reason;
   route.reverts[0] = 1;
+  route.attempts[Side::New] = {12, 12};
   return route;
 }
 
@@ -58,9 +59,22 @@ TEST(StatusJson, ARouteSaysEverythingThatWasPromised) {
     "rollout": null,
     "reverts": {"error_rate": 1, "hard_breaker": 0, "operator": 0, "slow_rate": 0, "check": 0},
     "holds": {"shared_degradation": 0, "pause": 0, "notify": 0}, "in_flight": 3,
-    "traffic": {"old": {"requests": 5, "failures": 1, "p50_ms": 1.5, "p99_ms": null},
-                "new": {"requests": 0, "failures": 0, "p50_ms": null, "p99_ms": null}}})"))
+    "traffic": {"old": {"requests": 5, "failures": 1, "attempts": 0, "failed_attempts": 0, "p50_ms": 1.5, "p99_ms": null},
+                "new": {"requests": 0, "failures": 0, "attempts": 12, "failed_attempts": 12, "p50_ms": null, "p99_ms": null}}})"))
       << got;
+}
+
+TEST(StatusJson, AnAddressIsHealthyUnlessItsChecksOrItsRequestsFail) {
+  const ClusterHealth cluster{"eks", true,
+                              {{"a:1", "10.0.0.1:1"},
+                               {"b:1", "10.0.0.2:1", false, true, "refused", 1'000},
+                               {"c:1", "10.0.0.3:1", true, true, "5 failures in a row", 2'000},
+                               {"d:1", ""}}};
+  EXPECT_EQ(json::value(clusters_json({cluster})), json::parse(R"([{"name": "eks", "checked": true, "endpoints": [
+    {"endpoint": "a:1", "address": "10.0.0.1:1", "state": "healthy", "why": null, "since": null},
+    {"endpoint": "b:1", "address": "10.0.0.2:1", "state": "unhealthy", "why": "refused", "since": "1970-01-01T00:00:01.000Z"},
+    {"endpoint": "c:1", "address": "10.0.0.3:1", "state": "ejected", "why": "5 failures in a row", "since": "1970-01-01T00:00:02.000Z"},
+    {"endpoint": "d:1", "address": null, "state": "unresolved", "why": null, "since": null}]}])"));
 }
 
 TEST(StatusJson, EachStreamOfTheGateIsShownWithItsOwnNumbers) {

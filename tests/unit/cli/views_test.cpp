@@ -23,8 +23,8 @@ json::value status() {
                  "dropped": {"method": 15, "rate": 5, "reset": 0}, "in_flight": 0},
       "gate": {"verdict": "inconclusive", "reason": "observing", "old_suspect": false,
                "sentence": "observing: new failed 0 of 60 requests in 12 s, old 1 of 420 in the same time, threshold 1 %"},
-      "traffic": {"old": {"requests": 90000, "failures": 12, "p50_ms": 1.24, "p99_ms": 81.4},
-                  "new": {"requests": 60, "failures": 0, "p50_ms": null, "p99_ms": null}}}]})");
+      "traffic": {"old": {"requests": 90000, "failures": 12, "attempts": 90000, "failed_attempts": 14, "p50_ms": 1.24, "p99_ms": 81.4},
+                  "new": {"requests": 60, "failures": 0, "attempts": 70, "failed_attempts": 10, "p50_ms": null, "p99_ms": null}}}]})");
 }
 
 std::size_t longest_line(const std::string& text) {
@@ -45,10 +45,33 @@ TEST(StatusView, SaysEverythingInEightyColumns) {
             "          of 420 in the same time, threshold 1 %\n"
             "  mirror  100 %: received 1200, mirrored 1180, dropped 20 (method 15, rate 5),\n"
             "          in flight 0\n"
-            "  side  cluster  requests     failures     p50    p99\n"
-            "  old   dc-west     90000  12 (0.01 %)  1.2 ms  81 ms\n"
-            "  new   eks            60            0       -      -\n");
+            "  side  cluster  requests     failures  attempts        failed     p50    p99\n"
+            "  old   dc-west     90000  12 (0.01 %)     90000   14 (0.02 %)  1.2 ms  81 ms\n"
+            "  new   eks            60            0        70  10 (14.29 %)       -      -\n");
   EXPECT_LE(longest_line(text), 80u);
+}
+
+TEST(StatusView, EachAddressOfAClusterSaysHowItIsAndWhy) {
+  ::setenv("TZ", "UTC", 1);
+  ::tzset();
+  json::value value = status();
+  value.as_object()["clusters"] = json::parse(R"([
+    {"name": "dc-west", "checked": false, "endpoints": [
+      {"endpoint": "lb.example:443", "address": "10.0.0.1:443", "state": "healthy", "why": null, "since": null},
+      {"endpoint": "lb2.example:443", "address": null, "state": "unresolved", "why": null, "since": null}]},
+    {"name": "eks", "checked": true, "endpoints": [
+      {"endpoint": "10.0.1.1:80", "address": "10.0.1.1:80", "state": "unhealthy", "why": "GET /healthz answered 503", "since": "2026-11-24T12:00:00.000Z"},
+      {"endpoint": "10.0.1.2:80", "address": "10.0.1.2:80", "state": "healthy", "why": null, "since": null}]}])");
+  const std::string text = status_view(value, {});
+  EXPECT_NE(text.find("\n"
+                      "cluster  endpoint         address       state                since\n"
+                      "dc-west  lb.example:443   10.0.0.1:443  in use, not checked\n"
+                      "dc-west  lb2.example:443  -             unresolved\n"
+                      "eks      10.0.1.1:80                    unhealthy            2026-11-24T12:00:00+00:00\n"
+                      "eks      10.0.1.2:80                    healthy\n"
+                      "  10.0.1.1:80: GET /healthz answered 503\n"),
+            std::string::npos)
+      << text;
 }
 
 TEST(StatusView, TheEvidenceOfEachStreamStandsBesideWhatWouldProveIt) {

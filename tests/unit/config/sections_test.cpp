@@ -266,6 +266,25 @@ TEST(Clients, AreLimitedAsTheFileSays) {
   EXPECT_EQ(config.listeners[0].session.rate_grace, std::chrono::seconds(20));
 }
 
+TEST(Clients, AreSentAwayAfterSoManyRequestsOrSoLongWhereTheFileSaysSo) {
+  EXPECT_EQ(good(with("")).listeners[0].session.requests_per_connection, 0u);
+  EXPECT_EQ(good(with("")).listeners[0].session.max_connection_age, Duration::zero());
+  const Config config = good(with_listener("limits: {requests_per_connection: 1000}, timeouts: {max_connection_age: 1h}"));
+  EXPECT_EQ(config.listeners[0].session.requests_per_connection, 1000u);
+  EXPECT_EQ(config.listeners[0].session.max_connection_age, std::chrono::hours(1));
+}
+
+TEST(Clients, NamesWithUnderscoresAreTakenAsTheFileSays) {
+  const auto wanted = [](const std::string& word) {
+    return good(with_listener("header_underscores: " + word)).listeners[0].session.head.underscores;
+  };
+  EXPECT_EQ(good(with("")).listeners[0].session.head.underscores, http::Underscores::Keep);
+  EXPECT_EQ(wanted("keep"), http::Underscores::Keep);
+  EXPECT_EQ(wanted("drop"), http::Underscores::Drop);
+  EXPECT_EQ(wanted("reject"), http::Underscores::Reject);
+  EXPECT_TRUE(contains(bad(with_listener("header_underscores: allow")), "is not one of keep, drop, reject"));
+}
+
 TEST(Path, OfAnEdgeIsReadAsItIsWritten) {
   const Config config = good(with_listener("path: {merge_slashes: true, dot_segments: remove, escaped_slashes: decode, unreserved: decode}"));
   const http::PathPolicy& path = config.listeners[0].session.path;

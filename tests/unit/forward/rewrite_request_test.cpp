@@ -9,7 +9,7 @@ namespace {
 TEST(EncodeRequest, WritesAWholeHeadAnew) {
   EXPECT_EQ(encode("GET /a?b HTTP/1.1\r\nHost: example.org\r\nAccept:x\r\n"),
             "GET /a?b HTTP/1.1\r\nhost: example.org\r\nAccept: x\r\nx-forwarded-for: 192.0.2.7\r\n"
-            "x-forwarded-proto: http\r\nx-forwarded-host: example.org\r\nx-request-id: id-1\r\n\r\n");
+            "x-forwarded-proto: http\r\nx-forwarded-host: example.org\r\nx-request-id: id-1\r\nx-tidegate-hop: 1\r\n\r\n");
 }
 
 TEST(EncodeRequest, SpeaksHttp11ToClustersWhateverTheClientSpoke) {
@@ -101,6 +101,31 @@ TEST(EncodeRequest, WritesExactlyOneHost) {
   EXPECT_TRUE(has(encode("GET / HTTP/1.0\r\n"), "host")) << "HTTP/1.1 without an authority has an empty Host";
 }
 
+TEST(EncodeRequest, CountsTheProxiesThatARequestHasComeThroughWhoeverSaysIt) {
+  const auto hops = [](const std::string& fields) { return hops_of(Received("GET / HTTP/1.1\r\nHost: h\r\n" + fields).head.fields); };
+  EXPECT_EQ(hops(""), 0u);
+  EXPECT_EQ(hops("x-tidegate-side: 3\r\n"), 0u);
+  EXPECT_EQ(hops("x-tidegate-hop: 1\r\n"), 1u);
+  EXPECT_EQ(hops("x-tidegate-hop: 2\r\nX-Tidegate-Hop: 5\r\nx-tidegate-hop: 1\r\n"), 5u);
+  EXPECT_EQ(hops("x-tidegate-hop: 99999999999\r\n"), kMostHops);
+  EXPECT_EQ(hops("x-tidegate-hop: 3\r\nConnection: x-tidegate-hop\r\n"), 3u);
+  for (const std::string odd : {"", "-1", "x", "1, 2", "99999999999999999999"}) EXPECT_EQ(hops("x-tidegate-hop: " + odd + "\r\n"), 0u) << odd;
+  RequestContext context = context_of_a_stranger();
+  context.hops = 7;
+  EXPECT_EQ(lines(encode("GET / HTTP/1.1\r\nHost: h\r\nx-tidegate-hop: 2\r\n", context), "x-tidegate-hop"), "8");
+}
+
+TEST(EncodeRequest, SaysThatThereIsNoContentWhereTheMethodWantsSome) {
+  for (const std::string method : {"POST", "PUT", "PATCH"}) {
+    EXPECT_EQ(lines(encode(method + " / HTTP/1.1\r\nHost: h\r\n"), "content-length"), "0") << method;
+    EXPECT_EQ(lines(encode(method + " / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n"), "content-length"), "0") << method;
+    EXPECT_FALSE(has(encode(method + " / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"), "content-length")) << method;
+  }
+  for (const std::string method : {"GET", "DELETE", "OPTIONS", "BREW"}) {
+    EXPECT_FALSE(has(encode(method + " / HTTP/1.1\r\nHost: h\r\n"), "content-length")) << method;
+  }
+}
+
 TEST(EncodeRequest, ForwardsOnlyTrailersOfTe) {
   for (const char* te : {"trailers", "gzip, Trailers", "TRAILERS ,deflate;q=0.5"}) {
     const std::string head = encode("GET / HTTP/1.1\r\nHost: h\r\nTE: " + std::string(te) + "\r\nConnection: TE\r\n");
@@ -150,7 +175,7 @@ TEST(EncodeRequest, NeverWritesBothFramingFields) {
                                "Transfer-Encoding: chunked\r\n", ""}) {
     const std::string head = encode("POST / HTTP/1.1\r\nHost: h\r\n" + std::string(lines_in));
     EXPECT_FALSE(has(head, "content-length") && has(head, "transfer-encoding")) << lines_in;
-    EXPECT_EQ(has(head, "content-length"), std::string_view(lines_in).starts_with("Content")) << lines_in;
+    EXPECT_EQ(has(head, "content-length"), !std::string_view(lines_in).starts_with("Transfer")) << lines_in;
     EXPECT_EQ(has(head, "transfer-encoding"), std::string_view(lines_in).starts_with("Transfer")) << lines_in;
   }
   EXPECT_EQ(lines(encode("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 007\r\n"), "content-length"), "7");

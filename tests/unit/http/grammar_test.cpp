@@ -1,5 +1,6 @@
 // The small rules that every parser shares: lengths, tokens, lists, names of fields and methods.
 #include "http/grammar.h"
+#include "http/h1_head.h"
 
 #include <gtest/gtest.h>
 
@@ -107,10 +108,39 @@ TEST(FieldIds, AreFoundInEveryCaseAndOnlyForTheWholeName) {
     if (id != FieldId::Tidegate) {
       EXPECT_EQ(identify(name + "s"), neighbour) << name;
     }
-    EXPECT_EQ(identify(name.substr(0, name.size() - 1) + "_"), id == FieldId::Tidegate ? id : neighbour) << name;
+    EXPECT_EQ(identify(name.substr(0, name.size() - 1) + "%"), id == FieldId::Tidegate ? id : neighbour) << name;
   }
   EXPECT_EQ(identify(""), FieldId::Other);
-  EXPECT_EQ(identify("content_length"), FieldId::Other);
+}
+
+TEST(FieldIds, OfNamesThatServersTakeForTidegatesOwnAreAliases) {
+  for (const char* name : {"x_forwarded_for", "X-Forwarded_For", "x_forwarded-proto", "x-forwarded-client_cert", "X_TIDEGATE_SIDE", "x-tidegate-a_b",
+                           "x_real_ip", "x-real_ip", "x_request_id", "X-Request_ID", "content_length", "transfer_encoding"}) {
+    EXPECT_EQ(identify(name), FieldId::Alias) << name;
+  }
+  for (const char* name : {"x_api_key", "x_forwarde_for", "x_forwarded_", "x_tidegate_", "x_real_ips", "x_request_ids", "user_agent", "x_", "_x-real-ip"}) {
+    EXPECT_EQ(identify(name), FieldId::Other) << name;
+  }
+}
+
+TEST(Underscores, AreKeptDroppedOrRejected) {
+  const std::string bytes = "a_b: 1\r\nc: 2\r\nd_: 3\r\ne: 4\r\n";
+  const auto left = [&bytes](Underscores wanted) {
+    FieldList fields;
+    for (std::uint32_t at = 0; at < bytes.size();) {
+      const auto end = static_cast<std::uint32_t>(bytes.find('\r', at));
+      EXPECT_EQ(detail::parse_field_line(std::string_view(bytes).substr(at, end - at), at, fields), nullptr);
+      at = end + 2;
+    }
+    fields.set_base(bytes.data());
+    if (!settle_underscores(fields, wanted)) return std::string("rejected");
+    std::string names;
+    for (const Field& field : fields) names.append(fields.name(field)).append(fields.value(field));
+    return names;
+  };
+  EXPECT_EQ(left(Underscores::Keep), "a_b1c2d_3e4");
+  EXPECT_EQ(left(Underscores::Drop), "c2e4");
+  EXPECT_EQ(left(Underscores::Reject), "rejected");
 }
 
 TEST(Methods, AreKnownByTheirExactNameAndLabelledWithoutMakingSeries) {

@@ -260,6 +260,15 @@ TEST_F(MetricsPage, ClustersWithNamesShowWhatAskingForThemCameTo) {
   EXPECT_EQ(samples.at(R"(tidegate_dns_addresses{cluster="blue"})"), "3");
 }
 
+TEST_F(MetricsPage, EveryAddressShowsItsHealthAndWhetherItIsLeftOut) {
+  live.endpoints = {{"blue", "lb:1", "10.0.0.1:1", false, false}, {"blue", "lb:1", "10.0.0.2:1", true, true}};
+  const auto samples = page();
+  EXPECT_EQ(samples.at(R"(tidegate_upstream_healthy{cluster="blue",endpoint="lb:1",address="10.0.0.1:1"})"), "0");
+  EXPECT_EQ(samples.at(R"(tidegate_upstream_ejected{cluster="blue",endpoint="lb:1",address="10.0.0.1:1"})"), "0");
+  EXPECT_EQ(samples.at(R"(tidegate_upstream_healthy{cluster="blue",endpoint="lb:1",address="10.0.0.2:1"})"), "1");
+  EXPECT_EQ(samples.at(R"(tidegate_upstream_ejected{cluster="blue",endpoint="lb:1",address="10.0.0.2:1"})"), "1");
+}
+
 TEST_F(MetricsPage, BeforeTheControlThreadHasSpokenTheTrafficIsShown) {
   live = LiveFacts();
   EXPECT_EQ(sample(R"(http_requests_total{route="api",side="old",method="GET",status="200"})"), "0");

@@ -41,9 +41,9 @@ class Authority {
   std::string ca() const { return folder_ + "/ca.pem"; }
   /// @param names as OpenSSL writes them: "DNS:localhost", "IP:127.0.0.1".
   /// @param seconds until it expires; negative = it has expired.
-  Identity issue(const std::string& names, long seconds = 3600) {
+  Identity issue(const std::string& names, long seconds = 3600, const std::string& subject = "test") {
     const std::unique_ptr<::EVP_PKEY, Free> key(::EVP_EC_gen("P-256"));
-    const auto one = make("test", key.get(), names, seconds);
+    const auto one = make(subject, key.get(), names, seconds);
     const std::string stem = folder_ + "/" + std::to_string(++serial_);
     Identity out{stem + ".crt", stem + ".key"};
     write(out.cert, one.get());

@@ -70,6 +70,14 @@ TEST_F(TlsTest, RefusesTheCertificateOfAnotherName) {
                "the certificate of localhost:" + std::to_string(server.port()) + " is not valid: hostname mismatch");
 }
 
+TEST_F(TlsTest, DoesNotTakeTheSubjectForAName) {
+  Server server(Server::always(answer(200, "")), authority.server(authority.issue("email:a@localhost", 3600, "localhost")));
+  Request request = trusting(server);
+  request.url.host = "localhost";
+  expect_error(ask(request), Kind::Tls,
+               "the certificate of localhost:" + std::to_string(server.port()) + " is not valid: hostname mismatch");
+}
+
 TEST_F(TlsTest, RefusesACertificateThatHasExpired) {
   Server server(Server::always(answer(200, "")), authority.server(authority.issue("IP:127.0.0.1", -60)));
   expect_error(ask(trusting(server)), Kind::Tls, not_valid(server) + "certificate has expired");
