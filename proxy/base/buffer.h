@@ -17,9 +17,9 @@ namespace tidegate {
 /// Small for heads, Medium for what may be a body, Large for transfers that fill their reads: a system call moves more.
 enum class BlockSize : std::uint8_t { Small, Medium, Large };
 
+/// 4, 16 and 64 KiB.
 constexpr std::size_t bytes_of(BlockSize size) noexcept {
-  constexpr std::array<std::size_t, 3> bytes{4 * 1024, 16 * 1024, 64 * 1024};
-  return bytes[static_cast<std::size_t>(size)];
+  return std::size_t{4 * 1024} << (2 * static_cast<unsigned>(size));
 }
 inline constexpr std::size_t kLargeBlocks = 64;  // lent by one pool at a time: 4 MiB
 

@@ -16,12 +16,13 @@ void LatencyHistogram::add_bound(double bound) {
   const Data& before = *data_.load(std::memory_order_relaxed);
   if (std::find(before.bounds.begin(), before.bounds.end(), bound) != before.bounds.end()) return;
   std::vector<double> bounds(before.bounds.begin(), before.bounds.end());
-  const auto place = bounds.insert(std::upper_bound(bounds.begin(), bounds.end(), bound), bound) - bounds.begin();
+  const auto inserted = bounds.insert(std::upper_bound(bounds.begin(), bounds.end(), bound), bound);
+  const auto place = static_cast<std::size_t>(inserted - bounds.begin());
   auto data = std::make_unique<Data>(bounds);
   data->own_bounds = std::move(bounds);
   data->bounds = data->own_bounds;
   for (std::size_t i = 0; i <= before.bounds.size(); ++i) {
-    data->at(i < static_cast<std::size_t>(place) ? i : i + 1).add(before.at(i).read());
+    data->at(i < place ? i : i + 1).add(before.at(i).read());
   }
   data->sum_ns.add(before.sum_ns.read());
   put(std::move(data));

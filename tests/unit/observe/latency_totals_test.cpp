@@ -16,8 +16,8 @@ TEST(LatencyTotals, FoldBucketsAndSumOfAllWorkers) {
   two.add(501us);
   two.add(60s);
   LatencyTotals totals;
-  totals.add(one);
-  totals.add(two);
+  totals.add(one.view());
+  totals.add(two.view());
   EXPECT_EQ(totals.count(), 4u);
   EXPECT_EQ(totals.buckets[0], 2u);
   EXPECT_EQ(totals.buckets[1], 1u);
@@ -53,7 +53,7 @@ TEST(LatencyTotals, MoreBoundsComeInBetweenEachOnce) {
   histogram.add(301ms);
   histogram.add(30s);
   LatencyTotals totals(bounds);
-  totals.add(histogram);
+  totals.add(histogram.view());
   const auto at = static_cast<std::size_t>(std::find(bounds.begin(), bounds.end(), 0.3) - bounds.begin());
   EXPECT_EQ(totals.buckets[at], 1u);
   EXPECT_EQ(totals.buckets[at + 1], 1u);
@@ -61,6 +61,28 @@ TEST(LatencyTotals, MoreBoundsComeInBetweenEachOnce) {
 }
 
 TEST(LatencyTotals, NoDataHaveNoQuantile) { EXPECT_FALSE(LatencyTotals().quantile(0.5)); }
+
+TEST(LatencyHistogram, OneMoreBoundKeepsEveryCountBelowTheBoundsThatItWasBelow) {
+  LatencyHistogram histogram;
+  histogram.add(std::chrono::milliseconds(300));
+  histogram.add(std::chrono::milliseconds(700));
+  histogram.add(std::chrono::seconds(20));
+  const LatencyHistogram::View before = histogram.view();
+  histogram.add_bound(0.333);
+  histogram.add_bound(0.333);
+  const LatencyHistogram::View after = histogram.view();
+  ASSERT_EQ(after.bounds().size(), before.bounds().size() + 1);
+  EXPECT_DOUBLE_EQ(after.sum_seconds(), before.sum_seconds());
+  const auto below = [](const LatencyHistogram::View& of, double bound) {
+    std::uint64_t count = 0;
+    for (std::size_t i = 0; i < of.bounds().size() && of.bounds()[i] <= bound; ++i) count += of.bucket(i);
+    return count;
+  };
+  for (const double bound : before.bounds()) EXPECT_EQ(below(after, bound), below(before, bound)) << bound;
+  EXPECT_EQ(after.bucket(after.bounds().size()), 1u);
+  histogram.add(std::chrono::milliseconds(300));
+  EXPECT_EQ(below(histogram.view(), 0.333), 1u);  // what was there before is known to be below 0.5 only
+}
 
 }  // namespace
 }  // namespace tidegate::observe
