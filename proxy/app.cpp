@@ -210,7 +210,8 @@ void App::Parts::make_workers(const Current& of) {
   for (const config::Listener& listener : from.listeners) {
     opened.push_back(OpenedListener::open(listener, from.workers, handed_over));
     listeners.push_back({listener.name, opened.back().address});
-    if (opened.back().file) socket_files.emplace(opened.back().address, *opened.back().file);
+    if (opened.back().file && opened.back().handed) handed_files.push_back(*opened.back().file);
+    if (opened.back().file && !opened.back().handed) socket_files.emplace(opened.back().address, *opened.back().file);
   }
   handed_over.refuse_rest();
   for (std::size_t i = 0; i < from.workers; ++i) {
@@ -404,11 +405,14 @@ void App::start(const Before* before) {
   p.replace(now);
   p.take_admin_sockets();
   p.left_over = p.handed_over.close_rest();
+  if (before != nullptr) {
+    for (const auto& [host, addresses] : before->names) now.resolver->seed(host, addresses);
+  }
   now.resolver->start();
   boost::json::object state;
   if (before != nullptr) {
+    p.open_store(before->lock);  // and checks all of it: the one before writes meanwhile, this one does not
     state = before->take_state();
-    p.open_store(before->lock);
   }
   auto saved = p.store->load();
   if (saved.has_error()) throw std::runtime_error(saved.error().message);
@@ -430,15 +434,18 @@ std::vector<std::size_t> App::stuck_workers(Duration longest) {
   const TimePoint now = Clock::now();
   for (std::size_t i = 0; i < p.workers.size(); ++i) {
     const std::shared_ptr<Parts::SignOfLife>& sign = p.signs_of_life[i];
-    if (now - sign->at.load() > longest) stuck.push_back(i);
-    if (sign->asked.exchange(true)) continue;
-    p.workers[i]->post([sign](forward::Worker&) {
-      sign->at.store(Clock::now());
-      sign->asked.store(false);
-    });
+    if (sign->asked.load()) {
+      if (now - sign->asked_at.load() > longest) stuck.push_back(i);
+      continue;
+    }
+    sign->asked_at.store(now);
+    sign->asked.store(true);
+    p.workers[i]->post([sign](forward::Worker&) { sign->asked.store(false); });
   }
   return stuck;
 }
+
+std::vector<std::pair<std::string, std::vector<net::Address>>> App::names() const { return parts_->current().resolver->known(); }
 
 std::vector<HandedSocket> App::listening() const {
   const Parts& p = *parts_;
@@ -598,6 +605,9 @@ std::vector<std::string> App::summary() const {
   return lines;
 }
 
+void App::own_files() {
+  for (const net::Address& file : std::exchange(parts_->handed_files, {})) parts_->socket_files.emplace(net::text(file), file);
+}
 const std::vector<std::string>& App::left_over() const noexcept { return parts_->left_over; }
 const std::vector<BoundAddress>& App::listeners() const noexcept { return parts_->listeners; }
 const std::string& App::admin_address() const noexcept { return parts_->admin_address; }

@@ -45,6 +45,7 @@ class App {
 
   /// What a process that this one follows has still to give.
   struct Before {
+    std::vector<std::pair<std::string, std::vector<net::Address>>> names;  ///< what endpoints' names resolved to
     int lock = -1;                                   ///< of the state file; this object's
     /// Called once everything is made that can fail. @return what it knew of the gates. @throws std::runtime_error
     std::function<boost::json::object()> take_state;
@@ -55,6 +56,7 @@ class App {
   void start(const Before* before = nullptr);
 
   // To be followed by another process, in this order.
+  std::vector<std::pair<std::string, std::vector<net::Address>>> names() const;
   /// What listens, the admin API included; the descriptors stay this object's.
   std::vector<HandedSocket> listening() const;
   int lock_descriptor() const noexcept;
@@ -69,6 +71,8 @@ class App {
   /// @param left listeners that it does not have
   void let_go(const std::vector<std::string>& left);
 
+  /// The process before has let go: what it had to remove at its end is this one's.
+  void own_files();
   /// Listeners of the process before that this one does not have. After start().
   const std::vector<std::string>& left_over() const noexcept;
   /// What it runs with, for the log: version, workers, state, and each route's weight and latch. After start().

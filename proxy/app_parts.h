@@ -44,7 +44,7 @@ struct App::Parts {
   std::unique_ptr<observe::AccessLog> access_log;
   std::vector<std::unique_ptr<forward::Worker>> workers;
   struct SignOfLife {
-    std::atomic<TimePoint> at{Clock::now()};
+    std::atomic<TimePoint> asked_at{};
     std::atomic<bool> asked{false};
   };
   std::vector<std::shared_ptr<SignOfLife>> signs_of_life;  // by worker
@@ -56,6 +56,7 @@ struct App::Parts {
   std::unordered_map<std::string, net::UnixSocketFile> socket_files;     // by address
   std::size_t most_lent = 0;       // since memory was given back
   TimePoint gave_back{};
+  std::vector<net::Address> handed_files;  // of unix-domain sockets: ours once the process before has let them go
   std::vector<std::string> left_over;
   int admin_socket = -1;    // that was handed over
   int metrics_socket = -1;

@@ -119,17 +119,15 @@ Reloaded App::reload(config::Config next_config) {
     next.config = std::make_shared<const ActiveConfig>(std::move(next_config), before.config.get(), p.all_counters(), p.started_ms);
     next.certificates = p.read_certificates(next.config, before.certificates.get());
     opened = p.open_new_listeners(next.config->config, was);
+    next.resolver = p.make_resolver(next.config, before.resolver.get());
+    next.resolver->start();
+    next.notifier = next.config->config.notify == was.notify ? before.notifier : p.make_notifier(next.config->config);
   } catch (const std::exception& error) {
     before.certificates->start();
     return refuse(error.what());
   }
 
   const config::Config& now = next.config->config;
-  before.resolver->stop();
-  next.resolver = p.make_resolver(next.config, before.resolver.get());
-  next.resolver->start();
-  const bool same_targets = now.notify == was.notify;
-  next.notifier = same_targets ? before.notifier : p.make_notifier(now);
   for (std::size_t i = 0; i < now.listeners.size(); ++i) next.config->client_limits[i]->set_most(now.listeners[i].connections_per_client);
   observe::set_log_level(log_level(now.log.level));
   p.change_over(next, opened, was);
@@ -137,7 +135,8 @@ Reloaded App::reload(config::Config next_config) {
   p.health.keep_clusters(judged_clusters(now));
   p.settle_listeners(now, was, opened);
   next.certificates->start();
-  if (!same_targets && before.notifier) before.notifier->stop();
+  before.resolver->stop();
+  if (before.notifier && before.notifier != next.notifier) before.notifier->stop();
   p.reloaded_ms = wall_clock_ms();
   ++p.reloads;
   return out;

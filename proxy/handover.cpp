@@ -142,6 +142,12 @@ std::vector<HandedSocket> Predecessor::take_sockets() {
       const HandoverChannel::Message message = channel_.receive(Clock::now() + kToBegin);
       const std::string kind(message.body.at("kind").as_string());
       if (kind == "lock") lock_ = message.descriptor;
+      if (kind == "name") {
+        auto& [host, addresses] = names_.emplace_back(std::string(message.body.at("host").as_string()), std::vector<net::Address>());
+        for (const json::value& one : message.body.at("addresses").as_array()) {
+          if (const auto address = net::make_address(std::string(one.as_string()), 0)) addresses.push_back(*address);
+        }
+      }
       if (kind == "end") {
         pid_ = static_cast<pid_t>(message.body.at("pid").as_int64());
         return out;

@@ -52,6 +52,7 @@ class Predecessor {
   /// Once, at first. @throws std::runtime_error
   std::vector<HandedSocket> take_sockets();
   int take_lock() noexcept { return std::exchange(lock_, -1); }
+  const std::vector<std::pair<std::string, std::vector<net::Address>>>& names() const noexcept { return names_; }
   /// Everything is made; from here on only this process decides. @return what the old one knew. @throws std::runtime_error
   boost::json::object take_state();
   /// This process serves. @param left listeners whose sockets it has no use for
@@ -63,6 +64,7 @@ class Predecessor {
   explicit Predecessor(HandoverChannel channel) noexcept : channel_(std::move(channel)) {}
   HandoverChannel channel_;
   int lock_ = -1;
+  std::vector<std::pair<std::string, std::vector<net::Address>>> names_;
   pid_t pid_ = 0;
 };
 

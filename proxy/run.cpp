@@ -8,11 +8,14 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <iostream>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -114,6 +117,7 @@ struct Started {
   std::string program;
   std::string config_path;
   bool watch = false;
+  std::filesystem::file_time_type file_time{};  // of the configuration, before it was read
 
   std::vector<std::string> arguments() const {
     std::vector<std::string> out{"run", "--config", config_path};
@@ -132,9 +136,26 @@ class Reloads {
   void ask(Answer answer) {
     {
       const std::lock_guard lock(mutex_);
+      if (!ended_.empty()) {
+        if (answer) answer({{ended_}, {}});
+        return;
+      }
       waiting_.push_back(std::move(answer));
     }
     ::kill(::getpid(), SIGHUP);  // it is blocked everywhere: the main thread takes it
+  }
+
+  /// From now on nothing is reloaded: whoever asks, or has asked, is told why.
+  void end(const std::string& why) {
+    std::vector<Answer> answers;
+    {
+      const std::lock_guard lock(mutex_);
+      ended_ = why;
+      answers.swap(waiting_);
+    }
+    for (const Answer& answer : answers) {
+      if (answer) answer({{why}, {}});
+    }
   }
 
   /// Whoever asked before now is answered by it.
@@ -177,20 +198,31 @@ class Reloads {
   const std::string path_;
   std::mutex mutex_;
   std::vector<Answer> waiting_;
+  std::string ended_;  // why there are no more
 };
 
-/// Takes signals until one asks for the end, or `drain_asked` does. @return true: another process has taken over.
-bool wait_for_the_end(App& app, const sigset_t& signals, const std::atomic<bool>& drain_asked, Reloads& reloads, const Started& as) {
+/// Takes signals until one asks for the end, or `drain_asked` does. @return the process that has taken over, if one has.
+std::optional<pid_t> wait_for_the_end(App& app, const sigset_t& signals, const std::atomic<bool>& drain_asked, Reloads& reloads, const Started& as) {
   Watchdog watchdog(app);
   while (!drain_asked) {
     watchdog.look();
     app.share_out_memory();
     switch (next_signal(signals, std::chrono::milliseconds(100))) {
       case SIGTERM:
-      case SIGINT: return false;
-      case SIGUSR2:
-        if (upgrade(app, as.program, as.arguments(), [&watchdog] { watchdog.look(); })) return true;
+      case SIGINT: return std::nullopt;
+      case SIGUSR2: {
+        bool ends = false;
+        const auto idle = [&] {
+          watchdog.look();
+          const int signal = next_signal(signals, std::chrono::milliseconds(0));
+          if (signal == SIGHUP) reloads.ask({});  // later
+          ends = signal == SIGTERM || signal == SIGINT;
+          if (ends) throw std::runtime_error("this process was asked to end");
+        };
+        const std::optional<pid_t> next = upgrade(app, as.program, as.arguments(), idle);
+        if (next || ends) return next;
         break;
+      }
       case SIGHUP:
         reloads.reload(app);
         app.reopen_logs();
@@ -199,7 +231,7 @@ bool wait_for_the_end(App& app, const sigset_t& signals, const std::atomic<bool>
       default: break;
     }
   }
-  return false;
+  return std::nullopt;
 }
 
 void say_started(const App& app) {
@@ -230,6 +262,8 @@ int serve(config::Config config, const Started& as, std::optional<Predecessor> b
       app->start();
     }
     if (as.watch) file.emplace(std::vector<std::string>{as.config_path}, [&reloads] { reloads.ask({}); }).start();
+    std::error_code ignored;
+    if (as.watch && std::filesystem::last_write_time(as.config_path, ignored) != as.file_time) reloads.ask({});  // while it was being started
   } catch (const std::exception& error) {
     observe::log_error(error.what());
     return 1;
@@ -237,15 +271,19 @@ int serve(config::Config config, const Started& as, std::optional<Predecessor> b
   before.reset();
   say_started(*app);
   supervisor::tell_ready(app->summary().front());
-  const bool followed = wait_for_the_end(*app, signals, drain_asked, reloads, as);
+  const std::optional<pid_t> next = wait_for_the_end(*app, signals, drain_asked, reloads, as);
   file.reset();
-  if (!followed) supervisor::tell_stopping();
+  reloads.end(next ? "another process has taken over; ask again" : "the process drains; nothing is reloaded any more");
+  if (!next) supervisor::tell_stopping();
   observe::log_info("draining: no new connections, exchanges in flight may finish");
-  const auto hurry = [&signals] {
+  bool was_asked = !next;  // to end; after an upgrade nobody has asked for that yet
+  const auto hurry = [&] {
     const int signal = next_signal(signals, std::chrono::milliseconds(0));
-    return signal == SIGTERM || signal == SIGINT;
+    if (next && signal == SIGHUP) ::kill(*next, SIGHUP);  // it is meant for who serves now
+    const bool asked = signal == SIGTERM || signal == SIGINT;
+    return std::exchange(was_asked, was_asked || asked) && asked;
   };
-  app->drain_and_stop(hurry, followed);
+  app->drain_and_stop(hurry, next.has_value());
   observe::log_info("ended");
   return 0;
 }
@@ -253,13 +291,16 @@ int serve(config::Config config, const Started& as, std::optional<Predecessor> b
 }  // namespace
 
 int run(const std::string& config_path, bool watch) {
-  const Started as{program_path(), config_path, watch};
+  Started as{program_path(), config_path, watch};
   std::optional<Predecessor> before = Predecessor::from_environment();
   open_standard_descriptors();
   raise_descriptor_limit();
+  std::error_code ignored;
+  const auto written = std::filesystem::last_write_time(config_path, ignored);
   config::Loaded loaded = config::load_file(config_path);
   for (const config::Problem& problem : loaded.problems) std::cerr << to_string(problem) << '\n';
   if (!loaded.config) return kBadConfiguration;
+  as.file_time = written;
   observe::set_log_level(log_level(loaded.config->log.level));
   return serve(std::move(*loaded.config), as, std::move(before));
 }

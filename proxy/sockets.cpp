@@ -71,10 +71,13 @@ std::string written(const config::SocketAddress& address) {
 OpenedListener::OpenedListener(OpenedListener&& from) noexcept
     : address(std::move(from.address)),
       sharing(from.sharing),
-      file(std::move(from.file)),
+      file(std::exchange(from.file, std::nullopt)),
+      handed(from.handed),
       descriptors_(std::exchange(from.descriptors_, {})) {}
 
 OpenedListener::~OpenedListener() {
+  const bool was_taken = std::all_of(descriptors_.begin(), descriptors_.end(), [](const auto& one) { return one.empty(); });
+  if (file && !handed && !was_taken) net::UnixSocketFile(*file).remove();
   for (const std::vector<int>& of_worker : descriptors_) {
     for (const int descriptor : of_worker) ::close(descriptor);
   }
@@ -99,6 +102,7 @@ OpenedListener OpenedListener::open(const config::Listener& from, std::size_t wo
     const net::Address bound = address_of(handed.front().descriptor);
     opened.share(handed.front().descriptor, bound, workers);
     if (handed.front().owns_file) opened.file = bound;
+    opened.handed = true;
     return opened;
   }
   if (net::is_unix(*address)) {

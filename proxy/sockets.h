@@ -59,6 +59,7 @@ class OpenedListener {
   std::string address;
   net::Sharing sharing = net::Sharing::Each;
   std::optional<net::Address> file;  ///< of a unix-domain socket, which is ours to remove
+  bool handed = false;               ///< ... once the process before has let it go
 
  private:
   void share(int descriptor, const net::Address& of, std::size_t workers);

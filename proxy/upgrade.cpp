@@ -26,6 +26,11 @@ void hand_over_sockets(const App& app, const HandoverChannel& to, TimePoint dead
             one.descriptor);
   }
   to.send({{"kind", "lock"}}, deadline, app.lock_descriptor());
+  for (const auto& [host, addresses] : app.names()) {
+    json::array texts;
+    for (const net::Address& one : addresses) texts.emplace_back(net::host_text(one));
+    to.send({{"kind", "name"}, {"host", host}, {"addresses", std::move(texts)}}, deadline);
+  }
   to.send({{"kind", "end"}, {"pid", static_cast<std::int64_t>(::getpid())}}, deadline);
 }
 
@@ -48,10 +53,10 @@ std::vector<std::string> texts(const json::object& body, std::string_view name) 
 
 }  // namespace
 
-bool upgrade(App& app, const std::string& program, const std::vector<std::string>& arguments, const std::function<void()>& idle) {
+std::optional<pid_t> upgrade(App& app, const std::string& program, const std::vector<std::string>& arguments, const std::function<void()>& idle) {
   if (::getpid() == 1) {
     observe::log_error("upgrade failed: this is process 1, and a container ends with it; replace the container");
-    return false;
+    return std::nullopt;
   }
   std::optional<Successor> next;
   bool held = false;
@@ -72,22 +77,24 @@ bool upgrade(App& app, const std::string& program, const std::vector<std::string
     supervisor::tell_main_process(pid);
     app.let_go(texts(serving, "left"));
     observe::log_info("upgrade: pid " + std::to_string(pid) + " takes over");
-    return true;
+    return pid;
   } catch (const std::exception& error) {
     std::string how = next ? next->end() : std::string();
     if (!how.empty()) how = "; " + how;
     if (held) app.go_on();
     observe::log_error("upgrade failed: " + std::string(error.what()) + how + "; this process goes on as before");
-    return false;
+    return std::nullopt;
   }
 }
 
 void start_after(App& app, Predecessor& before) {
   App::Before parts;
   parts.lock = before.take_lock();
+  parts.names = before.names();
   parts.take_state = [&before] { return before.take_state(); };
   app.start(&parts);
   before.tell_serving(app.left_over());
+  app.own_files();
   observe::log_info("took over from pid " + std::to_string(before.pid()));
 }
 

@@ -2,7 +2,10 @@
 // composition root; the conversation is handover.h's.
 #pragma once
 
+#include <sys/types.h>
+
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,8 +15,9 @@
 namespace tidegate {
 
 /// Main thread; some tens of milliseconds, longer when the new one waits for DNS. @param idle called now and then meanwhile.
-/// @return true when the new process serves: this one has only to drain. Else the log says why, and all is as before.
-bool upgrade(App& app, const std::string& program, const std::vector<std::string>& arguments, const std::function<void()>& idle);
+/// What it throws breaks the upgrade off.
+/// @return the new process, when it serves: this one has only to drain. Else the log says why, and all is as before.
+std::optional<pid_t> upgrade(App& app, const std::string& program, const std::vector<std::string>& arguments, const std::function<void()>& idle);
 
 /// The part of a process that follows another one: starts `app` with what that one gives. @throws std::runtime_error
 void start_after(App& app, Predecessor& before);

@@ -118,8 +118,14 @@ std::vector<std::string> Certificates::files() const {
 void Certificates::start() {
   std::vector<std::string> all = files();
   if (all.empty()) return;
-  watch_ = std::make_unique<net::FileWatch>(std::move(all), [this] { look(); });
-  watch_->start();
+  try {
+    watch_ = std::make_unique<net::FileWatch>(std::move(all), [this] { look(); });
+    watch_->start();
+    watch_->poke();  // they may have changed since they were read
+  } catch (const std::exception& error) {
+    watch_.reset();
+    if (events_.on_problem) events_.on_problem("certificates are not looked at any more when their files change: " + std::string(error.what()));
+  }
 }
 
 void Certificates::stop() {

@@ -82,6 +82,13 @@ void Engine::take_over_saved_state() {
 /// The file's own weight is another one than it was, and wins over what was in force.
 void Engine::file_changed(RouteControl& route, Weight from) {
   const Weight to = route.configured().policy.weight;
+  if (to == from) {  // what is in force says it already, and a restart must know whose value that is
+    store::Decision same = decision(route, store::Action::Weight, Command{"file", "the file's own value changed", {}});
+    same.epoch = ++epoch_;
+    same.from = same.to = to.text();
+    announce(route, same);
+    return save_protective(route, same, [](const Outcome&) {});
+  }
   route.set_weight(to, ++epoch_);
   store::Decision made = decision(route, store::Action::Weight, Command{"file", "the file's own value changed", {}});
   made.from = from.text();

@@ -135,6 +135,7 @@ class Engine {
 
   void take_over_saved_state();
   void file_changed(RouteControl& route, Weight from);
+  void mirror_changed(RouteControl& route, Weight from);
   void remember(const RouteControl& route);
   void adopt_on_control(Reconfiguration next);
   void schedule_tick();

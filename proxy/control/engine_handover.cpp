@@ -72,13 +72,16 @@ void Engine::go_on_with(const json::object& state) {
   }
 }
 
-/// Where requests go: evidence is of that.
+/// Where requests go and what is a failure: evidence is of that.
 std::string Engine::sides_text(const RouteControl& route) const {
-  std::string out;
+  const gate::ErrorRule& errors = route.configured().errors;
+  std::string out = "errors " + std::to_string(errors.server_errors) + std::to_string(errors.connect) + std::to_string(errors.timeout) +
+                    std::to_string(errors.reset) + " " + std::to_string(errors.grpc) + "\n";
   for (const Side side : {Side::Old, Side::New}) {
     for (const upstream::ClusterPolicy& cluster : config_->clusters) {
       if (cluster.name != route.configured().policy.clusters[side]) continue;
-      out += std::string(tidegate::name(side)) + " " + cluster.host.value_or("") + (cluster.tls ? " tls" : "");
+      out += std::string(tidegate::name(side)) + " " + cluster.host.value_or("") + " " + std::to_string(static_cast<int>(cluster.protocol));
+      if (cluster.tls) out += " tls " + cluster.tls->sni + " " + cluster.tls->ca + (cluster.tls->verify ? " verified" : "");
       for (const upstream::EndpointAddress& endpoint : cluster.endpoints) out += " " + endpoint.text;
       out += "\n";
     }

@@ -49,11 +49,22 @@ void Engine::remember(const RouteControl& route) {
   setup_.saved.routes.push_back(route.record());
 }
 
+/// The file's own percentage is another one than it was, and is in force.
+void Engine::mirror_changed(RouteControl& route, Weight from) {
+  route.set_epoch(++epoch_);
+  store::Decision made = decision(route, store::Action::Mirror, Command{"file", "the file's own value changed", {}});
+  made.from = from.text();
+  made.to = route.mirror().text();
+  announce(route, made);
+  save_protective(route, made, [](const Outcome&) {});
+}
+
 void Engine::adopt_on_control(Reconfiguration next) {
   std::vector<std::shared_ptr<RouteControl>> before = std::exchange(routes_, {});
   struct Changed {
     RouteControl* route;
     Weight from;
+    std::optional<Weight> mirror{};  // it is the mirror's percentage that changed, and was so before
   };
   std::vector<Changed> changed;
   for (std::size_t i = 0; i < next.config.routes.size(); ++i) {
@@ -73,9 +84,12 @@ void Engine::adopt_on_control(Reconfiguration next) {
     std::shared_ptr<RouteControl> route = std::move(*found);
     const config::Route& was = route->configured();
     const bool other_weight = was.policy.weight != is.policy.weight;
+    const Weight mirror = route->mirror();
+    const bool other_mirror = was.policy.mirror && is.policy.mirror && was.policy.mirror->percent != is.policy.mirror->percent;
     route->configure({is, next.snapshot.routes()[i], next.ledgers[i], next.config.checks,
                       sides_differ(*config_, was, next.config, is), next.keep});
     if (other_weight && route->state() == RouteControl::State::Open) changed.push_back({route.get(), route->weight()});
+    if (other_mirror) changed.push_back({route.get(), route->weight(), mirror});
     routes_.push_back(std::move(route));
   }
   for (const auto& gone : before) {
@@ -87,7 +101,11 @@ void Engine::adopt_on_control(Reconfiguration next) {
   setup_.copies = std::move(next.copies);
   const std::shared_ptr<const void> kept = std::exchange(setup_.keep, std::move(next.keep));
   for (const Changed& one : changed) {
-    if (one.from != one.route->configured().policy.weight) file_changed(*one.route, one.from);
+    if (one.mirror) {
+      mirror_changed(*one.route, *one.mirror);
+    } else {
+      file_changed(*one.route, one.from);
+    }
   }
 }
 

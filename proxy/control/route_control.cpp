@@ -58,6 +58,9 @@ void RouteControl::publish() {
     live.publish_mirror(mirror_);
   };
   publish_to(*live_);
+  if (const std::shared_ptr<route::LiveRoute> replaced = replaced_.lock()) {
+    if (weight_ < replaced->split().weight) publish_to(*replaced);  // a higher weight is for where the new file sends requests
+  }
   if (earlier_.empty()) return;
   std::erase_if(earlier_, [&](const std::weak_ptr<route::LiveRoute>& one) {
     const std::shared_ptr<route::LiveRoute> live = one.lock();
@@ -101,7 +104,13 @@ void RouteControl::configure(Configured to) {
   const std::vector<std::weak_ptr<route::LiveRoute>> all = std::exchange(earlier_, {});
   publish();
   earlier_ = all;
-  if (earlier != live_) earlier_.push_back(earlier);
+  if (earlier != live_) replaced_ = earlier;
+}
+
+void RouteControl::publish_to_earlier() {
+  if (!replaced_.expired()) earlier_.push_back(replaced_);
+  replaced_.reset();
+  publish();
 }
 
 boost::json::object RouteControl::evidence_json() const {

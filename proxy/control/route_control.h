@@ -53,7 +53,7 @@ class RouteControl : public std::enable_shared_from_this<RouteControl> {
   /// another now. Publishes what is in force into the new live word.
   void configure(Configured to);
   /// Those who still serve by an earlier configuration see every decision as well, from now on.
-  void publish_to_earlier() { publish(); }
+  void publish_to_earlier();
   /// What the constructor's references live as long as.
   void keep(std::shared_ptr<const void> what) { keep_ = std::move(what); }
 
@@ -74,6 +74,10 @@ class RouteControl : public std::enable_shared_from_this<RouteControl> {
   // Each publishes at once.
   void set_weight(Weight weight, std::uint64_t epoch);
   void set_mirror(Weight percent, std::uint64_t epoch);
+  void set_epoch(std::uint64_t epoch) {
+    epoch_ = epoch;
+    publish();
+  }
   void revert(RevertReason why, std::string sentence, std::uint64_t epoch);
   void rearm(std::uint64_t epoch);
   /// A move of the rollout, with its weights.
@@ -128,6 +132,7 @@ class RouteControl : public std::enable_shared_from_this<RouteControl> {
   std::shared_ptr<const void> keep_;  // of what follows
   const config::Route* configured_;
   std::shared_ptr<route::LiveRoute> live_;
+  std::weak_ptr<route::LiveRoute> replaced_;  // until everybody has changed over: is told of less, not of more
   std::vector<std::weak_ptr<route::LiveRoute>> earlier_;  // of configurations that somebody may still serve by
   std::vector<const gate::Ledger*> ledgers_;
   Weight weight_;

@@ -138,7 +138,9 @@ void Worker::sweep(void* self) {
     });
   }
   std::erase_if(worker->ending_listeners_, [](const EndingListener& ending) { return ending.listener->connections() == 0; });
-  std::erase_if(worker->retired_, [](const std::unique_ptr<Generation>& one) { return one->close_down(); });
+  for (auto one = worker->retired_.begin(); one != worker->retired_.end();) {  // each is gone before the next is asked: who is the last to have a cluster closes it
+    one = (*one)->close_down() ? worker->retired_.erase(one) : std::next(one);
+  }
   if (!worker->retired_.empty() || !worker->ending_listeners_.empty()) worker->reactor.arm(worker->sweep_, kSweep);
 }
 

@@ -46,7 +46,10 @@ Result<FileLock> FileLock::take_over(int descriptor, const std::string& path) {
   struct stat handed{}, wanted{};
   const bool same = ::fstat(descriptor, &handed) == 0 && ::stat((path + ".lock").c_str(), &wanted) == 0 &&
                     handed.st_dev == wanted.st_dev && handed.st_ino == wanted.st_ino;
-  if (!same) return take(path);
+  if (!same) {
+    return Error{"the state file " + path + " is not that of the process before: what was set at run time would be forgotten; "
+                 "change `state` by a restart"};
+  }
   const std::string pid = std::to_string(::getpid()) + "\n";
   if (::ftruncate(descriptor, 0) != 0 || ::pwrite(descriptor, pid.data(), pid.size(), 0) < 0) errno = 0;
   return lock;

@@ -15,8 +15,8 @@ class FileLock {
  public:
   /// @param path of the file to guard; PATH.lock is created beside it (mode 0600) and left there.
   static Result<FileLock> take(const std::string& path);
-  /// The lock of a process that this one follows: the descriptor that it handed over holds it as well. Where it guards another
-  /// file it is let go, and the lock is taken.
+  /// The lock of a process that this one follows: the descriptor that it handed over holds it as well. It must guard the same
+  /// file: another one knows nothing of the latches.
   static Result<FileLock> take_over(int descriptor, const std::string& path);
   /// To be handed over.
   int descriptor() const noexcept { return fd_; }

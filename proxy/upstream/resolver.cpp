@@ -41,6 +41,7 @@ Resolver::Resolver(const std::vector<ClusterPolicy>& clusters, DnsPolicy policy,
 }
 
 void Resolver::go_on_with(const Resolver& before) {
+  const std::lock_guard lock(before.mutex_);
   for (const Name& name : before.names_) {
     if (name.was_asked) known_.push_back({name.host, name.known});
   }
@@ -52,6 +53,21 @@ void Resolver::go_on_with(const Resolver& before) {
 }
 
 Resolver::~Resolver() { stop(); }
+
+void Resolver::seed(std::string host, const std::vector<net::Address>& addresses) {
+  Known& known = known_.emplace_back();
+  known.host = std::move(host);
+  known.resolution.answered(addresses, kShortestTtl, Clock::now(), chance());
+}
+
+std::vector<std::pair<std::string, std::vector<net::Address>>> Resolver::known() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::pair<std::string, std::vector<net::Address>>> out;
+  for (const Name& name : names_) {
+    if (!name.known.addresses().empty()) out.emplace_back(name.host, name.known.addresses());
+  }
+  return out;
+}
 
 void Resolver::start() {
   for (std::size_t c = 0; c < clusters_.size(); ++c) {
@@ -163,9 +179,12 @@ void Resolver::finish(Name& name, const DnsLookup::Outcome& outcome) {
   const TimePoint now = Clock::now();
   const std::size_t before = name.known.addresses().size();
   const bool good = outcome.result == Resolved::Success;
-  const Resolution::News news = good ? name.known.answered(outcome.addresses, outcome.ttl, now, chance())
-                                     : name.known.failed(outcome.result, now, chance());
-  name.was_asked = true;
+  Resolution::News news;
+  {
+    const std::lock_guard lock(mutex_);  // one that follows may be reading
+    news = good ? name.known.answered(outcome.addresses, outcome.ttl, now, chance()) : name.known.failed(outcome.result, now, chance());
+    name.was_asked = true;
+  }
   count(name, outcome.result);
   if (news.failed) events_.problem(failure_text(name.host, outcome.why, before));
   if (news.recovered) events_.news(name.host + " is resolved again");

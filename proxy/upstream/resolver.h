@@ -46,11 +46,16 @@ class Resolver {
     bool has_names = false;
   };
 
-  /// @param before has stopped: what it knew of names is known here.
+  /// @param before what it knows of names is known here; it may go on meanwhile.
   Resolver(const std::vector<ClusterPolicy>& clusters, DnsPolicy policy, Events events, const Resolver* before = nullptr);
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
   ~Resolver();
+
+  /// What another process knew of a name, without ports; asked again soon. Before start().
+  void seed(std::string host, const std::vector<net::Address>& addresses);
+  /// Any thread, after start(): names with the addresses that they have.
+  std::vector<std::pair<std::string, std::vector<net::Address>>> known() const;
 
   /// Resolves everything once, for kStartWait at most, then goes on in the background if there is a name.
   void start();

@@ -5,11 +5,13 @@ import os
 import re
 import shutil
 import signal
+import socket
 import threading
 
 import pytest
 
 from harness import Authority, Load, WrkLoad, eventually, make_config, ok, serve, stays
+from harness.dns import SERVFAIL, a
 from harness.frames import frames_of, kind
 from harness.http2_load import Http2Load
 from harness.ports import free_port
@@ -747,3 +749,51 @@ def test_a_connection_that_waits_in_the_backlog_is_served_by_the_new_one(lab):
     before = tidegate.begin_upgrade(asked=True)
     assert [client.read_response().status for client in waiting] == [200] * 20
     assert before.wait(20) == 0
+
+
+# --- what a review found
+
+def test_an_upgrade_that_fails_with_the_socket_of_a_file_in_its_hands_leaves_the_file(lab, program, tmp_path):
+    path = tmp_path / "front.sock"
+    tidegate = lab.proxy(lab.origin(tell_tag), listener={"address": f"unix:{path}"}, route={"request_headers": {"set": {TAG: "one"}}},
+                         process={"binary": program.path})
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        tidegate.replace_config({**tidegate.config, "admin": {"address": "127.0.0.1:%d" % taken.getsockname()[1]}})
+        fails(lab, tidegate)
+    assert path.exists() and lab.client(f"unix:{path}").get("/").text == "one"
+
+
+def test_a_state_file_that_is_another_fails_the_upgrade_and_no_latch_is_forgotten(lab, program, tmp_path):
+    tidegate, kept = upgradable(lab, program)
+    assert tidegate.api.post("revert").status == 200
+    tidegate.replace_config({**tidegate.config, "state": {"path": str(tmp_path / "another.db")}})
+    fails(lab, tidegate, "state")
+    assert tidegate.api.route()["latched"] and kept.get("/").text == "one"
+
+
+def test_a_sigterm_while_the_new_one_is_being_started_is_a_drain_that_loses_nothing(lab, program):
+    first = Held(lab)
+    tidegate = lab.proxy(first, process={"binary": program.path})
+    client = lab.client(tidegate)
+    client.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: tidegate.api.route()["in_flight"] == 1, "the request")
+    program.replace("exec sleep 60")
+    tidegate.signal(signal.SIGUSR2)
+    eventually(lambda: descendants(tidegate.pid) != [], "the new one")
+    tidegate.signal(signal.SIGTERM)
+    eventually(lambda: "draining" in tidegate.output, "the drain", 20)
+    first.go.set()
+    assert client.read_response().status == 200
+    assert tidegate.wait(20) == 0
+
+
+def test_names_that_were_resolved_stay_so_when_dns_is_broken_meanwhile(lab):
+    origin = lab.origin(tell_tag)
+    host, port = origin.address.rsplit(":", 1)
+    server = lab.name_server(a(host, 1))
+    tidegate = lab.proxy(f"origin.test:{port}", dns={"servers": [server.address], "timeout": "200ms"})
+    assert lab.client(tidegate).get("/").status == 200
+    server.answers(code=SERVFAIL)
+    for _ in range(2):
+        tidegate.upgrade()
+        assert lab.client(tidegate).get("/").status == 200

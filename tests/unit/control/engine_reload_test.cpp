@@ -136,5 +136,31 @@ TEST_F(EngineReload, AMirrorPercentageThatChangedInTheFileWins) {
   EXPECT_EQ(adopt(std::move(other))->snapshot.routes().front().live->mirror().text(), "5");
 }
 
+TEST_F(EngineReload, AHigherWeightOfTheFileIsNotSeenByWhoHasNotChangedOverAndALowerOneIs) {
+  start(one_route(10));
+  const auto raised = std::make_shared<const Loaded>(one_route(80));
+  std::promise<void> done;
+  engine_->adopt({raised->config, raised->snapshot, {{&ledger_}}, raised, ask_}, [&done] { done.set_value(); });
+  done.get_future().get();
+  EXPECT_EQ(split(*raised).weight.text(), "80");
+  EXPECT_EQ(in_force().text(), "10");
+  ASSERT_TRUE(revert());
+  EXPECT_EQ(in_force(), Weight::none());
+}
+
+TEST_F(EngineReload, WhatTheFileSaysNowIsKeptForARestartAlsoWhereItIsInForceAlready) {
+  start(one_route(10, true));
+  ASSERT_TRUE(set_weight(50));
+  ASSERT_TRUE(set_mirror(30));
+  config::Config next = one_route(50, true);
+  next.routes.front().policy.mirror->percent = *Weight::from_percent(70);
+  adopt(std::move(next));
+  const auto last = [this] { return store_.saved().back().route; };
+  while (store_.saved().size() < 4) std::this_thread::yield();
+  EXPECT_EQ(last().file_weight.text(), "50");
+  EXPECT_EQ(last().file_mirror->text(), "70");
+  EXPECT_FALSE(last().mirror);
+}
+
 }  // namespace
 }  // namespace tidegate::control
