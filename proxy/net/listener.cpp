@@ -120,11 +120,13 @@ bool Listener::accept_some() {
 }
 
 /// The kernel gives the lowest number that is free.
-bool Listener::leaves_the_reserve(int descriptor) const noexcept {
-  rlimit limit{};
+bool Listener::leaves_the_reserve(int descriptor) noexcept {
+  if (descriptor < reserve_) return true;
+  rlimit limit{};  // asked for again only here: it may have been raised
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > static_cast<rlim_t>(std::numeric_limits<int>::max())) return true;
   const int most = static_cast<int>(limit.rlim_cur);
-  return descriptor < most - std::clamp(most / 8, kLeastReserved, kMostReserved);
+  reserve_ = most - std::clamp(most / 8, kLeastReserved, kMostReserved);
+  return descriptor < reserve_;
 }
 
 /// Pauses as soon as there is no room, not when the next client knocks: who is woken for it must be one who can accept it.

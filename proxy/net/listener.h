@@ -61,7 +61,7 @@ class Listener final : private EventHandler {
   void close();
   bool accept_some();
   bool is_full();
-  bool leaves_the_reserve(int descriptor) const noexcept;
+  bool leaves_the_reserve(int descriptor) noexcept;
   void pause(bool with_timer);
   void resume();
   static void retry(void* self);
@@ -73,6 +73,7 @@ class Listener final : private EventHandler {
   int descriptor_ = -1;
   Sharing sharing_ = Sharing::Each;
   bool paused_ = false;
+  int reserve_ = 0;          // the descriptors from here on are not for clients; 0: not looked yet
   bool in_reserve_ = false;  // a client got one of the last descriptors: none more until there are others
   Timer retry_timer_;
 };

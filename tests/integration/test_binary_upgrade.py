@@ -277,12 +277,16 @@ def test_a_tunnel_that_does_not_end_is_cut_at_drain_timeout(lab):
     assert tunnel.client.ended and lab.client(tidegate).get("/").status == 200
 
 
-def test_a_sigterm_to_the_one_that_drains_ends_it_and_not_the_new_one(lab):
+def test_a_second_sigterm_to_the_one_that_drains_ends_it_and_not_the_new_one(lab):
+    """The first asks for what it does already: a supervisor that ends both must not cut what is in flight."""
     first = Held(lab)
     tidegate = lab.proxy(first, drain={"timeout": HOUR})
     tunnel = Tunnel(lab, tidegate)
     before = tidegate.begin_upgrade()
     assert tunnel.echoes("still there")
+    os.kill(before.pid, signal.SIGTERM)
+    assert tunnel.echoes("and still")
+    stays(lambda: before.poll() is None, "the one that drains")
     os.kill(before.pid, signal.SIGTERM)
     assert before.wait(15) == 0
     assert tidegate.process.poll() is None and lab.client(tidegate).get("/").status == 200
