@@ -89,7 +89,7 @@ void Engine::file_changed(RouteControl& route, Weight from) {
     announce(route, same);
     return save_protective(route, same, [](const Outcome&) {});
   }
-  route.set_weight(to, ++epoch_);
+  route.set_weight_of_file(to, ++epoch_);
   store::Decision made = decision(route, store::Action::Weight, Command{"file", "the file's own value changed", {}});
   made.from = from.text();
   made.to = to.text();

@@ -59,7 +59,7 @@ void RouteControl::publish() {
   };
   publish_to(*live_);
   if (const std::shared_ptr<route::LiveRoute> replaced = replaced_.lock()) {
-    if (weight_ < replaced->split().weight) publish_to(*replaced);  // a higher weight is for where the new file sends requests
+    if (!weight_is_files_ || weight_ < replaced->split().weight) publish_to(*replaced);
   }
   if (earlier_.empty()) return;
   std::erase_if(earlier_, [&](const std::weak_ptr<route::LiveRoute>& one) {
@@ -110,6 +110,7 @@ void RouteControl::configure(Configured to) {
 void RouteControl::publish_to_earlier() {
   if (!replaced_.expired()) earlier_.push_back(replaced_);
   replaced_.reset();
+  weight_is_files_ = false;
   publish();
 }
 
@@ -136,7 +137,7 @@ void RouteControl::go_on_with(const boost::json::object& evidence) {
   }
 }
 
-void RouteControl::set_weight(Weight weight, std::uint64_t epoch) {
+void RouteControl::begin_step(Weight weight, std::uint64_t epoch) {
   weight_ = weight;
   epoch_ = epoch;
   step_ = (step_ + 1) % route::LiveRoute::kSteps;

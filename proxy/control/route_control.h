@@ -72,7 +72,15 @@ class RouteControl : public std::enable_shared_from_this<RouteControl> {
   const std::string& latch_reason() const noexcept { return latch_reason_; }
 
   // Each publishes at once.
-  void set_weight(Weight weight, std::uint64_t epoch);
+  void set_weight(Weight weight, std::uint64_t epoch) {
+    weight_is_files_ = false;
+    begin_step(weight, epoch);
+  }
+  /// As the file that is being taken over says.
+  void set_weight_of_file(Weight weight, std::uint64_t epoch) {
+    weight_is_files_ = true;
+    begin_step(weight, epoch);
+  }
   void set_mirror(Weight percent, std::uint64_t epoch);
   void set_epoch(std::uint64_t epoch) {
     epoch_ = epoch;
@@ -123,6 +131,7 @@ class RouteControl : public std::enable_shared_from_this<RouteControl> {
   GateStatus gate_status() const;
 
  private:
+  void begin_step(Weight weight, std::uint64_t epoch);
   void publish();
   std::optional<Order> order(double dt_s);
   void begin_anew_after_a_shared_degradation();
@@ -132,7 +141,8 @@ class RouteControl : public std::enable_shared_from_this<RouteControl> {
   std::shared_ptr<const void> keep_;  // of what follows
   const config::Route* configured_;
   std::shared_ptr<route::LiveRoute> live_;
-  std::weak_ptr<route::LiveRoute> replaced_;  // until everybody has changed over: is told of less, not of more
+  std::weak_ptr<route::LiveRoute> replaced_;  // until everybody has changed over
+  bool weight_is_files_ = false;              // and a higher one is for where the new file sends requests, not for replaced_
   std::vector<std::weak_ptr<route::LiveRoute>> earlier_;  // of configurations that somebody may still serve by
   std::vector<const gate::Ledger*> ledgers_;
   Weight weight_;

@@ -148,6 +148,17 @@ TEST_F(EngineReload, AHigherWeightOfTheFileIsNotSeenByWhoHasNotChangedOverAndALo
   EXPECT_EQ(in_force(), Weight::none());
 }
 
+TEST_F(EngineReload, WhatAPersonDecidesMeanwhileIsInForceForEverybody) {
+  start(one_route(10));
+  const auto next = std::make_shared<const Loaded>(one_route(10));
+  std::promise<void> done;
+  engine_->adopt({next->config, next->snapshot, {{&ledger_}}, next, ask_}, [&done] { done.set_value(); });
+  done.get_future().get();
+  ASSERT_TRUE(set_weight(80));
+  EXPECT_EQ(split(*next).weight.text(), "80");
+  EXPECT_EQ(in_force().text(), "80");
+}
+
 TEST_F(EngineReload, WhatTheFileSaysNowIsKeptForARestartAlsoWhereItIsInForceAlready) {
   start(one_route(10, true));
   ASSERT_TRUE(set_weight(50));
