@@ -51,7 +51,8 @@ void check_encoded(const RequestHead& head, unsigned char choices) {
   must(sent.fields.count(FieldId::ContentLength) + sent.fields.count(FieldId::TransferEncoding) <= 1, "one framing");
   must(sent.fields.count(FieldId::XForwardedFor) == 1, "one X-Forwarded-For");
   must(sent.fields.count(FieldId::XRequestId) == 1, "one X-Request-Id");
-  must(sent.fields.count(FieldId::Tidegate) == (context.is_mirror_copy ? 1u : 0u), "x-tidegate");
+  must(sent.fields.count(FieldId::Tidegate) == (context.is_mirror_copy ? 2u : 1u), "x-tidegate-hop, and x-tidegate-mirror of a copy");
+  must(sent.fields.count(FieldId::Alias) == 0, "an alias of a name that Tidegate owns");
   for (const Field& field : sent.fields) check_field(sent, field);
 }
 
