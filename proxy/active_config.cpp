@@ -26,14 +26,6 @@ route::Snapshot make_snapshot(const config::Config& config) {
   return route::Snapshot(std::move(routes));
 }
 
-std::shared_ptr<const std::vector<double>> bounds_of(const config::Config& config) {
-  std::vector<double> overs;
-  for (const config::Route& route : config.routes) {
-    if (route.slow) overs.push_back(route.slow->over_s);
-  }
-  return std::make_shared<const std::vector<double>>(observe::latency_bounds(overs));
-}
-
 const std::string& name_of(const config::Route& one) noexcept { return one.policy.name; }
 template <class T>
 const std::string& name_of(const T& one) noexcept {
@@ -60,12 +52,20 @@ Duration of_seconds(double s) { return std::chrono::duration_cast<Duration>(std:
 
 }  // namespace
 
+std::vector<double> latency_bounds_of(const config::Config& config) {
+  std::vector<double> overs;
+  for (const config::Route& route : config.routes) {
+    if (route.slow) overs.push_back(route.slow->over_s);
+  }
+  return observe::latency_bounds(overs);
+}
+
 ActiveConfig::ActiveConfig(config::Config from, const ActiveConfig* before,
                            const std::vector<const observe::WorkerCounters*>& workers, std::int64_t started_ms)
     : number(before == nullptr ? 1 : before->number + 1),
       config(std::move(from)),
       snapshot(make_snapshot(config)),
-      bounds_(bounds_of(config)),
+      bounds_(std::make_shared<const std::vector<double>>(latency_bounds_of(config))),
       trusted_(ranges(config.trusted_proxies)) {
   for (const config::Listener& listener : config.listeners) {
     const auto place = before == nullptr ? std::nullopt : carried(listener, before->config);

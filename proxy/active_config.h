@@ -72,6 +72,8 @@ class ActiveConfig {
   std::unique_ptr<observe::Metrics> metrics_;
 };
 
+/// Of histograms: each gate's `slow.over` is among them.
+std::vector<double> latency_bounds_of(const config::Config& config);
 /// What is another, a line each: "route api: changed", "cluster blue: added". Empty: nothing.
 std::vector<std::string> changes(const config::Config& before, const config::Config& now);
 /// Keys that no reload can change, and are another: "workers", "admin". Empty: none.

@@ -21,14 +21,6 @@ constexpr Duration kWorkerPatience = std::chrono::seconds(10);
 
 Duration of_seconds(double s) { return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(s)); }
 
-std::vector<double> latency_bounds_of(const config::Config& config) {
-  std::vector<double> overs;
-  for (const config::Route& route : config.routes) {
-    if (route.slow) overs.push_back(route.slow->over_s);
-  }
-  return observe::latency_bounds(overs);
-}
-
 /// What the gate says when it says something else than before; what it does is said as a decision.
 void say_ruling(const std::string& route, const gate::Ruling& ruling, const std::string& sentence) {
   const std::string line = "route " + route + ": the gate says " + std::string(gate::name(gate::verdict(ruling))) + ": " + sentence;

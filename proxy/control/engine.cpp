@@ -31,11 +31,6 @@ RevertReason revert_reason(gate::Reason reason) noexcept {
   }
 }
 
-const store::RouteRecord* saved_of(const store::State& saved, const std::string& route) {
-  const auto found = std::find_if(saved.routes.begin(), saved.routes.end(), [&](const auto& one) { return one.route == route; });
-  return found == saved.routes.end() ? nullptr : &*found;
-}
-
 }  // namespace
 
 void throw_exception_from_error(const CommandError& error, const boost::source_location& where) {
@@ -46,8 +41,14 @@ Engine::Engine(EngineSetup setup) : setup_(std::move(setup)), config_(&setup_.co
   for (std::size_t i = 0; i < config_->routes.size(); ++i) {
     const config::Route& configured = config_->routes[i];
     routes_.push_back(std::make_shared<RouteControl>(configured, setup_.snapshot.routes()[i], setup_.ledgers[i], config_->checks,
-                                                     saved_of(setup_.saved, configured.policy.name)));
+                                                     saved_of(configured.policy.name)));
   }
+}
+
+const store::RouteRecord* Engine::saved_of(const std::string& route) const {
+  const std::vector<store::RouteRecord>& all = setup_.saved.routes;
+  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.route == route; });
+  return found == all.end() ? nullptr : &*found;
 }
 
 Engine::~Engine() { stop(); }
@@ -82,18 +83,14 @@ void Engine::take_over_saved_state() {
 /// The file's own weight is another one than it was, and wins over what was in force.
 void Engine::file_changed(RouteControl& route, Weight from) {
   const Weight to = route.configured().policy.weight;
-  if (to == from) {  // what is in force says it already, and a restart must know whose value that is
-    store::Decision same = decision(route, store::Action::Weight, Command{"file", "the file's own value changed", {}});
-    same.epoch = ++epoch_;
-    same.from = same.to = to.text();
-    announce(route, same);
-    return save_protective(route, same, [](const Outcome&) {});
-  }
-  route.set_weight_of_file(to, ++epoch_);
+  const bool moves = to != from;  // else what is in force says it already, and a restart must know whose value that is
+  ++epoch_;
+  if (moves) route.set_weight_of_file(to, epoch_);
   store::Decision made = decision(route, store::Action::Weight, Command{"file", "the file's own value changed", {}});
+  made.epoch = epoch_;
   made.from = from.text();
   made.to = to.text();
-  by_hand(route, "the weight of the file changed");
+  if (moves) by_hand(route, "the weight of the file changed");
   announce(route, made);
   save_protective(route, made, [](const Outcome&) {});
 }

@@ -136,6 +136,8 @@ class Engine {
   void take_over_saved_state();
   void file_changed(RouteControl& route, Weight from);
   void mirror_changed(RouteControl& route, Weight from);
+  /// What the store knows of a route, or what a configuration without it has left; nullptr: nothing.
+  const store::RouteRecord* saved_of(const std::string& route) const;
   void remember(const RouteControl& route);
   void adopt_on_control(Reconfiguration next);
   void schedule_tick();

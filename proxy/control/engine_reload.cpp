@@ -72,13 +72,10 @@ void Engine::adopt_on_control(Reconfiguration next) {
     const auto found = std::find_if(before.begin(), before.end(),
                                     [&](const auto& one) { return one != nullptr && one->name() == is.policy.name; });
     if (found == before.end()) {
-      const auto saved = std::find_if(setup_.saved.routes.begin(), setup_.saved.routes.end(),
-                                      [&](const auto& one) { return one.route == is.policy.name; });
-      const bool known = saved != setup_.saved.routes.end();
-      routes_.push_back(std::make_shared<RouteControl>(is, next.snapshot.routes()[i], next.ledgers[i], next.config.checks,
-                                                       known ? &*saved : nullptr));
+      const store::RouteRecord* const saved = saved_of(is.policy.name);
+      routes_.push_back(std::make_shared<RouteControl>(is, next.snapshot.routes()[i], next.ledgers[i], next.config.checks, saved));
       routes_.back()->keep(next.keep);
-      if (known && !saved->latched && saved->file_weight != is.policy.weight) changed.push_back({routes_.back().get(), saved->weight});
+      if (saved != nullptr && !saved->latched && saved->file_weight != is.policy.weight) changed.push_back({routes_.back().get(), saved->weight});
       continue;
     }
     std::shared_ptr<RouteControl> route = std::move(*found);

@@ -13,12 +13,17 @@ struct Loaded {
 
 class EngineReload : public EngineTest {
  protected:
-  std::shared_ptr<const Loaded> adopt(config::Config config) {
+  /// The engine has it, and nobody has changed over.
+  std::shared_ptr<const Loaded> begin_to_adopt(config::Config config) {
     auto next = std::make_shared<const Loaded>(std::move(config));
     std::promise<void> done;
     std::vector<std::vector<const gate::Ledger*>> ledgers(next->config.routes.size(), {&ledger_});
     engine_->adopt({next->config, next->snapshot, std::move(ledgers), next, ask_}, [&done] { done.set_value(); });
     done.get_future().get();
+    return next;
+  }
+  std::shared_ptr<const Loaded> adopt(config::Config config) {
+    auto next = begin_to_adopt(std::move(config));
     engine_->publish_everywhere();
     (void)status();  // comes after it
     return next;
@@ -138,10 +143,7 @@ TEST_F(EngineReload, AMirrorPercentageThatChangedInTheFileWins) {
 
 TEST_F(EngineReload, AHigherWeightOfTheFileIsNotSeenByWhoHasNotChangedOverAndALowerOneIs) {
   start(one_route(10));
-  const auto raised = std::make_shared<const Loaded>(one_route(80));
-  std::promise<void> done;
-  engine_->adopt({raised->config, raised->snapshot, {{&ledger_}}, raised, ask_}, [&done] { done.set_value(); });
-  done.get_future().get();
+  const auto raised = begin_to_adopt(one_route(80));
   EXPECT_EQ(split(*raised).weight.text(), "80");
   EXPECT_EQ(in_force().text(), "10");
   ASSERT_TRUE(revert());
@@ -150,10 +152,7 @@ TEST_F(EngineReload, AHigherWeightOfTheFileIsNotSeenByWhoHasNotChangedOverAndALo
 
 TEST_F(EngineReload, WhatAPersonDecidesMeanwhileIsInForceForEverybody) {
   start(one_route(10));
-  const auto next = std::make_shared<const Loaded>(one_route(10));
-  std::promise<void> done;
-  engine_->adopt({next->config, next->snapshot, {{&ledger_}}, next, ask_}, [&done] { done.set_value(); });
-  done.get_future().get();
+  const auto next = begin_to_adopt(one_route(10));
   ASSERT_TRUE(set_weight(80));
   EXPECT_EQ(split(*next).weight.text(), "80");
   EXPECT_EQ(in_force().text(), "80");
