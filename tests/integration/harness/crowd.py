@@ -2,10 +2,13 @@
 tests of memory, where a thousand threads would be the larger load."""
 import collections
 import contextlib
+import os
 import resource
 import selectors
+import signal
 import socket
 import threading
+import time
 
 from .client import Client
 
@@ -109,6 +112,33 @@ def descriptors(wanted):
         yield min(wanted, hard - 300) if hard != resource.RLIM_INFINITY else wanted
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@contextlib.contextmanager
+def at_a_rate(moves, a_second):
+    """The moves go on in a process of its own, which has the same sockets, so that they cost the one that measures nothing."""
+    pid = os.fork()
+    if pid == 0:
+        _move(moves, a_second)
+    try:
+        yield
+        assert os.waitpid(pid, os.WNOHANG) == (0, 0), "a move has failed"
+    finally:
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def _move(moves, a_second):
+    try:
+        began, done = time.monotonic(), 0
+        for _ in moves:
+            done += 1
+            ahead = began + done / a_second - time.monotonic()
+            if ahead > 0.002:   # a few at a time: waking up for each would be most of the work
+                time.sleep(ahead)
+    finally:
+        os._exit(1)
 
 
 class Crowd:
