@@ -17,8 +17,6 @@ namespace tidegate {
 
 namespace {
 
-constexpr Duration kWorkerPatience = std::chrono::seconds(10);
-
 Duration of_seconds(double s) { return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(s)); }
 
 /// What the gate says when it says something else than before; what it does is said as a decision.
@@ -320,10 +318,6 @@ admin::Services App::Parts::services() {
 
 namespace {
 
-// What no listener can be called.
-constexpr const char* kAdminSocket = "/admin";
-constexpr const char* kMetricsSocket = "/metrics";
-
 int first_of(const std::vector<HandedSocket>& handed) { return handed.empty() ? -1 : handed.front().descriptor; }
 
 }  // namespace
@@ -399,6 +393,7 @@ void App::start(const Before* before) {
   p.left_over = p.handed_over.close_rest();
   if (before != nullptr) {
     for (const auto& [host, addresses] : before->names) now.resolver->seed(host, addresses);
+    p.restore_health(before->health);
   }
   now.resolver->start();
   boost::json::object state;
@@ -437,94 +432,6 @@ std::vector<std::size_t> App::stuck_workers(Duration longest) {
   return stuck;
 }
 
-std::vector<std::pair<std::string, std::vector<net::Address>>> App::names() const { return parts_->current().resolver->known(); }
-
-std::vector<HandedSocket> App::listening() const {
-  const Parts& p = *parts_;
-  const config::Config& config = p.config()->config;
-  struct Found {
-    int descriptor;
-    net::Sharing sharing;
-  };
-  std::vector<HandedSocket> out;
-  for (std::size_t w = 0; w < p.workers.size(); ++w) {
-    auto found = std::make_shared<std::promise<std::vector<std::vector<Found>>>>();  // by listener
-    p.workers[w]->post([found](forward::Worker& worker) {
-      std::vector<std::vector<Found>> all;
-      for (const auto& listener : worker.listeners()) {
-        std::vector<Found>& of = all.emplace_back();
-        for (const auto& socket : listener->sockets) of.push_back({socket->descriptor(), socket->sharing()});
-      }
-      found->set_value(std::move(all));
-    });
-    std::future<std::vector<std::vector<Found>>> answer = found->get_future();
-    if (answer.wait_for(kWorkerPatience) != std::future_status::ready) throw std::runtime_error("a worker does not turn");
-    const std::vector<std::vector<Found>> all = answer.get();
-    for (std::size_t l = 0; l < all.size(); ++l) {
-      for (const Found& one : all[l]) {
-        if (one.sharing == net::Sharing::One && w > 0) continue;  // it is the same socket
-        out.push_back({one.descriptor, config.listeners[l].name, written(config.listeners[l].address),
-                       p.socket_files.contains(p.listeners[l].address)});
-      }
-    }
-  }
-  out.push_back({p.admin_server->descriptor(), kAdminSocket, written(config.admin.address)});
-  if (p.metrics_server) out.push_back({p.metrics_server->descriptor(), kMetricsSocket, written(*config.metrics)});
-  return out;
-}
-
-void App::while_workers_stand_still(const std::function<void()>& what) {
-  Parts& p = *parts_;
-  auto standing = std::make_shared<Countdown>(p.workers.size());
-  auto go_on = std::make_shared<Countdown>(1);
-  p.on_every_worker([=](forward::Worker&) {
-    standing->arrive();
-    go_on->wait(kWorkerPatience);
-  });
-  const bool all = standing->wait(std::chrono::seconds(1));
-  try {
-    if (!all) throw std::runtime_error("a worker does not turn");
-    what();
-  } catch (...) {
-    go_on->arrive();
-    throw;
-  }
-  go_on->arrive();
-}
-
-int App::lock_descriptor() const noexcept { return parts_->store->lock_descriptor(); }
-
-boost::json::object App::hold() {
-  Parts& p = *parts_;
-  p.admin_server->pause();
-  if (p.metrics_server) p.metrics_server->pause();
-  std::promise<boost::json::object> answer;
-  p.engine->hold([&answer](boost::json::object state) { answer.set_value(std::move(state)); });
-  boost::json::object state = answer.get_future().get();
-  const boost::json::value* const problem = state.if_contains("problem");
-  if (problem == nullptr) return state;
-  go_on();
-  throw std::runtime_error(std::string(problem->as_string()));
-}
-
-void App::go_on() {
-  Parts& p = *parts_;
-  p.engine->go_on();
-  p.admin_server->resume();
-  if (p.metrics_server) p.metrics_server->resume();
-}
-
-void App::let_go(const std::vector<std::string>& left) {
-  Parts& p = *parts_;
-  for (const BoundAddress& listener : p.listeners) {
-    const auto file = p.socket_files.find(listener.address);
-    const bool is_left = std::find(left.begin(), left.end(), listener.name) != left.end();
-    if (file != p.socket_files.end() && !is_left) file->second.release();
-  }
-  p.admin_server->retire();
-  if (p.metrics_server) p.metrics_server->retire();
-}
-
 void App::drain_and_stop(const std::function<bool()>& hurry, bool at_once) {
   constexpr auto kLook = std::chrono::milliseconds(20);
   constexpr Duration kIdleGrace = std::chrono::seconds(1);  // a request that is on its way on a kept connection is answered
@@ -554,6 +461,7 @@ void App::drain_and_stop(const std::function<bool()>& hurry, bool at_once) {
   }
   for (const auto& worker : p.workers) worker->stop();
   for (const auto& worker : p.workers) worker->join();
+  p.engine->tell_the_last();
 }
 
 void App::share_out_memory() {
@@ -597,10 +505,6 @@ std::vector<std::string> App::summary() const {
   return lines;
 }
 
-void App::own_files() {
-  for (const net::Address& file : std::exchange(parts_->handed_files, {})) parts_->socket_files.emplace(net::text(file), file);
-}
-const std::vector<std::string>& App::left_over() const noexcept { return parts_->left_over; }
 const std::vector<BoundAddress>& App::listeners() const noexcept { return parts_->listeners; }
 const std::string& App::admin_address() const noexcept { return parts_->admin_address; }
 const std::string& App::metrics_address() const noexcept { return parts_->metrics_address; }

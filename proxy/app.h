@@ -10,7 +10,9 @@
 #include <vector>
 
 #include "config/config.h"
+#include "control/other_process.h"
 #include "control/status.h"
+#include "observe/health_board.h"
 #include "sockets.h"
 #include "store/store.h"
 
@@ -46,6 +48,7 @@ class App {
   /// What a process that this one follows has still to give.
   struct Before {
     std::vector<std::pair<std::string, std::vector<net::Address>>> names;  ///< what endpoints' names resolved to
+    std::vector<observe::HealthBoard::Record> health;                      ///< and what was known of addresses
     int lock = -1;                                   ///< of the state file; this object's
     /// Called once everything is made that can fail. @return what it knew of the gates. @throws std::runtime_error
     std::function<boost::json::object()> take_state;
@@ -57,6 +60,7 @@ class App {
 
   // To be followed by another process, in this order.
   std::vector<std::pair<std::string, std::vector<net::Address>>> names() const;
+  std::vector<observe::HealthBoard::Record> health() const;
   /// What listens, the admin API included; the descriptors stay this object's.
   std::vector<HandedSocket> listening() const;
   int lock_descriptor() const noexcept;
@@ -68,11 +72,11 @@ class App {
   boost::json::object hold();
   void go_on();                                      ///< the other one did not come to it
   /// The other one serves: what it has taken is not to be removed here, and the API is its own.
-  /// @param left listeners that it does not have
-  void let_go(const std::vector<std::string>& left);
+  /// @param left listeners that it does not have. @param next it, as long as this one drains
+  void let_go(const std::vector<std::string>& left, std::shared_ptr<control::OtherProcess> next);
 
-  /// The process before has let go: what it had to remove at its end is this one's.
-  void own_files();
+  /// The process before has let go: what it had to remove at its end is this one's. @param before it, as long as it drains
+  void own_files(std::shared_ptr<control::OtherProcess> before);
   /// Listeners of the process before that this one does not have. After start().
   const std::vector<std::string>& left_over() const noexcept;
   /// What it runs with, for the log: version, workers, state, and each route's weight and latch. After start().

@@ -30,6 +30,12 @@
 
 namespace tidegate {
 
+inline constexpr Duration kWorkerPatience = std::chrono::seconds(10);
+
+// What no listener can be called.
+inline constexpr const char* kAdminSocket = "/admin";
+inline constexpr const char* kMetricsSocket = "/metrics";
+
 struct App::Parts {
   Parts(config::Config from, Events to, std::vector<HandedSocket> sockets);
 
@@ -103,6 +109,9 @@ struct App::Parts {
   std::int64_t sessions() const;
   void decided(const store::Decision& made);
   static check::Question question(const control::CheckQuestion& asked, const config::Config& config);
+
+  // app_upgrade.cpp
+  void restore_health(const std::vector<observe::HealthBoard::Record>& known);
 
   // app_reload.cpp
   std::vector<std::optional<OpenedListener>> open_new_listeners(const config::Config& now, const config::Config& before);

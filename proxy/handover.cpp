@@ -42,7 +42,32 @@ void await(int descriptor, short events, TimePoint deadline) {
   }
 }
 
+std::string text_of(const json::object& body, std::string_view name) { return std::string(body.at(name).as_string()); }
+
+observe::HealthBoard::Record health_of(const json::object& body) {
+  return {text_of(body, "cluster"),
+          text_of(body, "address"),
+          body.at("healthy").as_bool(),
+          text_of(body, "why"),
+          body.at("since_ms").as_int64(),
+          std::chrono::milliseconds(body.at("ejected_for_ms").as_int64()),
+          text_of(body, "ejected_why"),
+          body.at("ejected_ms").as_int64()};
+}
+
 }  // namespace
+
+json::object health_json(const observe::HealthBoard::Record& of) {
+  return {{"kind", "health"},
+          {"cluster", of.cluster},
+          {"address", of.address},
+          {"healthy", of.healthy},
+          {"why", of.why},
+          {"since_ms", of.since_ms},
+          {"ejected_for_ms", std::chrono::duration_cast<std::chrono::milliseconds>(of.ejected_for).count()},
+          {"ejected_why", of.ejected_why},
+          {"ejected_ms", of.ejected_ms}};
+}
 
 // --- the channel
 
@@ -57,15 +82,28 @@ bool HandoverChannel::wait(Duration most) const {
   return ::poll(&one, 1, static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(most).count())) > 0;
 }
 
-void HandoverChannel::send(const json::object& body, TimePoint deadline, int descriptor) const {
+std::string HandoverChannel::frame(const json::object& body) {
   const std::string text = json::serialize(body);
   std::string bytes(sizeof(std::uint32_t), '\0');
   const auto size = static_cast<std::uint32_t>(text.size());
   std::memcpy(bytes.data(), &size, sizeof size);
-  bytes += text;
+  return bytes + text;
+}
+
+std::size_t HandoverChannel::send_some(std::string_view bytes) const {
+  for (;;) {
+    const ssize_t result = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (result >= 0) return static_cast<std::size_t>(result);
+    if (errno == EAGAIN) return 0;
+    if (errno != EINTR) fail(std::string("the other process is gone (") + std::strerror(errno) + ")");
+  }
+}
+
+void HandoverChannel::send(const json::object& body, TimePoint deadline, int descriptor) const {
+  const std::string bytes = frame(body);
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
   for (std::size_t sent = 0; sent < bytes.size();) {
-    iovec part{bytes.data() + sent, bytes.size() - sent};
+    iovec part{const_cast<char*>(bytes.data()) + sent, bytes.size() - sent};
     msghdr message{};
     message.msg_iov = &part;
     message.msg_iovlen = 1;
@@ -124,6 +162,41 @@ HandoverChannel::Message HandoverChannel::receive(TimePoint deadline) const {
   return out;
 }
 
+// --- both serve
+
+void ChannelToOther::flush() {
+  constexpr std::size_t kMost = 64u << 20;  // of what it does not take
+  try {
+    while (!unsent_.empty()) {
+      const std::size_t sent = channel_.send_some(unsent_);
+      if (sent == 0) break;
+      unsent_.erase(0, sent);
+    }
+    if (unsent_.size() > kMost) fail("the other process takes nothing");
+  } catch (const std::exception&) {
+    gone_ = true;
+  }
+}
+
+void ChannelToOther::tell(const json::object& what) {
+  if (gone_) return;
+  unsent_ += HandoverChannel::frame(what);
+  flush();
+}
+
+std::vector<json::object> ChannelToOther::heard(Duration most) {
+  constexpr Duration kRest = std::chrono::seconds(1);  // of a message that has begun
+  std::vector<json::object> out;
+  if (gone_) return out;
+  flush();
+  try {
+    while (channel_.wait(out.empty() ? most : Duration::zero())) out.push_back(channel_.receive(Clock::now() + kRest).body);
+  } catch (const std::exception&) {
+    gone_ = true;  // it has ended, as it should in time
+  }
+  return out;
+}
+
 // --- the new process
 
 std::optional<Predecessor> Predecessor::from_environment() {
@@ -140,21 +213,22 @@ std::vector<HandedSocket> Predecessor::take_sockets() {
   try {
     for (;;) {
       const HandoverChannel::Message message = channel_.receive(Clock::now() + kToBegin);
-      const std::string kind(message.body.at("kind").as_string());
+      const std::string kind = text_of(message.body, "kind");
       if (kind == "lock") lock_ = message.descriptor;
       if (kind == "name") {
-        auto& [host, addresses] = names_.emplace_back(std::string(message.body.at("host").as_string()), std::vector<net::Address>());
+        auto& [host, addresses] = names_.emplace_back(text_of(message.body, "host"), std::vector<net::Address>());
         for (const json::value& one : message.body.at("addresses").as_array()) {
           if (const auto address = net::make_address(std::string(one.as_string()), 0)) addresses.push_back(*address);
         }
       }
+      if (kind == "health") health_.push_back(health_of(message.body));
       if (kind == "end") {
         pid_ = static_cast<pid_t>(message.body.at("pid").as_int64());
         return out;
       }
       if (kind != "socket") continue;
-      out.push_back({message.descriptor, std::string(message.body.at("listener").as_string()),
-                     std::string(message.body.at("address").as_string()), message.body.at("owns_file").as_bool()});
+      out.push_back({message.descriptor, text_of(message.body, "listener"), text_of(message.body, "address"),
+                     message.body.at("owns_file").as_bool()});
     }
   } catch (const std::exception& error) {
     for (const HandedSocket& one : out) ::close(one.descriptor);

@@ -31,6 +31,7 @@ void hand_over_sockets(const App& app, const HandoverChannel& to, TimePoint dead
     for (const net::Address& one : addresses) texts.emplace_back(net::host_text(one));
     to.send({{"kind", "name"}, {"host", host}, {"addresses", std::move(texts)}}, deadline);
   }
+  for (const observe::HealthBoard::Record& one : app.health()) to.send(health_json(one), deadline);
   to.send({{"kind", "end"}, {"pid", static_cast<std::int64_t>(::getpid())}}, deadline);
 }
 
@@ -73,9 +74,9 @@ std::optional<pid_t> upgrade(App& app, const std::string& program, const std::ve
     next->channel().send(state, end);
     const json::object serving = expect(next->channel(), "serving", end);
     const pid_t pid = next->pid();
-    next->release();
+    auto other = std::make_shared<ChannelToOther>(next->release());
     supervisor::tell_main_process(pid);
-    app.let_go(texts(serving, "left"));
+    app.let_go(texts(serving, "left"), std::move(other));
     observe::log_info("upgrade: pid " + std::to_string(pid) + " takes over");
     return pid;
   } catch (const std::exception& error) {
@@ -91,10 +92,11 @@ void start_after(App& app, Predecessor& before) {
   App::Before parts;
   parts.lock = before.take_lock();
   parts.names = before.names();
+  parts.health = before.health();
   parts.take_state = [&before] { return before.take_state(); };
   app.start(&parts);
   before.tell_serving(app.left_over());
-  app.own_files();
+  app.own_files(std::make_shared<ChannelToOther>(before.take_channel()));
   observe::log_info("took over from pid " + std::to_string(before.pid()));
 }
 

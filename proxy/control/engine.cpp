@@ -142,6 +142,7 @@ void Engine::tick() {
   const TimePoint now = Clock::now();
   const double dt = seconds(now - last_tick_);
   last_tick_ = now;
+  if (beside_) listen_to_the_one_before();
   for (std::size_t i = 0; i < routes_.size(); ++i) {
     const auto& route = routes_[i];
     const RouteControl::Ticked ticked = route->tick(dt);
@@ -152,6 +153,7 @@ void Engine::tick() {
     }
     tick_rollout(*route, i, dt);
   }
+  if (beside_) tell_what_is_in_force();
   if (!setup_.writer.healthy()) note_store_error(setup_.writer.last_error());
 }
 
@@ -186,23 +188,28 @@ void Engine::carry_out(RouteControl& route, std::size_t index, const RouteContro
 
 // --- commands
 
+RouteControl* Engine::route_named(std::string_view name) const noexcept {
+  for (const auto& route : routes_) {
+    if (route->name() == name) return route.get();
+  }
+  return nullptr;
+}
+
 void Engine::on_route(std::string route, Command command, Reply reply, Act act) {
   asio::post(io_, [this, name = std::move(route), command = std::move(command), reply = std::move(reply),
                    act = std::move(act)] {
     if (held_) {
       return reply(CommandError{CommandError::Code::Conflict, "another process is about to take over; try again", "route"});
     }
-    for (const auto& candidate : routes_) {
-      if (candidate->name() != name) continue;
-      if (command.if_epoch && *command.if_epoch != candidate->epoch()) {
+    if (RouteControl* const found = route_named(name)) {
+      if (command.if_epoch && *command.if_epoch != found->epoch()) {
         reply(CommandError{CommandError::Code::Stale,
-                           "route " + name + " is at epoch " + std::to_string(candidate->epoch()) + ", not " +
+                           "route " + name + " is at epoch " + std::to_string(found->epoch()) + ", not " +
                                std::to_string(*command.if_epoch) + ": somebody changed it meanwhile",
                            "If-Match"});
         return;
       }
-      act(*candidate, command, reply);
-      return;
+      return act(*found, command, beside_ ? when_followed(reply) : reply);
     }
     std::string known;
     for (const auto& candidate : routes_) known += (known.empty() ? "" : ", ") + candidate->name();

@@ -10,7 +10,9 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json/object.hpp>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -18,6 +20,7 @@
 #include "config/config.h"
 #include "check/answer.h"
 #include "control/command.h"
+#include "control/other_process.h"
 #include "control/route_control.h"
 #include "control/status.h"
 #include "observe/failure_samples.h"
@@ -93,6 +96,12 @@ class Engine {
   void go_on();
   /// What hold() answered in the process before this one. Before start().
   void go_on_with(const boost::json::object& state);
+  /// The process before still serves what it has begun: what fails there counts here, and what is in force here it follows.
+  void serve_beside(std::shared_ptr<OtherProcess> before);
+  /// The same from the other side: this one is held, and only drains.
+  void drain_beside(std::shared_ptr<OtherProcess> next);
+  /// Nothing is served here any more: tells the last of it. Waits for the control thread.
+  void tell_the_last();
 
   void set_weight(std::string route, Weight weight, Command command, Reply reply);
   void set_mirror(std::string route, Weight percent, Command command, Reply reply);
@@ -130,6 +139,15 @@ class Engine {
   void note_continued(const RouteControl& route);
   void by_hand(RouteControl& route, const std::string& why);
 
+  void listen_to_the_one_before(Duration most = {});
+  void tell_what_is_in_force();
+  Reply when_followed(Reply reply);
+  void wait_for_the_one_before();
+  void schedule_look_at_the_next_one();
+  void follow_the_next_one(Duration most);
+  void tell_what_was_counted();
+  RouteControl* route_named(std::string_view name) const noexcept;
+  RouteControl* same_route(const boost::json::object& said) const;
   void hold_on_control(TimePoint until, std::function<void(boost::json::object)> answer);
   std::string sides_text(const RouteControl& route) const;
 
@@ -161,6 +179,16 @@ class Engine {
   std::vector<std::shared_ptr<RouteControl>> routes_;
   std::uint64_t epoch_ = 0;
   bool held_ = false;
+  /// While both processes of an upgrade serve.
+  struct Beside {
+    std::shared_ptr<OtherProcess> other;
+    std::map<std::string, RouteControl::InForce> told{};   // by route; of the process that decides
+    std::map<std::string, std::uint32_t> steps{};          // by route, what the other one calls it; of the one that drains
+    TimePoint reported{};
+    std::int64_t tellings = 0;   // of the process that decides
+    std::int64_t followed = 0;   // of those, that the other one has followed
+  };
+  std::optional<Beside> beside_;
   TimePoint last_tick_;
   TimePoint last_store_alarm_{};
   std::thread thread_;

@@ -1,10 +1,13 @@
 // The part of the engine that another process goes on with: each gate with its evidence, and how long each step lasts already.
-// Weights, latches and rollouts are not in it: they are in the store, which both can read.
+// Weights, latches and rollouts are not in it: they are in the store, which both can read. And what both tell each other as long
+// as the one before still serves what it has begun.
 #include <boost/asio/post.hpp>
 #include <boost/json.hpp>
+#include <future>
 #include <utility>
 
 #include "control/engine.h"
+#include "control/replay.h"
 
 namespace tidegate::control {
 
@@ -14,6 +17,52 @@ namespace json = boost::json;
 namespace {
 constexpr Duration kForTheStore = std::chrono::seconds(2);
 constexpr Duration kLook = std::chrono::milliseconds(5);
+constexpr Duration kLookBeside = std::chrono::milliseconds(2);  // a decision of the next process holds here about that late
+constexpr Duration kToFollow = std::chrono::milliseconds(100);  // the gate stands still meanwhile
+constexpr Duration kFirstWord = std::chrono::seconds(1);        // of the next process, which has it ready
+
+/// What the other process says of one route.
+struct OfRoute {
+  std::string name;
+  std::uint32_t step = 0;
+};
+
+std::optional<OfRoute> of_route(const json::object& said) {
+  const json::value* const name = said.if_contains("name");
+  const json::value* const step = said.if_contains("step");
+  if (name == nullptr || !name->is_string() || step == nullptr || !step->is_int64()) return std::nullopt;
+  return OfRoute{std::string(name->get_string()), static_cast<std::uint32_t>(step->get_int64())};
+}
+
+json::object to_json(const RouteControl::InForce& now) {
+  return {{"step", std::int64_t{now.step}}, {"step_of_before", now.is_step_of_before}, {"weight", std::int64_t{now.weight.units()}},
+          {"mirror", std::int64_t{now.mirror.units()}}, {"epoch", static_cast<std::int64_t>(now.epoch)}};
+}
+
+std::optional<RouteControl::InForce> in_force_of(const json::object& said) {
+  const auto number = [&said](std::string_view name) -> std::int64_t {
+    const json::value* const found = said.if_contains(name);
+    return found != nullptr && found->is_int64() ? found->get_int64() : -1;
+  };
+  const json::value* const same = said.if_contains("step_of_before");
+  const std::int64_t weight = number("weight"), mirror = number("mirror"), epoch = number("epoch"), step = number("step");
+  if (weight < 0 || mirror < 0 || epoch < 0 || step < 0 || same == nullptr || !same->is_bool()) return std::nullopt;
+  return RouteControl::InForce{Weight::of_units(static_cast<std::uint32_t>(weight)), Weight::of_units(static_cast<std::uint32_t>(mirror)),
+                               static_cast<std::uint64_t>(epoch), static_cast<std::uint32_t>(step), same->get_bool()};
+}
+
+bool any(const gate::StreamCounts& counts) noexcept { return counts.errors != gate::Counts{} || counts.slow != gate::Counts{}; }
+
+/// Each object of the array "routes".
+template <class F>
+void for_each_route(const json::object& said, F f) {
+  const json::value* const routes = said.if_contains("routes");
+  if (routes == nullptr || !routes->is_array()) return;
+  for (const json::value& one : routes->get_array()) {
+    if (one.is_object()) f(one.get_object());
+  }
+}
+
 }  // namespace
 
 void Engine::hold(std::function<void(json::object)> answer) {
@@ -57,19 +106,141 @@ void Engine::go_on() {
 }
 
 void Engine::go_on_with(const json::object& state) {
-  const json::value* const routes = state.if_contains("routes");
-  if (routes == nullptr || !routes->is_array()) return;
-  for (const json::value& value : routes->get_array()) {
-    if (!value.is_object()) continue;
-    const json::object& one = value.get_object();
-    const json::value* const name = one.if_contains("name");
-    const json::value* const sides = one.if_contains("sides");
-    for (const auto& route : routes_) {
-      const bool same = name != nullptr && sides != nullptr && *name == json::string_view(route->name()) &&
-                        *sides == json::string_view(sides_text(*route));
-      if (same) route->go_on_with(one);
-    }
+  for_each_route(state, [this](const json::object& one) {
+    if (RouteControl* const route = same_route(one)) route->go_on_with(one);
+  });
+}
+
+/// What the other process calls by that name, if it is the same there and here.
+RouteControl* Engine::same_route(const json::object& said) const {
+  const json::value* const name = said.if_contains("name");
+  const json::value* const sides = said.if_contains("sides");
+  if (name == nullptr || !name->is_string() || sides == nullptr) return nullptr;
+  RouteControl* const route = route_named(name->get_string());
+  return route != nullptr && *sides == json::string_view(sides_text(*route)) ? route : nullptr;
+}
+
+// --- both serve: the process that decides
+
+void Engine::serve_beside(std::shared_ptr<OtherProcess> before) {
+  asio::post(io_, [this, before = std::move(before)] {
+    beside_.emplace(Beside{before});
+    tell_what_is_in_force();
+  });
+}
+
+void Engine::tell_what_is_in_force() {
+  json::array changed;
+  for (const auto& route : routes_) {
+    const RouteControl::InForce now = route->in_force();
+    const auto [told, is_first] = beside_->told.try_emplace(route->name(), now);
+    if (!is_first && told->second == now) continue;
+    told->second = now;
+    json::object one = to_json(now);
+    one["name"] = route->name();
+    one["sides"] = sides_text(*route);
+    changed.push_back(std::move(one));
   }
+  if (changed.empty()) return;
+  beside_->other->tell({{"kind", "in_force"}, {"number", ++beside_->tellings}, {"routes", std::move(changed)}});
+}
+
+/// Who is told that a decision is in force may rely on it for the next request, whoever serves it.
+Reply Engine::when_followed(Reply reply) {
+  return [this, reply = std::move(reply)](const Outcome& outcome) {
+    asio::post(io_, [this, reply, outcome] {
+      if (beside_) tell_what_is_in_force();
+      wait_for_the_one_before();
+      reply(outcome);
+    });
+  };
+}
+
+void Engine::wait_for_the_one_before() {
+  const TimePoint until = Clock::now() + kToFollow;
+  for (TimePoint now = Clock::now(); beside_ && beside_->followed < beside_->tellings && now < until; now = Clock::now()) {
+    listen_to_the_one_before(until - now);
+  }
+}
+
+void Engine::listen_to_the_one_before(Duration most) {
+  for (const json::object& said : beside_->other->heard(most)) {
+    if (const json::value* const number = said.if_contains("number"); number != nullptr && number->is_int64()) {
+      beside_->followed = number->get_int64();
+    }
+    for_each_route(said, [this](const json::object& one) {
+      const std::optional<OfRoute> of = of_route(one);
+      const std::optional<gate::StreamCounts> counts = counts_of(one);
+      RouteControl* const route = of && counts ? route_named(of->name) : nullptr;
+      if (route != nullptr) route->add_late(of->step, *counts);
+    });
+  }
+  if (beside_->other->is_gone()) beside_.reset();
+}
+
+// --- both serve: the process that only drains
+
+void Engine::drain_beside(std::shared_ptr<OtherProcess> next) {
+  asio::post(io_, [this, next = std::move(next)] {
+    beside_.emplace(Beside{next});
+    follow_the_next_one(kFirstWord);
+    schedule_look_at_the_next_one();
+  });
+}
+
+void Engine::schedule_look_at_the_next_one() {
+  timer_.expires_after(kLookBeside);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error || !beside_) return;
+    follow_the_next_one({});
+    const TimePoint now = Clock::now();
+    if (now - beside_->reported >= kTick) {
+      beside_->reported = now;
+      tell_what_was_counted();
+    }
+    if (!beside_->other->is_gone()) schedule_look_at_the_next_one();
+  });
+}
+
+void Engine::follow_the_next_one(Duration most) {
+  for (const json::object& said : beside_->other->heard(most)) {
+    for_each_route(said, [this](const json::object& one) {
+      const std::optional<OfRoute> of = of_route(one);
+      const std::optional<RouteControl::InForce> decided = in_force_of(one);
+      if (!of || !decided) return;
+      beside_->steps.erase(of->name);
+      RouteControl* const route = same_route(one);
+      if (route == nullptr) return;
+      route->follow(*decided);
+      beside_->steps[of->name] = of->step;
+    });
+    if (const json::value* const number = said.if_contains("number")) beside_->other->tell({{"kind", "followed"}, {"number", *number}});
+  }
+}
+
+/// Of a route that is another one there nothing is told: what failed was something else.
+void Engine::tell_what_was_counted() {
+  json::array counted;
+  for (const auto& route : routes_) {
+    const auto step = beside_->steps.find(route->name());
+    if (step == beside_->steps.end()) continue;
+    const gate::StreamCounts counts = route->take_counts();
+    if (!any(counts)) continue;
+    json::object one = control::to_json(counts);
+    one["name"] = route->name();
+    one["step"] = std::int64_t{step->second};
+    counted.push_back(std::move(one));
+  }
+  if (!counted.empty()) beside_->other->tell({{"kind", "counted"}, {"routes", std::move(counted)}});
+}
+
+void Engine::tell_the_last() {
+  std::promise<void> told;
+  asio::post(io_, [this, &told] {
+    if (beside_) tell_what_was_counted();
+    told.set_value();
+  });
+  told.get_future().get();
 }
 
 /// Where requests go and what is a failure: evidence is of that.

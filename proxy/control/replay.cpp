@@ -196,6 +196,16 @@ json::object to_json(const GateTick& tick, const gate::Ruling& answer) {
   return {{"format", kFormat}, {"dt_s", write(tick.dt_s)}, {"streams", std::move(streams)}, {"answer", answer_json(answer)}};
 }
 
+json::object to_json(const gate::StreamCounts& counts) { return {{"errors", write(counts.errors)}, {"slow", write(counts.slow)}}; }
+
+std::optional<gate::StreamCounts> counts_of(const json::object& from) {
+  gate::StreamCounts out;
+  const json::value* const errors = from.if_contains("errors");
+  const json::value* const slow = from.if_contains("slow");
+  const bool good = errors != nullptr && slow != nullptr && read(*errors, out.errors) && read(*slow, out.slow);
+  return good ? std::optional(out) : std::nullopt;
+}
+
 std::optional<Replay> replay(const json::object& record) {
   using gate::Stream;
   const json::value* format = record.if_contains("format");

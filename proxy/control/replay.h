@@ -23,6 +23,10 @@ struct GateTick {
 /// What a record keeps of the tick and of its answer.
 boost::json::object to_json(const GateTick& tick, const gate::Ruling& answer);
 
+/// Counts alone, as another process tells them. counts_of: empty when it cannot be read.
+boost::json::object to_json(const gate::StreamCounts& counts);
+std::optional<gate::StreamCounts> counts_of(const boost::json::object& from);
+
 struct Replay {
   GateTick tick;
   gate::Ruling recorded;       ///< decision, reason, stream, statistics, window

@@ -89,7 +89,7 @@ void RouteControl::configure(Configured to) {
     accumulator_ = gate::Accumulator(ledgers_, step_);
   }
   if (other_gate || other_evidence) {
-    step_ = (step_ + 1) % route::LiveRoute::kSteps;
+    next_step();
     if (other_gate) {
       gate_ = gate::RouteGate(now.gate, now.slow, weight_.share());
     } else {
@@ -129,7 +129,10 @@ void RouteControl::go_on_with(const boost::json::object& evidence) {
     if (gate_.has(stream) != other.has(stream)) return false;
     return !gate_.has(stream) || gate_.gate(stream).parameters() == other.gate(stream).parameters();
   };
-  if (before && same_rule(gate::Stream::Errors) && same_rule(gate::Stream::Slow)) gate_ = before->tick.before;
+  if (before && same_rule(gate::Stream::Errors) && same_rule(gate::Stream::Slow)) {
+    gate_ = before->tick.before;
+    step_of_before_ = step_;
+  }
   const boost::json::value* const place = evidence.if_contains("rollout");
   const boost::json::value* const step = evidence.if_contains("step_s");
   if (place != nullptr && step != nullptr && step->is_double() && *place == boost::json::string_view(rollout_record(rollout_.now()))) {
@@ -137,10 +140,23 @@ void RouteControl::go_on_with(const boost::json::object& evidence) {
   }
 }
 
+void RouteControl::add_late(std::uint32_t step, const gate::StreamCounts& counts) {
+  if (step != step_) return;
+  late_.errors += counts.errors;
+  late_.slow += counts.slow;
+}
+
+void RouteControl::follow(const InForce& decided) {
+  mirror_ = decided.mirror;
+  epoch_ = decided.epoch;
+  if (decided.is_step_of_before && decided.weight == weight_) return publish();
+  begin_step(decided.weight, decided.epoch);
+}
+
 void RouteControl::begin_step(Weight weight, std::uint64_t epoch) {
   weight_ = weight;
   epoch_ = epoch;
-  step_ = (step_ + 1) % route::LiveRoute::kSteps;
+  next_step();
   publish();
   gate_.step(weight.share());
   alarm_.forget();
@@ -157,7 +173,7 @@ void RouteControl::set_mirror(Weight percent, std::uint64_t epoch) {
 }
 
 void RouteControl::revert(RevertReason why, std::string sentence, std::uint64_t epoch) {
-  step_ = (step_ + 1) % route::LiveRoute::kSteps;
+  next_step();
   latch_again(std::move(sentence), epoch);  // before anything else: from here on every worker sends everybody to old
   const rollout::State at = rollout_.now().state;
   if (rollout::action(at, rollout::Event::Revert) == rollout::Action::Revert) rollout_.set(rollout::reverted(rollout_.now()));
@@ -222,7 +238,10 @@ void RouteControl::latch_again(std::string reason, std::uint64_t epoch) {
 }
 
 RouteControl::Ticked RouteControl::tick(double dt_s) {
-  const gate::StreamCounts counts = accumulator_.take(step_);
+  gate::StreamCounts counts = accumulator_.take(step_);
+  const gate::StreamCounts late = std::exchange(late_, {});
+  counts.errors += late.errors;
+  counts.slow += late.slow;
   counted_ += counts.errors;
   if (latched_) return {};
   if (weight_ == Weight::none()) {  // nothing to guard: it only looks, and there is nothing to tell

@@ -63,6 +63,24 @@ class RouteControl : public std::enable_shared_from_this<RouteControl> {
   /// another.
   void go_on_with(const boost::json::object& evidence);
 
+  /// As another process sees it that serves beside this one.
+  struct InForce {
+    Weight weight;
+    Weight mirror;
+    std::uint64_t epoch = 0;
+    std::uint32_t step = 0;
+    bool is_step_of_before = false;  ///< that the process before this one was in
+    friend bool operator==(const InForce&, const InForce&) = default;
+  };
+  InForce in_force() const noexcept { return {weight_, mirror_, epoch_, step_, step_ == step_of_before_}; }
+  /// What the process before this one counts of the requests that it still serves. Judged with the next tick if `step` is the
+  /// one in force.
+  void add_late(std::uint32_t step, const gate::StreamCounts& counts);
+  /// Of the process that only drains: what its workers have counted since the last call, or the last tick.
+  gate::StreamCounts take_counts() { return accumulator_.take(step_); }
+  /// Of the process that only drains: what the next one has decided.
+  void follow(const InForce& decided);
+
   const std::string& name() const noexcept { return configured_->policy.name; }
   State state() const noexcept { return latched_ ? State::Latched : State::Open; }
   Weight weight() const noexcept { return weight_; }
@@ -132,6 +150,10 @@ class RouteControl : public std::enable_shared_from_this<RouteControl> {
 
  private:
   void begin_step(Weight weight, std::uint64_t epoch);
+  void next_step() noexcept {
+    step_ = (step_ + 1) % route::LiveRoute::kSteps;
+    late_ = {};
+  }
   void publish();
   std::optional<Order> order(double dt_s);
   void begin_anew_after_a_shared_degradation();
@@ -154,6 +176,8 @@ class RouteControl : public std::enable_shared_from_this<RouteControl> {
   std::string latch_reason_;
   std::uint64_t epoch_ = 0;
   std::uint32_t step_ = 0;
+  std::optional<std::uint32_t> step_of_before_;  // as it is called here
+  gate::StreamCounts late_;                      // of the process before this one
   gate::Accumulator accumulator_;
   gate::Counts counted_;  // since the start, whatever the step
   gate::RouteGate gate_;

@@ -56,7 +56,14 @@ bool ClusterRuntime::close_down() {
 void ClusterRuntime::take_over_health(const ClusterRuntime& before) {
   pool.take_over_health(before.pool);
   mirror_pool.take_over_health(before.mirror_pool);
-  if (prober && before.policy.health) prober->begin_unhealthy(before.pool.unhealthy());
+  if (!prober || !before.policy.health) return;
+  for (const net::Address& address : before.pool.unhealthy()) prober->begin_unhealthy(address);
+}
+
+void ClusterRuntime::know(const upstream::Pool::Known& known) {
+  pool.know(known);
+  mirror_pool.know(known);
+  if (prober && !known.healthy) prober->begin_unhealthy(known.address);
 }
 
 void ClusterRuntime::set_addresses(std::size_t endpoint, const std::vector<net::Address>& addresses) {

@@ -42,6 +42,8 @@ struct alignas(64) ClusterRuntime final : private upstream::PoolEvents {
   bool close_down();
   /// An address of the cluster that it replaces is as healthy as it was there.
   void take_over_health(const ClusterRuntime& before);
+  /// The same of an address that another process knew. Before set_addresses().
+  void know(const upstream::Pool::Known& known);
   void set_addresses(std::size_t endpoint, const std::vector<net::Address>& addresses);
   void set_tls(const std::shared_ptr<const net::TlsClientContext>& context);
 

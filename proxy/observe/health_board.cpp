@@ -13,6 +13,22 @@ void HealthBoard::set_health(const std::string& cluster, const std::string& addr
   entry.since_ms = now_ms;
 }
 
+std::vector<HealthBoard::Record> HealthBoard::records(TimePoint now) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Record> out;
+  for (const auto& [place, entry] : entries_) {
+    const Duration left = std::max<Duration>(Duration::zero(), entry.ejected_until - now);
+    out.push_back({place.first, place.second, entry.healthy, entry.why, entry.since_ms, left, entry.ejected_why, entry.ejected_ms});
+  }
+  return out;
+}
+
+void HealthBoard::restore(const Record& from, TimePoint now) {
+  const std::lock_guard lock(mutex_);
+  const TimePoint until = from.ejected_for > Duration::zero() ? now + from.ejected_for : TimePoint{};
+  entries_[{from.cluster, from.address}] = {from.healthy, from.why, from.since_ms, until, from.ejected_why, from.ejected_ms};
+}
+
 /// Several workers may find out at once: the first one is meant.
 void HealthBoard::eject(const std::string& cluster, const std::string& address, const std::string& why, TimePoint now,
                         Duration length, std::int64_t now_ms) {

@@ -30,6 +30,20 @@ class HealthBoard {
     bool has_outliers = false;     ///< it leaves out what fails in a row
   };
 
+  /// All that is known of one address; what another board needs to go on.
+  struct Record {
+    std::string cluster;
+    std::string address;
+    bool healthy = true;
+    std::string why;
+    std::int64_t since_ms = 0;
+    Duration ejected_for{};        ///< from now on; zero: it is not
+    std::string ejected_why;
+    std::int64_t ejected_ms = 0;
+  };
+  std::vector<Record> records(TimePoint now) const;
+  void restore(const Record& from, TimePoint now);
+
   void set_health(const std::string& cluster, const std::string& address, bool healthy, const std::string& why, std::int64_t now_ms);
   void eject(const std::string& cluster, const std::string& address, const std::string& why, TimePoint now, Duration length,
              std::int64_t now_ms);

@@ -213,7 +213,7 @@ Pool::Target& Pool::place_for(std::size_t endpoint, const net::Address& address)
 void Pool::take_over_health(const Pool& before) {
   for (const auto& target : before.targets_) {
     if (target->current) {
-      known_.push_back({target->address, target->healthy, target->fails, target->retry_at, target->ejected_until, target->ejections});
+      know({target->address, target->healthy, target->fails, target->retry_at, target->ejected_until, target->ejections});
     }
   }
   was_used_ = was_used_ || before.was_used_;

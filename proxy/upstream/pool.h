@@ -142,6 +142,16 @@ class Pool final : private net::TurnEnd {
 
   /// What the health checks say of an address. Idle connections to one that is not healthy are closed; leases go on.
   void set_health(std::size_t endpoint, const net::Address& address, bool healthy);
+  /// What is known of an address before it is this pool's.
+  struct Known {
+    net::Address address;
+    bool healthy = true;
+    bool fails = false;            ///< the last connection to it failed
+    TimePoint retry_at{};
+    TimePoint ejected_until{};
+    std::uint32_t ejections = 0;   ///< in a row
+  };
+  void know(Known known) { known_.push_back(known); }  ///< before set_addresses()
   /// What the pool that this one replaces knew of the addresses that both have. Before set_addresses().
   void take_over_health(const Pool& before);
   /// Addresses that the health checks have found unhealthy.
@@ -202,16 +212,6 @@ class Pool final : private net::TurnEnd {
     bool is_left() const noexcept { return !current && load == 0 && connections == 0; }
   };
 
-  /// What is known of an address.
-  struct Known {
-    net::Address address;
-    bool healthy;
-    bool fails;
-    TimePoint retry_at;
-    TimePoint ejected_until;
-    std::uint32_t ejections;
-  };
-
   Target* choose(std::size_t avoid);
   Target* find(std::size_t endpoint, const net::Address& address) noexcept;
   void choose_among();
@@ -270,7 +270,7 @@ class Pool final : private net::TurnEnd {
   bool expects_many_ = false;      // a new connection will carry many, so one at a time is made
   List<Acquisition> pending_;
   List<Acquisition> pending_one_;  // of Carrying::One: a stream that is free is nothing to them
-  std::vector<Known> known_;       // of the pool before, until the addresses are here
+  std::vector<Known> known_;       // until the addresses are here
   std::uint32_t wakes_ = 0;        // that are due at the turn's end
   std::uint32_t pending_count_ = 0;
 };

@@ -45,7 +45,7 @@ class Prober {
   /// After stop(): every check has ended. Until then it must not be destroyed while its worker turns.
   bool is_idle() const noexcept { return running_ == 0; }
   /// What is known of addresses from before: those begin unhealthy. Before set_addresses().
-  void begin_unhealthy(std::vector<net::Address> addresses) { unhealthy_ = std::move(addresses); }
+  void begin_unhealthy(const net::Address& address) { unhealthy_.push_back(address); }
 
  private:
   class Probe;

@@ -1,5 +1,6 @@
 """SIGUSR2: the program that lies at its own path now takes over the sockets and what was decided, and the one before drains. Nobody is
 refused, nothing is forgotten, and when it cannot be done the one before goes on. PRODUCT §3 Zero downtime."""
+import contextlib
 import json
 import os
 import re
@@ -367,6 +368,122 @@ def test_what_the_new_one_decides_while_the_one_before_drains_stands(lab):
     now = tidegate.api.route()
     assert now["latched"] and "by the new one" in now["latch_reason"]
     assert [d["action"] for d in tidegate.api.history()] == ["revert", "weight"]
+
+
+class Late:
+    """Twelve requests of the process before, that will fail on new once they are released: enough for the breaker."""
+
+    def __init__(self, lab, **route):
+        self.new = Held(lab)
+        self.new.late_status = "500 Oops"
+        self.tidegate = lab.proxy(lab.origin(serve(ok("old"))), self.new, weight=100, drain={"timeout": HOUR},
+                                  route={"gate": {"breaker": {"requests": 10, "for": "0s"}}, **route})
+        self.clients = [lab.client(self.tidegate) for _ in range(12)]
+        for client in self.clients:
+            client.send("GET /late HTTP/1.1\r\nHost: a\r\n\r\n")
+        eventually(lambda: self.new.asked("/late") == 12, "all in flight")
+
+    def upgrade(self):
+        self.before = self.tidegate.begin_upgrade()
+
+    def fail(self):
+        self.new.go.set()
+        assert [client.read_response().status for client in self.clients] == [500] * 12
+        assert self.before.wait(20) == 0
+
+
+def test_what_fails_in_the_one_before_reverts_in_the_new_one(lab):
+    late = Late(lab)
+    late.upgrade()
+    late.fail()
+    made = eventually(lambda: [d for d in decisions(late.tidegate) if d["action"] == "revert"], "the revert")[0]
+    assert late.tidegate.api.route()["latched"]
+    assert re.search(r"new failed 1[0-2] of ", made["reason"]), made["reason"]
+    answer = late.tidegate.api.get(f"/api/v1/history/{made['epoch']}").json
+    assert answer["replay"]["possible"] and answer["replay"]["same"], answer["replay"]
+
+
+def test_what_fails_in_the_one_before_is_nothing_against_a_weight_that_was_set_since(lab):
+    late = Late(lab)
+    late.upgrade()
+    late.tidegate.api.weight(50)
+    late.fail()
+    stays(lambda: not late.tidegate.api.route()["latched"], "an open gate", 1.0)
+    assert late.tidegate.api.route()["gate"]["step"]["new"]["failures"] == 0
+
+
+def test_what_fails_in_the_one_before_is_nothing_against_other_servers(lab):
+    late, better = Late(lab), lab.origin(serve(ok("better")))
+    late.tidegate.write_config(edited(late.tidegate, lambda config: config["clusters"]["new"].update(endpoints=[better.address])))
+    late.upgrade()
+    late.fail()
+    stays(lambda: not late.tidegate.api.route()["latched"], "an open gate", 1.0)
+    assert lab.client(late.tidegate).get("/").text == "better"
+
+
+def test_the_one_before_follows_what_the_new_one_decides(lab):
+    """Connections that are still its are asked for once more each, until it closes them."""
+    tidegate = lab.proxy(lab.origin(serve(ok("old"))), lab.origin(serve(ok("new"))), weight=100)
+    answered = 0
+    for _ in range(5):
+        tidegate.api.weight(100)
+        clients = [lab.client(tidegate) for _ in range(8)]
+        assert {client.get("/").text for client in clients} == {"new"}
+        before = tidegate.begin_upgrade()
+        tidegate.api.weight(0)
+        texts = []
+        for client in clients:
+            with contextlib.suppress(OSError, EOFError):
+                texts.append(client.get("/").text)
+        assert set(texts) <= {"old"}, texts
+        answered += len(texts)
+        assert before.wait(20) == 0
+    print(f"{answered} of 40 connections were asked for once more")
+
+
+def endpoints_of(tidegate, cluster="old"):
+    clusters = tidegate.api.get("/api/v1/clusters").json["clusters"]
+    return next(one["endpoints"] for one in clusters if one["name"] == cluster)
+
+
+def test_an_endpoint_that_is_left_out_stays_so_for_the_rest_of_its_time(lab):
+    good, bad = lab.origin(serve(ok("good"))), lab.origin(serve(ok("bad", "500 Oops")))
+    tidegate = lab.proxy(good, workers=2, route={"retry": {"retries": 0}}, clusters={
+        "old": {"endpoints": [good.address, bad.address], "outlier": {"consecutive_errors": 3, "ejection": HOUR, "max_ejected": "50%"}},
+        "new": {"endpoints": [good.address]}})
+    client = lab.client(tidegate)
+    eventually(lambda: client.get("/") and f"{bad.address} is left out for" in tidegate.output, "an ejection")
+    before, asked = endpoints_of(tidegate), len(bad.requests)
+    for _ in range(2):
+        tidegate.upgrade()
+        client = lab.client(tidegate)
+        assert {client.get("/").text for _ in range(30)} == {"good"}
+    assert len(bad.requests) == asked and endpoints_of(tidegate) == before
+
+
+def test_an_endpoint_that_is_unhealthy_stays_so_until_it_is_found_healthy(lab):
+    health, hangs = {"sick": "500 Oops"}, threading.Event()
+
+    def answer(request):
+        if request.target != "/healthz":
+            return ok("sick")
+        if health["sick"] == "hangs":
+            hangs.wait(60)
+        return ok("", health["sick"])
+    good, sick = lab.origin(serve(ok("good"))), lab.origin(serve(answer), record=False)
+    tidegate = lab.proxy(good, clusters={
+        "old": {"endpoints": [good.address, sick.address],
+                "health": {"path": "/healthz", "interval": "50ms", "timeout": "10s", "healthy": 1, "unhealthy": 1}},
+        "new": {"endpoints": [good.address]}})
+    tidegate.logs(f"{sick.address} is unhealthy: ")
+    before = endpoints_of(tidegate)
+    health["sick"] = "hangs"
+    tidegate.upgrade()
+    client = lab.client(tidegate)
+    assert {client.get("/").text for _ in range(30)} == {"good"} and endpoints_of(tidegate) == before
+    health["sick"] = "200 OK"
+    hangs.set()
+    eventually(lambda: client.get("/").text == "sick", "it is healthy again")
 
 
 def test_a_rollout_is_handed_on_in_its_step_with_its_plan(lab):

@@ -102,8 +102,10 @@ def refused(tagged, *words):
 # --- exchanges in flight
 
 class Held:
-    """An origin that answers /held in two halves, the second one when it is released, and /late then. It takes uploads, and echoes what
-    is upgraded."""
+    """An origin that answers /held in two halves, the second one when it is released, and /late then, with late_status. It takes uploads,
+    and echoes what is upgraded."""
+
+    late_status = "200 OK"
 
     def __init__(self, lab, name="first", **options):
         self.name, self.go = name, threading.Event()
@@ -124,9 +126,11 @@ class Held:
                 connection.read_body(request)
                 if not request.complete:
                     return
+                status = "200 OK"
                 if request.target == "/late":
                     connection.wait(self.go, 60)
-                connection.send(ok(f"{self.name} {len(request.body)}"))
+                    status = self.late_status
+                connection.send(ok(f"{self.name} {len(request.body)}", status))
 
     @property
     def whole(self):
