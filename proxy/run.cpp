@@ -24,6 +24,7 @@
 #include "facts.h"
 #include "net/file_watch.h"
 #include "observe/log.h"
+#include "privileges.h"
 #include "supervisor.h"
 #include "upgrade.h"
 
@@ -302,6 +303,12 @@ int run(const std::string& config_path, bool watch) {
   if (!loaded.config) return kBadConfiguration;
   as.file_time = written;
   observe::set_log_level(log_level(loaded.config->log.level));
+  try {
+    if (const std::string given_up = drop_privileges(); !given_up.empty()) observe::log_info(given_up);
+  } catch (const std::exception& error) {
+    observe::log_error(error.what());
+    return 1;
+  }
   return serve(std::move(*loaded.config), as, std::move(before));
 }
 

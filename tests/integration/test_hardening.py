@@ -1,4 +1,7 @@
 """What tests/RELIABILITY.md asks of requests, responses and connections that no other file shows. Issue 6."""
+import contextlib
+import os
+import socket
 import threading
 
 import hpack
@@ -8,6 +11,7 @@ from hyperframe.frame import RstStreamFrame, SettingsFrame
 from harness import Authority, Client, eventually, memory_slack, ok, serve, stays
 from harness.frames import GET, OK, PREFACE, FrameOrigin, data, frames, frames_of, headers, kind
 from harness.http1 import chunked
+from harness.reload import reload
 
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 HANDSHAKE = ("GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -466,3 +470,41 @@ def test_of_an_upstreams_certificate_only_its_dns_names_count_and_a_star_is_one_
     tidegate = lab.proxy(origin, cluster={"tls": {"ca": authority.ca, "sni": "a.example.test"}})
     assert lab.client(tidegate).get("/").status == (200 if is_good else 502)
     assert bool(origin.requests) == is_good
+
+
+# --- privileges
+
+def capabilities(pid):
+    """Of each set what a thread of the process has, the most that any has; and whether it may gain more."""
+    out = {}
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/status") as file:
+            for key, value in (line.split(":") for line in file):
+                if key.startswith("Cap"):
+                    out[key] = out.get(key, 0) | int(value, 16)
+                if key == "NoNewPrivs":
+                    out[key] = min(out.get(key, 1), int(value))
+    return out
+
+
+def test_whoever_starts_it_it_may_do_no_more_than_listen_on_any_port_and_read_any_file(lab, tmp_path):
+    kept = 1 << 10 | 1 << 2   # CAP_NET_BIND_SERVICE, CAP_DAC_READ_SEARCH
+    tidegate = lab.proxy(lab.origin(serve(ok("old"))))
+    for _ in range(2):
+        has = capabilities(tidegate.pid)
+        assert has["NoNewPrivs"] == 1
+        assert not (has["CapPrm"] | has["CapEff"] | has["CapInh"] | has["CapAmb"]) & ~kept, has
+        if os.geteuid() == 0:
+            assert not has["CapBnd"] & ~kept, has
+        tidegate.upgrade()   # the next process has no more
+    if os.geteuid() != 0:
+        return
+    assert "runs as root, but has given up root's rights" in tidegate.output
+    address = f"127.0.0.1:{next(port for port in range(1023, 1, -1) if is_free(port))}"
+    reload(tidegate, lambda config: config["listeners"].append({"name": "low", "address": address}))
+    assert lab.client(address).get("/").status == 200
+
+
+def is_free(port):
+    with contextlib.closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
