@@ -33,7 +33,7 @@ void Exchange::attach(Downstream& client) {
   asked_ = {};
   on_budget_ = stale_ = try_expired_ = hedged_ = hedge_answered_ = false;
   reuse_ = upstream::Reuse::Any;
-  avoided_ = upstream::Pool::kNobody;
+  avoided_ = failed_at_ = upstream::Pool::kNobody;
   failure_ = Failure::None;
   upload_end_ = PumpEnd::Complete;
   request_whole_ = false;
@@ -119,9 +119,10 @@ bool Exchange::wants_retry() {
     stale_ = false;
     fail(timed_out_ || try_expired_ ? Failure::Timeout : Failure::Canceled);
   }
+  const PerSide<bool> is_usable{{route_->clusters[Side::Old]->pool.is_usable(), route_->clusters[Side::New]->pool.is_usable()}};
   retry_ = decide_retry(
-      RetryQuestion{*route_, request_, failure_, failure_ == Failure::None ? response_.status : std::uint16_t{0}, side_,
-                    attempts_, on_budget_, holds_body(), client_gone_ || cut_off_ || timed_out_ || client_fault_ != 0});
+      RetryQuestion{*route_, request_, failure_, failure_ == Failure::None ? response_.status : std::uint16_t{0}, side_, attempts_,
+                    on_budget_, holds_body(), is_usable, client_gone_ || cut_off_ || timed_out_ || client_fault_ != 0});
   return retry_.retry;
 }
 
@@ -135,7 +136,8 @@ bool Exchange::take_budget() noexcept {
 /// Ends what is left of the attempt and waits, without a connection, where the side was asked before.
 /// @return false: the exchange has ended meanwhile, and why is in `failure_`.
 Task<bool> Exchange::begin_retry() {
-  const std::size_t target = lease_ ? lease_->target() : upstream::Pool::kNobody;
+  const std::size_t failed_at = std::exchange(failed_at_, upstream::Pool::kNobody);
+  const std::size_t target = lease_ ? lease_->target() : failed_at;
   if (upload_) co_await rewind_upload();
   lease_.drop();
   if (std::exchange(stale_, false)) {
@@ -209,12 +211,13 @@ void Exchange::watch_client() {
   if (call_) {
     if (const auto limit = http::grpc_timeout(request_)) call_deadline_ = started_ + *limit;
   }
-  if (request_.framing == http::Framing::None || call_deadline_ != TimePoint::max()) start_route_clock();
+  start_route_clock(request_.framing == http::Framing::None ? route_->route->policy.timeout : Duration::zero());
 }
 
-/// From the complete request on: what a client takes to send its body is not the side's time.
-void Exchange::start_route_clock() {
-  Duration limit = route_->route->policy.timeout;
+/// @param of_side from the complete request on, because what a client takes to send its body is not the side's time; zero: no limit.
+/// A call's own deadline is the client's, and counts from the begin.
+void Exchange::start_route_clock(Duration of_side) {
+  Duration limit = of_side;
   if (call_deadline_ != TimePoint::max()) {
     const Duration left = std::max<Duration>(call_deadline_ - worker_.reactor.now(), net::TimerWheel::kTick);
     if (limit == Duration::zero() || left < limit) limit = left;

@@ -87,7 +87,7 @@ class Exchange final : public net::Retirable {
   std::string_view wanted_protocol() const;
   void consider_mirror();
   void watch_client();
-  void start_route_clock();
+  void start_route_clock(Duration of_side);
   Task<> attempt();
   bool wants_retry();
   Task<bool> begin_retry();
@@ -112,10 +112,13 @@ class Exchange final : public net::Retirable {
   std::size_t replay_bytes() const noexcept;
   bool holds_body() const noexcept { return !upload_pump_ || !upload_pump_->consumed; }
   void on_upload_end(PumpEnd end);
+  void await_response();
   Task<> read_response_head();
   void accept_head();
   Task<bool> relay_informational();
   static void dispatched(void* self);
+  static void left_the_queue(void* self);
+  bool turn_to_old();
   void start_try_clock();
   static void try_expired(void* self);
   bool may_hedge() const noexcept;
@@ -133,6 +136,7 @@ class Exchange final : public net::Retirable {
   void do_without_tunnel();
   void fail(Failure why);
   void count_failure(Failure why);
+  void charge(Failure why);
   void sample_failure(Failure why);
 
   // parts of deliver()
@@ -194,9 +198,11 @@ class Exchange final : public net::Retirable {
   bool stale_ = false;            // the reused connection had been closed: the attempt is made again on a new one
   upstream::Reuse reuse_ = upstream::Reuse::Any;
   std::size_t avoided_ = upstream::Pool::kNobody;  // where the attempt before failed
+  std::size_t failed_at_ = upstream::Pool::kNobody;  // the target of a lease that was given up early
   Failure failure_ = Failure::None;
   bool failure_counted_ = false;
   bool dispatched_ = false;       // the attempt has left for the side
+  bool overtaken_ = false;        // by a revert, while it waited for a connection to new
   upstream::Acquisition acquisition_;
   upstream::Lease lease_;
 
@@ -248,6 +254,7 @@ class Exchange final : public net::Retirable {
 
   TimePoint started_;
   TimePoint attempt_started_;
+  TimePoint response_due_;        // its head, once the request has gone up
   Duration service_time_{-1};
   std::size_t head_bytes_ = 0;
   std::uint16_t status_ = 0;

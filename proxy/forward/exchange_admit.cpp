@@ -118,10 +118,10 @@ void Exchange::consider_spill() {
   spilled_ = true;
   if (from == Side::New) {
     route_->ledger->dispatched(from, split_.step);
-    failure_counted_ = false;
     upstream_host_ = observe::kNoHealthyEndpoint;
     attempt_started_ = started_;
-    count_failure(Failure::Connect);
+    cluster().counters.fail(Failure::Connect);
+    charge(Failure::Connect);  // whatever else counts as one
     upstream_host_ = {};
   }
   side_ = to;

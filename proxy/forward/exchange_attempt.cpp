@@ -14,7 +14,7 @@ Task<> Exchange::attempt() {
   ++attempts_;
   ++asked_[side_];
   failure_ = Failure::None;
-  failure_counted_ = dispatched_ = false;
+  failure_counted_ = dispatched_ = overtaken_ = false;
   if (reuse_ != upstream::Reuse::Never) try_expired_ = false;
   attempt_started_ = worker_.reactor.now();
   if (client_gone_ || cut_off_) {
@@ -55,6 +55,29 @@ void Exchange::dispatched(void* self) {
   exchange->start_try_clock();
   exchange->start_slow_clock();
   exchange->plan_hedge();
+}
+
+/// It may have waited: what was decided meanwhile is in force for it, too. A ledger must not see a step that is over.
+void Exchange::left_the_queue(void* self) {
+  auto* exchange = static_cast<Exchange*>(self);
+  const route::SplitState split = exchange->route_->route->live->split();
+  exchange->overtaken_ = exchange->side_ == Side::New && split.weight == Weight::none();
+  if (exchange->overtaken_) return;
+  if (exchange->reuse_ != upstream::Reuse::Never) exchange->split_ = split;
+  dispatched(self);
+}
+
+/// Nothing has left for new, and nothing may any more.
+bool Exchange::turn_to_old() {
+  if (!overtaken_ || has_ended()) return false;
+  overtaken_ = false;
+  lease_.drop();
+  --asked_[Side::New];
+  ++asked_[side_ = Side::Old];
+  split_ = route_->route->live->split();
+  reuse_ = upstream::Reuse::Any;
+  avoided_ = upstream::Pool::kNobody;
+  return true;
 }
 
 /// Like the slow clock, and for the same reason.
@@ -114,9 +137,11 @@ bool Exchange::take_idle_connection() {
 }
 
 Task<bool> Exchange::connect() {
-  upstream::Pool& pool = cluster().pool;
-  acquisition_.on_dispatch(&Exchange::dispatched, this);
-  upstream::Acquired acquired = co_await pool.acquire(acquisition_, reuse_, announced(), carrying(), avoided_);
+  acquisition_.on_dispatch(&Exchange::left_the_queue, this);
+  upstream::Acquired acquired = co_await cluster().pool.acquire(acquisition_, reuse_, announced(), carrying(), avoided_);
+  while (turn_to_old()) {
+    acquired = co_await cluster().pool.acquire(acquisition_, reuse_, announced(), carrying(), avoided_);
+  }
   upstream_host_ = acquired.endpoint;
   if (acquired.failure != Failure::None) {
     if (acquired.failure == Failure::Overflow && acquired.error_number != 0) {
@@ -127,7 +152,7 @@ Task<bool> Exchange::connect() {
     co_return false;
   }
   lease_ = std::move(acquired.lease);
-  upstream_host_ = pool.endpoint_text(*lease_);
+  upstream_host_ = cluster().pool.endpoint_text(*lease_);
   co_return true;
 }
 
@@ -160,7 +185,7 @@ void Exchange::settle_send(net::IoStatus status) {
 Task<> Exchange::read_response_head() {
   const upstream::ClusterTimeouts& timeouts = cluster().pool.policy().timeouts;
   response_decoder_.reset(request_.method);
-  TimePoint deadline = worker_.reactor.now() + timeouts.response_header;
+  response_due_ = worker_.reactor.now() + timeouts.response_header;
   int informational = 0;
   for (;;) {
     const http::HeadState state = lease_->take_head(response_decoder_, response_);
@@ -185,11 +210,10 @@ Task<> Exchange::read_response_head() {
     }
     Duration left = Duration::zero();  // while the body still goes up, its own progress is the clock
     if (!uploading_) {
-      left = deadline - worker_.reactor.now();
+      left = response_due_ - worker_.reactor.now();
       if (left <= Duration::zero()) left = net::TimerWheel::kTick;
     }
     const net::IoResult read = co_await lease_->await_head(left);
-    if (uploading_) deadline = worker_.reactor.now() + timeouts.response_header;
     switch (read.status) {
       case net::IoStatus::Ok: break;
       case net::IoStatus::TimedOut: co_return fail(Failure::Timeout);
@@ -199,7 +223,7 @@ Task<> Exchange::read_response_head() {
       case net::IoStatus::Eof:
       case net::IoStatus::Reset:
         if (lease_->frames != nullptr && !lease_->frames->refusal().empty()) co_return do_without_tunnel();
-        if (!is_stale_connection()) co_return fail(Failure::Reset);
+        if (informational > 0 || !is_stale_connection()) co_return fail(Failure::Reset);
         stale_ = true;
         failure_ = Failure::Reset;
         co_return;
@@ -211,21 +235,17 @@ Task<> Exchange::read_response_head() {
 void Exchange::accept_head() {
   service_time_ = worker_.reactor.now() - attempt_started_;
   if (may_hedge()) usual_time().note(service_time_);
-  try_clock_.disarm();
+  if (!hedging_) try_clock_.disarm();  // it is the hedge's as well
   end_slow_clock();
-  cluster().pool.note(*lease_, response_.status >= 500);
+  const bool failed = response_.status >= 500;
+  if (failed || is_switch()) cluster().pool.note(*lease_, failed);  // else its body may still break off
   if (is_error(route_->errors, response_.status)) count_failure(Failure::Status);
 }
 
-/// The peer had closed an idle connection just when the request was written, or says that it did nothing with it: nobody's
-/// failure, and safe to do again (RFC 9112 §9.3.1, RFC 9110 §9.2.2, RFC 9113 §8.7).
+/// Nobody's failure, and made again at once on a new connection.
 bool Exchange::is_stale_connection() const {
-  if (reuse_ == upstream::Reuse::Never) return false;
-  if (!holds_body()) return false;
-  if (lease_->frames != nullptr && lease_->frames->unprocessed()) return true;
-  // A stream that the upstream resets it has looked at; only a connection that went under it may have been idle for the peer.
-  if (lease_->frames != nullptr && !lease_->frames->connection_lost()) return false;
-  return lease_->is_reused() && lease_->received.empty() && http::is_idempotent(request_.method);
+  if (reuse_ == upstream::Reuse::Never || !holds_body() || !was_never_looked_at(*lease_)) return false;
+  return http::is_idempotent(request_.method) || (lease_->frames != nullptr && lease_->frames->unprocessed());
 }
 
 /// The upstream speaks HTTP/2 and does not offer RFC 8441. An Upgrade may be ignored (RFC 9110 §7.8): the request is made again as an
@@ -257,7 +277,7 @@ void Exchange::fail(Failure why) {
   if (why == Failure::Canceled && (timed_out_ || try_expired_) && !client_gone_ && !call_expired_) why = Failure::Timeout;
   if (why == Failure::Timeout && !dispatched_) why = Failure::Overflow;  // it waited in Tidegate's own queue
   failure_ = why;
-  try_clock_.disarm();
+  if (!hedging_) try_clock_.disarm();
   end_slow_clock();
   if (call_expired_ && is_grpc_error(route_->errors, static_cast<std::uint32_t>(http::GrpcCode::DeadlineExceeded))) {
     count_failure(Failure::Status);

@@ -67,23 +67,17 @@ void Exchange::on_upload_end(PumpEnd end) {
     copy_ = nullptr;
   }
   switch (end) {
-    case PumpEnd::Complete:  // from now on the response is awaited
+    case PumpEnd::Complete:
       if (!response_begun_) {
-        if (!request_whole_) start_route_clock();
-        start_try_clock();
-        start_slow_clock();
+        await_response();
+      } else if (lease_) {
+        lease_->stream.restart_read_timeout(cluster().pool.policy().timeouts.idle);  // it may have waited for the request's end
       }
       request_whole_ = true;
-      if (lease_) lease_->stream.restart_read_timeout(cluster().pool.policy().timeouts.response_header);
       if (client_->stream().ended()) client_hung_up(this);
       return;
     case PumpEnd::SinkEnded:  // the response may be on its way, or the reading finds the same
-      if (!response_begun_ && failure_ == Failure::None) {
-        if (!request_whole_) start_route_clock();
-        start_try_clock();
-        start_slow_clock();
-      }
-      if (lease_) lease_->stream.restart_read_timeout(cluster().pool.policy().timeouts.response_header);
+      if (!response_begun_ && failure_ == Failure::None) await_response();
       return;
     case PumpEnd::SinkTimedOut: break;  // it neither reads nor answers: the reading ends as a timeout
     case PumpEnd::Canceled: return;
@@ -93,6 +87,16 @@ void Exchange::on_upload_end(PumpEnd end) {
     case PumpEnd::SourceRefused: client_fault_ = 400; refusal_reason_ = request_body_.refusal(); break;
   }
   if (!response_begun_ || client_gone_) cancel_upstream();
+}
+
+/// What is to be sent has been: from now on it is the side's time.
+void Exchange::await_response() {
+  if (!request_whole_) start_route_clock(route_->route->policy.timeout);
+  start_try_clock();
+  start_slow_clock();
+  const Duration limit = cluster().pool.policy().timeouts.response_header;
+  response_due_ = worker_.reactor.now() + limit;
+  if (lease_) lease_->stream.restart_read_timeout(limit);
 }
 
 /// The response is out (or nobody wants it): what still goes up has no purpose.
@@ -113,7 +117,7 @@ Task<> Exchange::rewind_upload() {
   needs_linger_ = false;
   if (request_whole_) co_return;
   route_deadline_.disarm();
-  if (call_deadline_ != TimePoint::max()) start_route_clock();
+  start_route_clock(Duration::zero());
 }
 
 // --- the client's pace

@@ -73,18 +73,21 @@ void Exchange::settle_call(const Pump& pump, PumpEnd end) {
   if (is_grpc_error(route_->errors, static_cast<std::uint32_t>(call_code_))) count_failure(Failure::Status);
 }
 
-/// What the end of the response means for the connections and for the side.
+/// What the end of the response means for the connections and for the side, which is to blame for nothing where its client has spoiled
+/// the request.
 void Exchange::settle_delivery(const Pump& pump, PumpEnd end) {
+  const auto blame = [this](Failure why) { fail(client_fault_ != 0 ? Failure::Canceled : why); };
   switch (end) {
     case PumpEnd::Complete:
+      if (response_.status < 500) cluster().pool.note(*lease_, false);
       if (response_.keep_alive && upload_complete()) lease_.give_back();
       return;
     case PumpEnd::SinkEnded:
     case PumpEnd::SinkTimedOut: client_gone_ = true; break;
-    case PumpEnd::SourceEnded: fail(Failure::Reset); break;
-    case PumpEnd::SourceTimedOut: fail(Failure::Timeout); break;
+    case PumpEnd::SourceEnded: blame(Failure::Reset); break;
+    case PumpEnd::SourceTimedOut: blame(Failure::Timeout); break;
     case PumpEnd::SourceTooLong:
-    case PumpEnd::SourceRefused: fail(Failure::Protocol); break;
+    case PumpEnd::SourceRefused: blame(Failure::Protocol); break;
     case PumpEnd::Canceled: fail(Failure::Canceled); break;
   }
   // RFC 9112 §8: the client must see that the response is not whole. A chunked or counted body ends early; where the end

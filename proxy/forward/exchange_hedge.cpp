@@ -47,13 +47,21 @@ void Exchange::start_hedge() {
 /// What the first attempt waits for has no purpose any more. The exchange may be over when this returns.
 void Exchange::hedge_won(void* self) { static_cast<Exchange*>(self)->cancel_attempt(); }
 
-/// The attempt has its response's head, or has ended without one: then the hedge, if it is still under way, may yet have one.
+/// The attempt has its response's head, or has ended without one. Where that is nothing to be glad of the hedge may yet have a better
+/// one, within the attempt's time. It must not wait for a connection that is held here.
 Task<> Exchange::settle_hedge() {
-  if (failure_ == Failure::None || has_ended()) hedge_->cancel();
+  const bool answered = failure_ == Failure::None && response_.status < 500;
+  const bool holds_answer = failure_ == Failure::None;
+  if (answered || has_ended() || (holds_answer && !hedge_->has_connection())) hedge_->cancel();
+  if (!holds_answer && lease_) {
+    failed_at_ = lease_->target();
+    lease_.drop();
+  }
   awaits_hedge_ = true;
   co_await hedge_->join();
   awaits_hedge_ = hedging_ = false;
-  const bool won = failure_ != Failure::None && hedge_->won() && !has_ended();
+  try_clock_.disarm();
+  const bool won = !answered && hedge_->won() && !has_ended();
   if (hedge_->failure() != Failure::None) cluster().counters.fail(hedge_->failure());
   route_->counters->hedges[side_][won ? 1 : 0].add();
   if (won) {

@@ -14,12 +14,15 @@ void Exchange::count_failure(Failure why) {
   if (failure_counted_) return;
   failure_counted_ = true;
   cluster().counters.fail(why);
-  if (counts_for_gate(route_->errors, why)) {
-    const std::uint32_t step = route_->route->live->split().step;
-    route_->ledger->failed(side_, split_.step, step);
-    const bool judged = side_ == Side::New && split_.step == step && route_->samples != nullptr;
-    if (judged && route_->samples->wants(worker_.reactor.now())) sample_failure(why);
-  }
+  if (counts_for_gate(route_->errors, why)) charge(why);
+}
+
+/// It is a failure of the side.
+void Exchange::charge(Failure why) {
+  const std::uint32_t step = route_->route->live->split().step;
+  route_->ledger->failed(side_, split_.step, step);
+  const bool judged = side_ == Side::New && split_.step == step && route_->samples != nullptr;
+  if (judged && route_->samples->wants(worker_.reactor.now())) sample_failure(why);
 }
 
 /// For the record of a revert.

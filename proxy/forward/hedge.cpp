@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "forward/retry.h"
 #include "http/limits.h"
 
 namespace tidegate::forward {
@@ -11,7 +12,7 @@ void Hedge::start(upstream::Pool& pool, http::Method method, upstream::Client* c
   pool_ = &pool;
   method_ = method;
   failure_ = Failure::None;
-  canceled_ = won_ = false;
+  canceled_ = won_ = heard_ = false;
   task_ = ask(client, avoid);
   task_.start();
 }
@@ -52,7 +53,7 @@ Task<> Hedge::ask(upstream::Client* client, std::size_t avoid) {
 }
 
 Task<bool> Hedge::send() {
-  if (http::Frames* const frames = lease_->frames) co_return frames->send_head(head, true) || fail(Failure::Reset);
+  if (http::Frames* const frames = lease_->frames) co_return frames->send_head(head, true) || fail(net::IoStatus::Reset);
   const iovec part{head.data(), head.size()};
   const net::IoResult sent = co_await lease_->stream.send({&part, 1}, pool_->policy().timeouts.idle);
   head.release();
@@ -70,6 +71,7 @@ Task<bool> Hedge::read_head() {
       if (response.status >= 200) co_return true;
       if (response.status == 101) co_return fail(Failure::Protocol);
       ++informational;  // the first attempt has the client's ear
+      heard_ = true;
       lease_->drop_head(decoder);
       decoder.reset(method_);
       continue;
@@ -81,7 +83,10 @@ Task<bool> Hedge::read_head() {
   co_return fail(Failure::Protocol);
 }
 
-bool Hedge::fail(net::IoStatus status) noexcept { return fail(status == net::IoStatus::TimedOut ? Failure::Timeout : Failure::Reset); }
+bool Hedge::fail(net::IoStatus status) noexcept {
+  if (status == net::IoStatus::TimedOut) return fail(Failure::Timeout);
+  return !heard_ && was_never_looked_at(*lease_) ? false : fail(Failure::Reset);
+}
 
 /// @return false, always.
 bool Hedge::fail(Failure why) noexcept {

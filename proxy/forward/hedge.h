@@ -36,7 +36,9 @@ class Hedge final : private net::TurnEnd {
   void finish() noexcept;
 
   bool won() const noexcept { return won_; }
-  /// Why it did not win; None: it was cancelled, or won.
+  /// It does not wait for one. While it is under way.
+  bool has_connection() const noexcept { return static_cast<bool>(lease_); }
+  /// Why it did not win; None: it was cancelled, or won, or nobody has looked at it.
   Failure failure() const noexcept { return failure_; }
   upstream::Lease take() noexcept { return std::move(lease_); }
 
@@ -60,6 +62,7 @@ class Hedge final : private net::TurnEnd {
   upstream::Lease lease_;
   Failure failure_ = Failure::None;
   bool canceled_ = false;
+  bool heard_ = false;  // of the upstream, if not the answer
   bool won_ = false;
   Task<> task_;
 };

@@ -35,15 +35,25 @@ bool has_budget(const RouteRuntime& route) noexcept {
 RetryDecision decide_retry(const RetryQuestion& q) noexcept {
   const route::RetryPolicy& policy = q.route.route->policy.retry;
   if (q.ended || q.attempts > policy.retries) return {};
-  if (!is_retryable(policy, q.failure, q.status) || !may_repeat(policy, q.request.method) || !q.holds_body) return {};
+  const bool was_sent = q.failure != Failure::Connect;
+  if (!is_retryable(policy, q.failure, q.status) || (was_sent && !may_repeat(policy, q.request.method)) || !q.holds_body) return {};
   RetryDecision out;
   out.split = q.route.route->live->split();
+  const auto may_ask = [&](Side side) { return side == Side::Old || out.split.weight != Weight::none(); };
   out.side = policy.other_side ? other(q.side) : q.side;
-  if (out.side == Side::New && out.split.weight == Weight::none()) out.side = Side::Old;
+  if (!q.is_usable[out.side] && q.is_usable[q.side]) out.side = q.side;
+  if (!may_ask(out.side)) out.side = Side::Old;
   out.uses_budget = !(q.side == Side::New && out.side == Side::Old);
   if (out.uses_budget && !q.on_budget && !has_budget(q.route)) return {};
   out.retry = true;
   return out;
+}
+
+bool was_never_looked_at(const upstream::Channel& channel) noexcept {
+  if (channel.frames != nullptr && channel.frames->unprocessed()) return true;
+  // A stream that the upstream resets it has looked at; only a connection that went under it may have been idle for the peer.
+  if (channel.frames != nullptr && !channel.frames->connection_lost()) return false;
+  return channel.is_reused() && channel.received.empty();
 }
 
 Duration backoff(const route::BackoffPolicy& policy, std::uint32_t asked, std::uint64_t chance) noexcept {

@@ -14,6 +14,7 @@
 #include "http/head.h"
 #include "route/live.h"
 #include "route/policy.h"
+#include "upstream/channel.h"
 
 namespace tidegate::forward {
 
@@ -28,6 +29,7 @@ struct RetryQuestion {
   std::uint32_t attempts;     ///< made so far
   bool on_budget;             ///< an earlier retry of this exchange is on the budget already
   bool holds_body;            ///< all of the request's body that was sent can be sent again; without a body true
+  PerSide<bool> is_usable;    ///< the side has an endpoint that is well
   bool ended;                 ///< nobody waits for an answer, or the time is over
 };
 
@@ -43,6 +45,11 @@ bool may_repeat(const route::RetryPolicy& policy, http::Method method) noexcept;
 /// One exchange more may have a retry or a hedge.
 bool has_budget(const RouteRuntime& route) noexcept;
 RetryDecision decide_retry(const RetryQuestion& question) noexcept;
+
+/// A request's attempt broke off without a word of the upstream: the peer had closed an idle connection just when the request was
+/// written, or says that it did nothing with it. Nobody's failure; and safe to do again if the request is idempotent, or the peer
+/// says so (RFC 9112 §9.3.1, RFC 9110 §9.2.2, RFC 9113 §8.7).
+bool was_never_looked_at(const upstream::Channel& channel) noexcept;
 
 /// How long to wait before a side is asked once more: a random part of a time that doubles (full jitter, as Envoy's), so that those who
 /// failed together do not come back together.

@@ -10,7 +10,7 @@ from harness.faults_http2 import HTTP2
 from harness.tidegate import ROOT
 
 # What most faults come to. GET and POST are the same unless there is a slash.
-UNCONNECTED = Row("502", "502", "connect", "1 of 1", "old: 200 / not")
+UNCONNECTED = Row("502", "502", "connect", "1 of 1", "old: 200")
 BROKE = Row("502", "502", "reset", "1 of 1", "old: 200 / not")
 MALFORMED = Row("502", "502", "protocol", "1 of 1", "not")
 LATE = Row("504", "504", "timeout", "1 of 1", "not")

@@ -20,7 +20,7 @@ struct RetryTest : testing::Test {
     route.live->publish({Weight::of_units(static_cast<std::uint32_t>(percent) * 100), 3, 4});
   }
   RetryDecision ask() const {
-    return decide_retry({runtime, request, failure, status, side, attempts, on_budget, holds_body, ended});
+    return decide_retry({runtime, request, failure, status, side, attempts, on_budget, holds_body, is_usable, ended});
   }
   route::RetryPolicy& policy() { return route.policy.retry; }
 
@@ -33,8 +33,25 @@ struct RetryTest : testing::Test {
   std::uint32_t attempts = 1;
   bool on_budget = false;
   bool holds_body = true;
+  PerSide<bool> is_usable{{true, true}};
   bool ended = false;
 };
+
+TEST_F(RetryTest, ASideWithNobodyWellIsNotAskedWhileThisOneHasSomebody) {
+  is_usable[Side::Old] = false;
+  EXPECT_EQ(ask().side, Side::New);
+  is_usable[Side::New] = false;
+  EXPECT_EQ(ask().side, Side::Old) << "nobody is well anywhere";
+}
+
+TEST_F(RetryTest, WhatWasNeverSentIsMadeAgainWhateverTheMethod) {
+  request.method = http::Method::Post;
+  EXPECT_FALSE(ask().retry);
+  failure = Failure::Connect;
+  EXPECT_TRUE(ask().retry);
+  policy().on_connect = false;
+  EXPECT_FALSE(ask().retry);
+}
 
 TEST_F(RetryTest, AFailureOfNewIsSavedByOldOffTheBudget) {
   runtime.retrying = 1'000;
