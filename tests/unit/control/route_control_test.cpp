@@ -118,6 +118,44 @@ TEST(RouteControl, TheLogIsToldOfAnotherReasonOnce) {
   EXPECT_EQ(told, 1);
 }
 
+/// 20 requests of new, of which all failed.
+gate::StreamCounts failures() { return {{20, 20, 0, 0}, {20, 0, 0, 0}}; }
+
+TEST(RouteControl, WhatIsCountedInAnotherProcessIsJudgedAsIfItWasHere) {
+  Watched route(gate::OnFail::Revert);
+  const std::uint32_t step = route.control->in_force().step;
+  route.control->add_late(step, failures());
+  route.control->add_late(step + 1, failures());  // of a step that is not in force
+  (void)route.control->tick(0.02);
+  EXPECT_EQ(route.control->gate_status().streams.front().ruling.step.counts, (gate::Counts{20, 20, 0, 0}));
+  (void)route.control->tick(0.02);
+  EXPECT_EQ(route.control->gate_status().streams.front().ruling.step.counts, (gate::Counts{20, 20, 0, 0})) << "once";
+}
+
+TEST(RouteControl, WhatWasCountedElsewhereForAStepThatIsOverIsForgotten) {
+  Watched route(gate::OnFail::Revert);
+  route.control->add_late(route.control->in_force().step, failures());
+  route.control->set_weight(*Weight::from_percent(20), 8);
+  (void)route.control->tick(0.02);
+  EXPECT_EQ(route.control->gate_status().streams.front().ruling.step.counts, gate::Counts{});
+}
+
+TEST(RouteControl, WhoFollowsAnotherProcessBeginsAStepWhereThatOneDid) {
+  Watched leads(gate::OnFail::Revert), follows(gate::OnFail::Revert);
+  leads.control->go_on_with(follows.control->evidence_json());
+  const auto live = [&] { return follows.snapshot.routes().front().live->split(); };
+  const std::uint32_t step = live().step;
+  EXPECT_TRUE(leads.control->in_force().is_step_of_before);
+  follows.control->follow(leads.control->in_force());
+  EXPECT_EQ(live().step, step) << "what is counted goes on";
+  leads.control->revert(RevertReason::Operator, "by hand", 9);
+  EXPECT_FALSE(leads.control->in_force().is_step_of_before);
+  follows.control->follow(leads.control->in_force());
+  EXPECT_EQ(live().step, step + 1);
+  EXPECT_EQ(live().weight, Weight::none());
+  EXPECT_EQ(live().epoch, 9u);
+}
+
 TEST(RouteControl, EachWeightChangeIsANewStepOfTheGate) {
   Restarted route(10, record(10, 10, false));
   const auto step = [&] { return route.snapshot.routes().front().live->split().step; };

@@ -52,6 +52,17 @@ TEST_F(HealthBoardTest, ForgetsAddressesThatAClusterHasNoMore) {
   EXPECT_EQ(state("b:1"), "unhealthy 5: refused");
 }
 
+TEST_F(HealthBoardTest, AnotherBoardGoesOnWithItsRecords) {
+  board.set_health("new", "a:1", false, "refused", 5);
+  board.eject("new", "b:1", "3 failures in a row", kNow, 10s, 6);
+  const std::vector<HealthBoard::Record> records = board.records(kNow + 4s);
+  board.keep_clusters({});
+  for (const HealthBoard::Record& one : records) board.restore(one, kNow + 1h);
+  EXPECT_EQ(state("a:1", kNow + 1h), "unhealthy 5: refused");
+  EXPECT_EQ(state("b:1", kNow + 1h + 5s), "healthy ejected 6: 3 failures in a row");
+  EXPECT_EQ(state("b:1", kNow + 1h + 7s), "healthy 0");
+}
+
 TEST_F(HealthBoardTest, AReloadKeepsWhatItsClustersStillFindOut) {
   const auto fill = [this] {
     board.set_health("new", "a:1", false, "refused", 5);
