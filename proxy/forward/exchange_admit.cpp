@@ -103,7 +103,7 @@ void Exchange::identify() {
 
 void Exchange::choose_side() {
   split_ = route_->route->live->split();
-  side_ = route::pick(worker_.positions.next(), split_.weight);
+  side_ = route::pick(route_->positions.next(), split_.weight);
   has_side_ = true;
   if (!cluster().pool.is_usable()) consider_spill();
 }

@@ -1,6 +1,7 @@
 #include "forward/generation.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "net/tls_layer.h"
 #include "observe/log.h"
@@ -82,11 +83,18 @@ void ClusterRuntime::set_tls(const std::shared_ptr<const net::TlsClientContext>&
 
 // --- Generation
 
-Generation::Generation(net::Reactor& reactor, GenerationSetup from, Part part, const AddressNews& news, const Generation* before)
+Generation::Generation(net::Reactor& reactor, GenerationSetup from, Part part, const AddressNews& news, Random& random, const Generation* before)
     : setup(std::move(from)), snapshot(*setup.snapshot) {
   for (std::size_t i = 0; i < setup.clusters->size(); ++i) clusters.push_back(make_cluster(reactor, i, part, news, before));
   routes.reserve(snapshot.routes().size());
-  for (const route::Route& route : snapshot.routes()) routes.push_back(make_route(reactor, route, part));
+  std::unordered_map<std::string_view, const RouteRuntime*> known;
+  if (before != nullptr) {
+    for (const RouteRuntime& one : before->routes) known.emplace(one.route->policy.name, &one);
+  }
+  for (const route::Route& route : snapshot.routes()) {
+    const auto same = known.find(route.policy.name);
+    routes.push_back(make_route(reactor, route, part, random, same == known.end() ? nullptr : same->second));
+  }
 }
 
 std::shared_ptr<ClusterRuntime> Generation::make_cluster(net::Reactor& reactor, std::size_t index, Part part,
@@ -128,8 +136,12 @@ std::shared_ptr<ClusterRuntime> Generation::make_cluster(net::Reactor& reactor, 
   return cluster;
 }
 
-RouteRuntime Generation::make_route(net::Reactor& reactor, const route::Route& route, Part part) {
+/// Shares are counted on where the route was; one that is new begins anywhere, or the first of every fresh process went to new.
+RouteRuntime Generation::make_route(net::Reactor& reactor, const route::Route& route, Part part, Random& random,
+                                    const RouteRuntime* before) {
   RouteRuntime runtime;
+  const auto anywhere = [&random] { return route::PositionSequence(static_cast<std::uint32_t>(random.next() % Weight::kWhole)); };
+  runtime.positions = before != nullptr ? before->positions : anywhere();
   runtime.generation = this;
   runtime.route = &route;
   runtime.counters = &setup.counters->routes[route.index];
@@ -151,9 +163,10 @@ RouteRuntime Generation::make_route(net::Reactor& reactor, const route::Route& r
   share.rate = mirrored->rate / static_cast<double>(part.count);
   share.concurrency = part.of(mirrored->concurrency);
   share.buffer = share_of(mirrored->buffer, part);
-  const auto start = static_cast<std::uint32_t>(part.index * Weight::kWhole / part.count);
+  const bool was_mirrored = before != nullptr && before->mirror != nullptr;
   runtime.mirror = std::make_unique<mirror::Mirror>(reactor, *mirrored, *route.live, runtime.clusters[Side::New]->mirror_pool,
-                                                    runtime.counters->mirror, share, start);
+                                                    runtime.counters->mirror, share,
+                                                    was_mirrored ? before->mirror->sequence() : anywhere());
   return runtime;
 }
 

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/random.h"
 #include "forward/usual_time.h"
 #include "gate/counters.h"
 #include "gate/parameters.h"
@@ -21,6 +22,7 @@
 #include "observe/counters.h"
 #include "observe/failure_samples.h"
 #include "route/snapshot.h"
+#include "route/split.h"
 #include "upstream/pool.h"
 #include "upstream/prober.h"
 
@@ -84,6 +86,7 @@ struct alignas(64) RouteRuntime {
   Duration slow_over{0};                   ///< `gate.slow.over`; 0: the route has no slow stream
   PerSide<ClusterRuntime*> clusters{{nullptr, nullptr}};
   std::unique_ptr<mirror::Mirror> mirror;  ///< nullptr: the route has none
+  route::PositionSequence positions;       ///< its own: between two of its requests there may be any number of others
   std::uint32_t in_flight = 0;
   std::uint32_t retrying = 0;              ///< of them, those whose attempt is a retry on the budget, or has a hedge
   std::unique_ptr<PerSide<UsualTime>> usual;  ///< of requests that may be hedged; made when it is needed
@@ -124,7 +127,7 @@ struct Part {
 
 struct Generation {
   /// @param before the one that it follows, or nullptr: what stays is taken from there.
-  Generation(net::Reactor& reactor, GenerationSetup from, Part part, const AddressNews& news, const Generation* before);
+  Generation(net::Reactor& reactor, GenerationSetup from, Part part, const AddressNews& news, Random& random, const Generation* before);
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
 
@@ -147,7 +150,7 @@ struct Generation {
  private:
   std::shared_ptr<ClusterRuntime> make_cluster(net::Reactor& reactor, std::size_t index, Part part, const AddressNews& news,
                                                const Generation* before);
-  RouteRuntime make_route(net::Reactor& reactor, const route::Route& route, Part part);
+  RouteRuntime make_route(net::Reactor& reactor, const route::Route& route, Part part, Random& random, const RouteRuntime* before);
 };
 
 }  // namespace tidegate::forward

@@ -29,13 +29,12 @@ std::uint32_t ListenerRuntime::connections() const noexcept {
 }
 
 Worker::Worker(WorkerSetup setup)
-    : positions(static_cast<std::uint32_t>(random.next() % Weight::kWhole)),  // or every fresh process began with new
-      counters(*setup.counters),
+    : counters(*setup.counters),
       access_log(setup.access_log),
       index_(setup.index),
       part_{setup.index, setup.count},
       address_news_(std::move(setup.address_news)),
-      serving_(std::make_unique<Generation>(reactor, std::move(setup.serving), part_, address_news_, nullptr)),
+      serving_(std::make_unique<Generation>(reactor, std::move(setup.serving), part_, address_news_, random, nullptr)),
       first_listeners_(std::move(setup.listeners)) {}
 
 Worker::~Worker() {
@@ -63,7 +62,7 @@ void Worker::run() {
 
 void Worker::adopt(GenerationSetup next, std::vector<ListenerSetup> listeners) {
   if (ending_) return;
-  auto made = std::make_unique<Generation>(reactor, std::move(next), part_, address_news_, serving_.get());
+  auto made = std::make_unique<Generation>(reactor, std::move(next), part_, address_news_, random, serving_.get());
   serving_->stop_checks(*made);
   retired_.push_back(std::exchange(serving_, std::move(made)));
   adopt_listeners(std::move(listeners));

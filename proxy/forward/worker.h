@@ -124,7 +124,6 @@ class alignas(64) Worker {
 
   net::Reactor reactor;
   Random random;
-  route::PositionSequence positions;
   observe::WorkerCounters& counters;
   observe::AccessLogSink* const access_log;
 

@@ -11,14 +11,14 @@ constexpr std::size_t kSpareCopies = 256;  // as many as a worker keeps exchange
 }
 
 Mirror::Mirror(net::Reactor& reactor, const route::MirrorPolicy& policy, const route::LiveRoute& live,
-               upstream::Pool& pool, observe::MirrorCounters& counters, Share share, std::uint32_t sequence_start)
+               upstream::Pool& pool, observe::MirrorCounters& counters, Share share, route::PositionSequence sequence)
     : reactor_(reactor),
       policy_(policy),
       live_(live),
       pool_(pool),
       counters_(counters),
       share_(share),
-      sequence_(sequence_start),
+      sequence_(sequence),
       tokens_(std::max(1.0, share.rate)),
       tokens_at_(reactor.now()) {}
 

@@ -32,7 +32,7 @@ struct Share {
 class alignas(64) Mirror {  // a cache line: see forward/worker.h
  public:
   Mirror(net::Reactor& reactor, const route::MirrorPolicy& policy, const route::LiveRoute& live, upstream::Pool& pool,
-         observe::MirrorCounters& counters, Share share, std::uint32_t sequence_start);
+         observe::MirrorCounters& counters, Share share, route::PositionSequence sequence);
   Mirror(const Mirror&) = delete;
   Mirror& operator=(const Mirror&) = delete;
   ~Mirror();
@@ -52,6 +52,8 @@ class alignas(64) Mirror {  // a cache line: see forward/worker.h
 
   /// Drops every copy in flight (shutdown).
   void drop_all();
+  /// Where it is in counting out its share.
+  const route::PositionSequence& sequence() const noexcept { return sequence_; }
   /// No copy is in flight.
   bool is_idle() const noexcept { return copies_.empty(); }
 

@@ -3,7 +3,8 @@ import threading
 
 import pytest
 
-from harness import Client, eventually, ok, serve
+from harness import Client, eventually, make_config, ok, serve
+from harness.reload import reload
 from harness.tools import WrkResult, start_wrk
 
 
@@ -43,6 +44,31 @@ def test_the_share_is_spread_evenly_not_in_blocks(lab):
     texts = pipelined(lab.client(lab.proxy(old, new, weight=25)), 1000)
     for at in range(0, 1000, 100):
         assert 23 <= texts[at:at + 100].count("new") <= 27
+
+
+def test_the_share_of_a_route_is_exact_whatever_other_routes_are_asked_between_its_requests(lab):
+    old, new = lab.origin(serve(ok("old"))), lab.origin(serve(ok("new")))
+    routes = [{"name": name, "match": {"path": {"prefix": f"/{name}"}}, "weight": 10} for name in ("a", "b", "c")]
+    client = lab.client(lab.tidegate(make_config(old, new, routes=routes)))
+    answered = {"a": [], "b": [], "c": []}
+    for turn in range(1000):
+        for name in ("a", "b") if turn % 3 else ("a", "b", "c"):
+            answered[name].append(client.get(f"/{name}").text)
+    shares = {name: sides.count("new") for name, sides in answered.items()}
+    assert abs(shares["a"] - 100) <= 1 and abs(shares["b"] - 100) <= 1 and abs(shares["c"] - 33.4) <= 1.4, shares
+
+
+def test_shares_are_counted_on_over_reloads(lab):
+    """Each time the route is another one, and a few requests later it is replaced: of all of them it is 10 %."""
+    old, new = lab.origin(serve(ok("old"))), lab.origin(serve(ok("new")))
+    tidegate = lab.proxy(old, new, weight=10, route={"mirror": {"percent": 10}})
+    texts = []
+    for turn in range(40):
+        with Client(tidegate.address) as client:
+            texts += [client.get("/").text for _ in range(5)]
+        reload(tidegate, lambda config: config["routes"][0].update(timeout=f"{turn + 1}s"))
+    assert abs(texts.count("new") - 20) <= 1, texts.count("new")
+    eventually(lambda: abs(len([r for r in new.requests if r.get("x-tidegate-mirror")]) - 20) <= 1, "the copies' share")
 
 
 @pytest.mark.parametrize("weight,side", [(0, "old"), (100, "new")])
