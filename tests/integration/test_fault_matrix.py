@@ -9,6 +9,8 @@ from harness.faults import HTTP1
 from harness.faults_http2 import HTTP2
 from harness.tidegate import ROOT
 
+pytestmark = pytest.mark.one_worker
+
 # What most faults come to. GET and POST are the same unless there is a slash.
 UNCONNECTED = Row("502", "502", "connect", "1 of 1", "old: 200")
 BROKE = Row("502", "502", "reset", "1 of 1", "old: 200 / not")

@@ -6,6 +6,8 @@ import pytest
 
 from harness import Client, eventually, ok, serve
 
+pytestmark = pytest.mark.one_worker
+
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 
 

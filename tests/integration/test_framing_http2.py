@@ -11,6 +11,8 @@ from harness.faults_http2 import PREFACE
 from harness.http1 import Cut, Source
 from harness.judges import is_refused_by_both, judged_requests
 
+pytestmark = pytest.mark.one_worker
+
 GET = [(":method", "GET"), (":scheme", "http"), (":authority", "a"), (":path", "/h2")]
 POST = [(":method", "POST"), *GET[1:]]
 

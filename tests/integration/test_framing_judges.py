@@ -7,6 +7,8 @@ from harness.judges import is_refused_by_both, judged_requests, judged_responses
 from test_framing import BODIES, CHUNKED_HEAD, HEADS, RESPONSES
 from test_framing_http2 import MALFORMED, ODD
 
+pytestmark = pytest.mark.one_worker
+
 
 CHUNKED = "Transfer-Encoding: chunked\r\n"
 

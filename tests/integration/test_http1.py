@@ -9,6 +9,8 @@ import pytest
 from harness import Client, curl, eventually, make_config, memory_slack, ok, serve
 from harness.ports import free_port
 
+pytestmark = pytest.mark.one_worker
+
 MIB = 1024 * 1024
 SOON_ENDED = {"pool": {"idle_timeout": "100ms"}}   # where the other end of a connection is a Tidegate: its own descriptors are counted
 

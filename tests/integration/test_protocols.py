@@ -14,6 +14,8 @@ from harness.frames import FrameOrigin, headers, kind
 from harness.legs import DOWN, UP, Legs
 from harness.tidegate import ROOT
 
+pytestmark = pytest.mark.one_worker
+
 MIB = 1024 * 1024
 
 
