@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,7 @@ namespace tidegate::control {
 /// For the metrics.
 struct CertificateFacts {
   struct One {
-    std::string used_by;          ///< "listener/web", "upstream/old"
+    std::string used_by;          ///< "listener/web", "admin", "upstream/old"
     std::string file;
     std::int64_t not_after = 0;   ///< seconds since the Unix epoch
   };
@@ -36,9 +37,12 @@ class Certificates {
  public:
   struct Events {
     std::function<void(std::size_t listener, std::shared_ptr<const net::TlsServerContext>)> on_listener;
+    std::function<void(std::shared_ptr<const net::TlsServerContext>)> on_admin;
     std::function<void(std::size_t cluster, std::shared_ptr<const net::TlsClientContext>)> on_cluster;
     std::function<void(const std::string&)> on_news;      ///< a change is in force
     std::function<void(const std::string&)> on_problem;   ///< a change was not taken, or a certificate has expired
+    std::vector<std::string> beside{};      ///< files of somebody else that are watched along
+    std::function<void()> on_look{};        ///< with each look at the files
   };
 
   /// Reads everything. @param config outlives it; so do the keys, which sessions refer to.
@@ -54,10 +58,18 @@ class Certificates {
 
   /// nullptr: plain. Before start().
   const std::shared_ptr<const net::TlsServerContext>& listener(std::size_t i) const noexcept { return listeners_[i].context; }
+  const std::shared_ptr<const net::TlsServerContext>& admin() const noexcept { return listeners_.back().context; }
   const std::shared_ptr<const net::TlsClientContext>& cluster(std::size_t i) const noexcept { return clusters_[i].context; }
   CertificateFacts facts() const;
 
  private:
+  /// Where clients connect to: a listener, or the admin API, which is the last of them.
+  struct Place {
+    std::string name;     ///< "listener web"
+    std::string used_by;  ///< of the metrics: "listener/web"
+    std::string scope;    ///< what tickets are bound to
+    const std::optional<net::TlsServerPolicy>& tls;
+  };
   struct Listener {
     std::shared_ptr<const net::TlsServerContext> context;
     std::shared_ptr<const net::TlsAuthorities> clients;
@@ -68,12 +80,14 @@ class Certificates {
     std::string told;
   };
 
+  std::vector<Place> places() const;
+  Listener read_listener(const Place& place, std::vector<net::TlsProblem>& problems) const;
   void go_on_with(const Certificates& before);
   static bool expires(const Listener& is, const Listener& was);
   static bool is_like(const Listener& one, const Listener& other);
   std::vector<std::string> files() const;
   void look();
-  void look_at_listener(std::size_t i);
+  void look_at_listener(std::size_t i, const Place& place);
   void look_at_cluster(std::size_t i);
   bool tell(std::string& told, const std::string& whose, const std::vector<net::TlsProblem>& problems);
   void count(bool taken);
