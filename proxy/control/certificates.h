@@ -1,6 +1,7 @@
 // Certificates and keys, while the program runs: read when it starts, and again when their files change (net/file_watch.h).
 // Each pair for itself: a good one is in force for the connections from then on, a bad one changes nothing and is told once;
-// connections go on with what they began with. An expired pair never replaces one that is valid.
+// connections go on with what they began with. An expired pair never replaces one that is valid. Those of listeners, of the
+// admin API and of clusters; other files that somebody wants to be told of are watched along, so that there is one thread.
 //
 // Not here: what a certificate is (net/tls_certificate.h), how a handshake uses it (net/tls_context.h). The watch's thread
 // reads and calls back; facts() may be asked by any.
