@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "admin/session.h"
+
 namespace tidegate::admin {
 
 namespace asio = boost::asio;

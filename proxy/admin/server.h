@@ -20,10 +20,11 @@
 #include "admin/limits.h"
 #include "admin/mailbox.h"
 #include "admin/services.h"
-#include "admin/session.h"
 #include "net/tls_context.h"
 
 namespace tidegate::admin {
+
+class Session;
 
 struct Setup {
   std::string host = "127.0.0.1";  ///< IPv4 or IPv6 literal, without brackets
