@@ -1,8 +1,10 @@
 // One client connection of the admin API: reads a request, has it answered, writes the answer, and again (keep-alive).
 // It holds to the limits and turns Beast's types into plain ones; what a request means is the handler's business.
 //
-//   (TLS: Securing --handshake-->) Reading
-//      | late, broken: Lingering, or the answer that this is not TLS -> Lingering
+//   Securing (over TLS) --handshake--> Reading
+//      +--late, end()--------------------------------------------------------> Gone
+//      +--plain HTTP: Writing (that this is TLS)--> Lingering ---------------> Gone
+//      +--broken, not trusted: Lingering (the alert must arrive) ------------> Gone
 //
 //   Reading --request--> Answering --answer--> Writing --keep-alive--> Reading
 //      |  idle, end()        | late: 503          | idle, end(), Connection: close
