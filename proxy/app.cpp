@@ -3,13 +3,13 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <fstream>
 #include <future>
 #include <stdexcept>
 #include <thread>
 #include <utility>
 
 #include "base/duration_text.h"
+#include "config/token_file.h"
 #include "facts.h"
 #include "observe/log.h"
 
@@ -28,18 +28,6 @@ void say_ruling(const std::string& route, const gate::Ruling& ruling, const std:
     case gate::Reason::WorseThanOld: return observe::log_warn(line);
     default: return observe::log_info(line);
   }
-}
-
-/// The first line of the token file, without surrounding blanks.
-std::string read_token(const std::string& path) {
-  if (path.empty()) return {};
-  std::ifstream file(path);
-  std::string token;
-  if (!file || !std::getline(file, token)) throw std::runtime_error("cannot read the token file " + path);
-  const std::size_t begin = token.find_first_not_of(" \t\r");
-  const std::size_t end = token.find_last_not_of(" \t\r");
-  if (begin == std::string::npos) throw std::runtime_error("the token file " + path + " begins with an empty line");
-  return token.substr(begin, end - begin + 1);
 }
 
 }  // namespace
@@ -87,6 +75,9 @@ std::shared_ptr<control::Certificates> App::Parts::read_certificates(const std::
       if (w.serving().setup.number == of) w.set_cluster_tls(cluster, context);
     });
   };
+  told.on_admin = [this](std::shared_ptr<const net::TlsServerContext> context) { admin_server->set_tls(std::move(context)); };
+  if (config::is_token_file_lasting(config->config.admin.token_file)) told.beside.push_back(config->config.admin.token_file);
+  told.on_look = [this] { reread_tokens(); };
   told.on_news = [](const std::string& line) { observe::log_info(line); };
   told.on_problem = [](const std::string& line) { observe::log_error(line); };
   return std::make_shared<control::Certificates>(config->config, tickets, std::move(told), before);
@@ -316,33 +307,6 @@ admin::Services App::Parts::services() {
   return out;
 }
 
-namespace {
-
-int first_of(const std::vector<HandedSocket>& handed) { return handed.empty() ? -1 : handed.front().descriptor; }
-
-}  // namespace
-
-void App::Parts::take_admin_sockets() {
-  const std::shared_ptr<const ActiveConfig> from = config();
-  admin_socket = first_of(handed_over.take(kAdminSocket, from->config.admin.address));
-  if (from->config.metrics) metrics_socket = first_of(handed_over.take(kMetricsSocket, *from->config.metrics));
-}
-
-void App::Parts::make_admin() {
-  const std::shared_ptr<const ActiveConfig> from = config();
-  const config::Admin& admin = from->config.admin;
-  const std::string token = read_token(admin.token_file);
-  admin_server =
-      std::make_unique<admin::Server>(admin::Setup{admin.address.host, admin.address.port, token, false, services(), {}, admin_socket});
-  admin_server->start();
-  admin_address = admin_server->address();
-  const std::optional<config::SocketAddress>& metrics = from->config.metrics;
-  if (!metrics) return;
-  metrics_server = std::make_unique<admin::Server>(admin::Setup{metrics->host, metrics->port, {}, true, services(), {}, metrics_socket});
-  metrics_server->start();
-  metrics_address = metrics_server->address();
-}
-
 // --- App
 
 /// What was posted to the workers before now is done.
@@ -406,7 +370,7 @@ void App::start(const Before* before) {
   p.writer = std::make_unique<store::Writer>(*p.store);
   p.make_engine(std::move(saved.value()));
   p.engine->go_on_with(state);
-  p.make_admin();
+  p.make_admin(*now.certificates);
   p.engine->start();
   now.certificates->start();
   for (const auto& worker : p.workers) worker->start();

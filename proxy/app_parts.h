@@ -14,6 +14,7 @@
 #include "admin/server.h"
 #include "app.h"
 #include "check/runner.h"
+#include "config/token_file.h"
 #include "control/certificates.h"
 #include "control/engine.h"
 #include "countdown.h"
@@ -66,6 +67,13 @@ struct App::Parts {
   std::vector<std::string> left_over;
   int admin_socket = -1;    // that was handed over
   int metrics_socket = -1;
+  struct Tokens {
+    std::mutex mutex;
+    std::vector<config::Token> last;  // that were good
+    std::string told;                 // what is wrong with the file
+    bool is_read_once = false;        // a pipe
+  };
+  Tokens tokens;            // of the admin API
   std::string admin_address;
   std::string metrics_address;
   observe::HealthBoard health;                   // of addresses, for people
@@ -102,7 +110,8 @@ struct App::Parts {
   std::vector<forward::ListenerSetup> listener_setups(const ActiveConfig& config, const control::Certificates& certificates) const;
   void make_workers(const Current& of);
   void take_admin_sockets();
-  void make_admin();
+  void make_admin(const control::Certificates& certificates);
+  void reread_tokens();
   admin::Services services();
   control::Reconfiguration reconfiguration(const std::shared_ptr<const ActiveConfig>& config);
   void make_engine(store::State saved);

@@ -107,6 +107,7 @@ Reloaded App::reload(config::Config next_config) {
   Reloaded out{{}, changes(was, next_config)};
   if (out.changed.empty()) {
     before.certificates->reread();
+    p.reread_tokens();  // not only when the watch comes to it: whoever asked finds them in force
     p.reloaded_ms = wall_clock_ms();
     ++p.reloads;
     return out;
@@ -134,6 +135,8 @@ Reloaded App::reload(config::Config next_config) {
   p.replace(next);
   p.health.keep_clusters(judged_clusters(now));
   p.settle_listeners(now, was, opened);
+  p.admin_server->set_tls(next.certificates->admin());
+  p.reread_tokens();
   next.certificates->start();
   before.resolver->stop();
   if (before.notifier && before.notifier != next.notifier) before.notifier->stop();

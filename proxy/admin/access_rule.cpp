@@ -27,7 +27,7 @@ bool equal_in_constant_time(std::string_view presented, std::string_view secret)
   return difference == 0;
 }
 
-AccessRule::AccessRule(const std::string& host, std::uint16_t port, std::string token) : token_(std::move(token)) {
+AccessRule::AccessRule(const std::string& host, std::uint16_t port, Tokens tokens) : tokens_(std::move(tokens)) {
   for (const std::string_view name : {std::string_view(host), std::string_view("localhost"),
                                       std::string_view("127.0.0.1"), std::string_view("::1")}) {
     hosts_.push_back(authority(name, port));
@@ -44,7 +44,7 @@ std::optional<Response> AccessRule::refuse_foreign(const Request& request) const
     return error_response(ErrorCode::Invalid, "a request needs one Host field", "Host");
   }
   // With a token a name proves nothing: whoever has the token may come by any name, and who has not is refused anyway.
-  if (token_.empty() && !is_ours(*host)) {
+  if (tokens_.empty() && !is_ours(*host)) {
     return error_response(ErrorCode::Forbidden,
                           "Host " + *host + " is not a name of this server; use " + hosts_.front() +
                               " (a tunnel needs the same port on both ends), or set admin.token_file",
@@ -64,20 +64,38 @@ std::optional<Response> AccessRule::refuse_foreign_origin(const Request& request
   return error_response(ErrorCode::Forbidden, "a page of " + *origin + " may not use this API", "Origin");
 }
 
-std::optional<Response> AccessRule::refuse_without_token(const Request& request) const {
-  if (token_.empty()) return std::nullopt;
+/// Looks at every token, also after one fits: how many there are before it can't be measured.
+const config::Token* AccessRule::find(std::string_view presented) const noexcept {
+  const config::Token* found = nullptr;
+  for (const config::Token& one : tokens_) {
+    if (equal_in_constant_time(presented, one.secret)) found = &one;
+  }
+  return found;
+}
+
+boost::system::result<Caller, Response> AccessRule::identify(const Request& request) const {
+  if (tokens_.empty()) return Caller{};
   constexpr std::string_view kScheme = "Bearer ";
   const std::string* given = request.count("Authorization") == 1 ? request.find("Authorization") : nullptr;
   const bool bearer = given != nullptr && given->size() > kScheme.size() &&
                       iequals(std::string_view(*given).substr(0, kScheme.size()), kScheme);
-  if (bearer && equal_in_constant_time(std::string_view(*given).substr(kScheme.size()), token_)) return std::nullopt;
+  const config::Token* const token = bearer ? find(std::string_view(*given).substr(kScheme.size())) : nullptr;
+  if (token != nullptr) return Caller{token->role, token->name};
   Response response = error_response(
       ErrorCode::Unauthorized,
       given == nullptr ? "this API needs a token: give --token-file, or the field Authorization: Bearer TOKEN"
-                       : "the token is not the one of admin.token_file",
+                       : "the token is none of admin.token_file",
       "Authorization");
   response.fields.push_back({"WWW-Authenticate", "Bearer realm=\"tidegate\""});
   return response;
+}
+
+std::optional<Response> AccessRule::refuse_below(config::Role least, const Caller& caller, const Request& request) {
+  if (caller.role >= least) return std::nullopt;
+  return error_response(ErrorCode::Forbidden,
+                        request.method + ' ' + request.target.substr(0, request.target.find('?')) + " needs the role " +
+                            std::string(config::name(least)) + "; the token has the role " + std::string(config::name(caller.role)),
+                        "Authorization");
 }
 
 }  // namespace tidegate::admin

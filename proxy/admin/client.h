@@ -1,5 +1,6 @@
 // A small synchronous client of the admin API, for the verbs of the command line: one request, one connection, one
-// deadline over everything. It does not know what the API means. Any thread; keeps nothing between calls.
+// deadline over everything, over http or https. The connection is outbound/'s; this waits for it. It does not know what
+// the API means. Any thread; keeps nothing between calls.
 #pragma once
 
 #include <boost/system/result.hpp>
@@ -7,12 +8,14 @@
 #include <string>
 
 #include "base/clock.h"
+#include "outbound/policy.h"
 
 namespace tidegate::admin {
 
 struct ServerUrl {
   std::string host;  ///< a name or literal, without brackets
   std::uint16_t port = 9900;
+  bool https = false;
 };
 struct UrlProblem {
   std::string message;
@@ -20,7 +23,7 @@ struct UrlProblem {
 /// What Result::value() throws; the program looks at errors instead, the demo and tests use it.
 [[noreturn]] void throw_exception_from_error(const UrlProblem& problem, const boost::source_location& where);
 
-/// "http://HOST:PORT" or "HOST:PORT", without a path. Only http.
+/// "http://HOST:PORT", "https://HOST:PORT", or "HOST:PORT" for http; without a path.
 boost::system::result<ServerUrl, UrlProblem> parse_server(const std::string& text);
 
 struct ApiAnswer {
@@ -31,7 +34,11 @@ struct ApiAnswer {
 
 struct ClientError {
   enum class Kind : std::uint8_t {
+    Setup,        ///< a file of the TLS policy, or the token, cannot be used; nothing was asked
     Unreachable,  ///< no connection; nothing was asked
+    Untrusted,    ///< the server's certificate is not valid; nothing was asked
+    Plain,        ///< https was asked for, and the server does not speak TLS; nothing was asked
+    Refused,      ///< the server wants another certificate of ours, or one; nothing was done
     TimedOut,     ///< what was asked may be in force or not
     Broken,       ///< the connection ended before the answer did, or it was not HTTP; in force or not
   };
@@ -47,6 +54,7 @@ class Client {
     ServerUrl server;
     std::string token{};  ///< empty = none
     Duration timeout = std::chrono::seconds(60);
+    outbound::TlsPolicy tls{};  ///< of https
   };
   using Result = boost::system::result<ApiAnswer, ClientError>;
 

@@ -58,6 +58,15 @@ json::object listener_tls(const net::TlsServerPolicy& from) {
           {"client_auth", from.client_auth == net::ClientAuth::Require ? "require" : "optional"}};
 }
 
+json::value admin_tls(const std::optional<net::TlsServerPolicy>& from) {
+  if (!from) return nullptr;
+  const net::CertificateFiles& files = from->certificates.front();
+  return json::object{{"cert", files.cert},
+                      {"key", files.key},
+                      {"min_version", from->min_version == net::TlsVersion::V13 ? "1.3" : "1.2"},
+                      {"client_ca", path_or_null(from->client_ca)}};
+}
+
 json::object cluster_tls(const net::TlsClientPolicy& from) {
   return {{"sni", path_or_null(from.sni)},
           {"ca", from.ca.empty() ? "system" : from.ca},
@@ -299,7 +308,8 @@ json::object config_json(const config::Config& from) {
   out["state"] = json::object{{"store", "sqlite"}, {"path", from.state.path}};
   out["admin"] = json::object{
       {"address", address_text(from.admin.address)},
-      {"token_file", from.admin.token_file.empty() ? json::value(nullptr) : json::value(from.admin.token_file)}};
+      {"token_file", from.admin.token_file.empty() ? json::value(nullptr) : json::value(from.admin.token_file)},
+      {"tls", admin_tls(from.admin.tls)}};
   out["metrics"] =
       from.metrics ? json::value(json::object{{"address", address_text(*from.metrics)}}) : json::value(nullptr);
   out["log"] = log(from.log);

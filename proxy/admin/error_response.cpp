@@ -6,7 +6,7 @@
 namespace tidegate::admin {
 
 ErrorWord word(ErrorCode code) noexcept {
-  static constexpr std::array<ErrorWord, 12> kWords{{{"invalid", 400},
+  static constexpr std::array<ErrorWord, 13> kWords{{{"invalid", 400},
                                                      {"invalid", 422},
                                                      {"unauthorized", 401},
                                                      {"forbidden", 403},
@@ -17,7 +17,8 @@ ErrorWord word(ErrorCode code) noexcept {
                                                      {"too_large", 413},
                                                      {"unsupported_media_type", 415},
                                                      {"store_failed", 503},
-                                                     {"unavailable", 503}}};
+                                                     {"unavailable", 503},
+                                                     {"tls_required", 400}}};
   return kWords[static_cast<std::size_t>(code)];
 }
 

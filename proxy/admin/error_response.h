@@ -15,7 +15,7 @@ enum class ErrorCode : std::uint8_t {
   Invalid,               ///< 400
   InvalidConfiguration,  ///< 422: the file is bad; nothing was changed
   Unauthorized,          ///< 401: no token, or the wrong one
-  Forbidden,             ///< 403: a foreign Host or Origin
+  Forbidden,             ///< 403: a foreign Host or Origin, or a role that may not
   NotFound,              ///< 404
   MethodNotAllowed,      ///< 405, with Allow
   Conflict,              ///< 409: not possible in this state
@@ -24,6 +24,7 @@ enum class ErrorCode : std::uint8_t {
   UnsupportedMediaType,  ///< 415
   StoreFailed,           ///< 503: could not be made durable, and was taken back
   Unavailable,           ///< 503: no answer in time, or the process ends
+  TlsRequired,           ///< 400: plain HTTP where TLS is spoken
 };
 
 struct ErrorWord {

@@ -30,6 +30,12 @@ struct Handler::Endpoint {
   std::vector<std::string_view> query{};
   Open open = Open::No;
 
+  /// Who looks may do less than who changes; what is not named here takes the highest.
+  config::Role least() const noexcept {
+    if (method == "GET") return config::Role::Viewer;
+    const bool of_routes = path.starts_with("/api/v1/routes/") || path == "/api/v1/revert";
+    return of_routes ? config::Role::Operator : config::Role::Admin;
+  }
   bool takes(std::string_view asked) const noexcept { return asked == method || (asked == "HEAD" && method == "GET"); }
 };
 
@@ -77,16 +83,18 @@ void Handler::handle(const Request& request, Answer answer) {
     if (scope_ == Scope::Metrics && endpoint.open == Endpoint::Open::No) continue;
     std::string route;
     if (!target->fits(endpoint.path, route)) continue;
-    if (auto refusal = refuse(endpoint, request)) return answer(std::move(*refusal));
+    auto caller = admit(endpoint, request);
+    if (!caller) return answer(std::move(caller.error()));
     if (endpoint.takes(request.method)) {
-      return serve(endpoint, {request, std::move(*target), std::move(route), {}, std::move(answer)});
+      if (auto refusal = AccessRule::refuse_below(endpoint.least(), *caller, request)) return answer(std::move(*refusal));
+      return serve(endpoint, {request, std::move(*target), std::move(route), {}, std::move(answer), std::move(*caller)});
     }
     allow += (allow.empty() ? "" : ", ") + std::string(endpoint.method) + (endpoint.method == "GET" ? ", HEAD" : "");
   }
   // Who may not ask is not told what there is.
   if (allow.empty() && scope_ == Scope::Admin) {
     if (auto refusal = access_.refuse_foreign(request)) return answer(std::move(*refusal));
-    if (auto refusal = access_.refuse_without_token(request)) return answer(std::move(*refusal));
+    if (const auto caller = access_.identify(request); !caller) return answer(caller.error());
   }
   Response response = allow.empty() ? error_response(ErrorCode::NotFound, "there is nothing at " + request.target)
                                     : error_response(ErrorCode::MethodNotAllowed, request.target + " takes " + allow);
@@ -94,11 +102,14 @@ void Handler::handle(const Request& request, Answer answer) {
   answer(std::move(response));
 }
 
-std::optional<Response> Handler::refuse(const Endpoint& endpoint, const Request& request) const {
+boost::system::result<Caller, Response> Handler::admit(const Endpoint& endpoint, const Request& request) const {
   // Probes and scrapers come by the address of a pod or a tunnel; no name is foreign to them, and they change nothing.
-  if (endpoint.open == Endpoint::Open::Probe || scope_ == Scope::Metrics) return access_.refuse_foreign_origin(request);
-  if (auto refusal = access_.refuse_foreign(request)) return refusal;
-  return access_.refuse_without_token(request);
+  if (endpoint.open == Endpoint::Open::Probe || scope_ == Scope::Metrics) {
+    if (auto refusal = access_.refuse_foreign_origin(request)) return std::move(*refusal);
+    return Caller{config::Role::Viewer};
+  }
+  if (auto refusal = access_.refuse_foreign(request)) return std::move(*refusal);
+  return access_.identify(request);
 }
 
 namespace {

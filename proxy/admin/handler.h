@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "admin/access_rule.h"
@@ -25,6 +26,8 @@ class Handler {
 
   /// @param answer is called once, on this thread, perhaps before handle() returns. Never, if the engine stops.
   void handle(const Request& request, Answer answer);
+  /// For the requests from now on.
+  void set_tokens(AccessRule::Tokens tokens) { access_.set_tokens(std::move(tokens)); }
 
  private:
   struct Call {
@@ -33,11 +36,12 @@ class Handler {
     std::string route;  ///< what "*" of the endpoint's path stands for: a route's name, of history/* a number
     Members members;
     Answer answer;
+    Caller caller{};
   };
   struct Endpoint;
   static const std::vector<Endpoint>& endpoints();
 
-  std::optional<Response> refuse(const Endpoint& endpoint, const Request& request) const;
+  boost::system::result<Caller, Response> admit(const Endpoint& endpoint, const Request& request) const;
   void serve(const Endpoint& endpoint, Call call);
 
   // handler.cpp: what only reads
@@ -66,7 +70,7 @@ class Handler {
   control::Reply replying(Answer answer) const;
 
   const Services services_;
-  const AccessRule access_;
+  AccessRule access_;
   const Scope scope_;
   const Post post_;
 };

@@ -8,6 +8,7 @@
 #include "admin/error_response.h"
 #include "admin/handler.h"
 #include "admin/limits.h"
+#include "observe/log.h"
 
 namespace tidegate::admin {
 
@@ -51,19 +52,22 @@ OrRefusal<std::optional<std::uint64_t>> epoch_seen(const Request& request) {
   return std::optional<std::uint64_t>(epoch);
 }
 
-OrRefusal<control::Command> command_of(const Request& request, const Members& members) {
+/// What the token proves goes first, what is only said after it: "ci (alice)".
+std::string signature(const std::string& proven, const std::string& said) {
+  if (proven.empty() || said == proven) return said;
+  return said.empty() ? proven : proven + " (" + said + ')';
+}
+
+OrRefusal<control::Command> command_of(const Request& request, const Members& members, const Caller& caller) {
   control::Command command;
   const auto reason = text_member(members, "reason", kReasonBytes);
   if (!reason) return reason.error();
   command.reason = *reason;
   const auto actor = text_member(members, "actor", kActorBytes);
   if (!actor) return actor.error();
-  // Said, not proven; but nobody may sign as a part of Tidegate.
-  for (const std::string_view own : {"gate", "rollout", "file", "tidegate"}) {
-    if (*actor == own) return error_response(ErrorCode::Invalid, "actor " + *actor + " is Tidegate's own", "actor");
-  }
-  if (actor->starts_with("check ")) return error_response(ErrorCode::Invalid, "actor check ... is Tidegate's own", "actor");
-  if (!actor->empty()) command.actor = *actor;
+  // Nobody may sign as a part of Tidegate.
+  if (config::is_own_actor(*actor)) return error_response(ErrorCode::Invalid, "actor " + *actor + " is Tidegate's own", "actor");
+  if (std::string signed_by = signature(caller.name, *actor); !signed_by.empty()) command.actor = std::move(signed_by);
   const auto epoch = epoch_seen(request);
   if (!epoch) return epoch.error();
   command.if_epoch = *epoch;
@@ -107,7 +111,7 @@ control::Reply Handler::replying(Answer answer) const {
 void Handler::weight(Call& call) {
   const auto percent = percent_of(call.members);
   if (!percent) return call.answer(percent.error());
-  const auto command = command_of(call.request, call.members);
+  const auto command = command_of(call.request, call.members, call.caller);
   if (!command) return call.answer(command.error());
   services_.engine.set_weight(call.route, *percent, *command, replying(std::move(call.answer)));
 }
@@ -115,26 +119,26 @@ void Handler::weight(Call& call) {
 void Handler::mirror(Call& call) {
   const auto percent = percent_of(call.members);
   if (!percent) return call.answer(percent.error());
-  const auto command = command_of(call.request, call.members);
+  const auto command = command_of(call.request, call.members, call.caller);
   if (!command) return call.answer(command.error());
   services_.engine.set_mirror(call.route, *percent, *command, replying(std::move(call.answer)));
 }
 
 void Handler::revert(Call& call) {
-  const auto command = command_of(call.request, call.members);
+  const auto command = command_of(call.request, call.members, call.caller);
   if (!command) return call.answer(command.error());
   services_.engine.revert(call.route, *command, replying(std::move(call.answer)));
 }
 
 void Handler::rearm(Call& call) {
-  const auto command = command_of(call.request, call.members);
+  const auto command = command_of(call.request, call.members, call.caller);
   if (!command) return call.answer(command.error());
   services_.engine.rearm(call.route, *command, replying(std::move(call.answer)));
 }
 
 /// The verb is the last segment of the path.
 void Handler::rollout(Call& call) {
-  const auto command = command_of(call.request, call.members);
+  const auto command = command_of(call.request, call.members, call.caller);
   if (!command) return call.answer(command.error());
   const json::value* const full = call.members.find("full");
   if (full != nullptr && !full->is_bool()) {
@@ -182,7 +186,7 @@ struct RevertOfAll {
 }  // namespace
 
 void Handler::revert_all(Call& call) {
-  auto command = command_of(call.request, call.members);
+  auto command = command_of(call.request, call.members, call.caller);
   if (!command) return call.answer(command.error());
   if (command->if_epoch) {
     return call.answer(
@@ -205,8 +209,9 @@ void Handler::revert_all(Call& call) {
 }
 
 void Handler::reload(Call& call) {
-  const auto command = command_of(call.request, call.members);
+  const auto command = command_of(call.request, call.members, call.caller);
   if (!command) return call.answer(command.error());
+  observe::log_info("a reload is asked for by " + command->actor + (command->reason.empty() ? "" : ": " + command->reason));
   services_.reload([post = post_, answer = std::move(call.answer)](const ReloadAnswer& came) {
     post([answer, came] {
       std::string problems;
@@ -220,8 +225,9 @@ void Handler::reload(Call& call) {
 }
 
 void Handler::drain(Call& call) {
-  const auto command = command_of(call.request, call.members);
+  const auto command = command_of(call.request, call.members, call.caller);
   if (!command) return call.answer(command.error());
+  observe::log_info("a drain is asked for by " + command->actor + (command->reason.empty() ? "" : ": " + command->reason));
   services_.drain();
   call.answer(json_response(json::object{{"draining", true}}, 202));
 }

@@ -10,9 +10,10 @@
 namespace tidegate::admin {
 
 struct ServerLimits {
-  std::size_t connections = 256;                ///< at a time; one more ends the one that idles longest
+  std::size_t connections = 256;                ///< at a time; handshakes included; one more ends the one that idles longest
   std::uint32_t head_bytes = 16 * 1024;         ///< more is 431
   std::uint64_t body_bytes = 64 * 1024;         ///< more is 413
+  Duration handshake = std::chrono::seconds(5);  ///< of TLS; the same as a listener's timeouts.tls_handshake
   Duration idle = std::chrono::seconds(30);     ///< for a whole request, and for a client to take an answer
   Duration answer = std::chrono::seconds(10);   ///< for the engine and the store; then 503
   Duration farewell = std::chrono::seconds(1);  ///< what stop() gives to answers that are being written

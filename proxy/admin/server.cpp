@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "admin/session.h"
+
 namespace tidegate::admin {
 
 namespace asio = boost::asio;
@@ -18,7 +20,7 @@ namespace {
 constexpr Duration kAcceptPause = std::chrono::milliseconds(100);
 }  // namespace
 
-Server::Server(Setup setup) : setup_(std::move(setup)) {}
+Server::Server(Setup setup) : setup_(std::move(setup)), tls_(setup_.tls) {}
 
 Server::~Server() { stop(); }
 
@@ -33,7 +35,7 @@ void Server::start() {
   }
   const Handler::Scope scope = setup_.metrics_only ? Handler::Scope::Metrics : Handler::Scope::Admin;
   handler_ =
-      std::make_unique<Handler>(setup_.services, AccessRule(setup_.host, bound_.port(), setup_.token), scope,
+      std::make_unique<Handler>(setup_.services, AccessRule(setup_.host, bound_.port(), setup_.tokens), scope,
                                 [mailbox = mailbox_](std::function<void()> work) { mailbox->post(std::move(work)); });
   accept();
   work_.emplace(io_.get_executor());
@@ -96,11 +98,19 @@ void Server::retire() {
   });
 }
 
+void Server::set_tokens(AccessRule::Tokens tokens) {
+  asio::post(io_, [this, tokens = std::move(tokens)]() mutable { handler_->set_tokens(std::move(tokens)); });
+}
+
+void Server::set_tls(std::shared_ptr<const net::TlsServerContext> tls) {
+  asio::post(io_, [this, tls = std::move(tls)]() mutable { tls_ = std::move(tls); });
+}
+
 void Server::take(tcp::socket socket) {
   if (sessions_.size() >= setup_.limits.connections && !make_room()) return;  // the socket closes
   boost::system::error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
-  const auto session = std::make_shared<Session>(std::move(socket), *handler_, setup_.limits,
+  const auto session = std::make_shared<Session>(std::move(socket), tls_, *handler_, setup_.limits,
                                                  [this](const std::shared_ptr<Session>& gone) {
                                                    sessions_.erase(gone);
                                                    if (!acceptor_.is_open() && sessions_.empty()) pause_.cancel();
@@ -109,7 +119,7 @@ void Server::take(tcp::socket socket) {
   session->start();
 }
 
-/// Ends the session that has waited longest for a request: connections that do nothing must not lock out the operator
+/// Ends the session that has waited longest for a request, or for a handshake: connections that do nothing must not lock out the operator
 /// who comes to revert.
 bool Server::make_room() {
   std::shared_ptr<Session> longest;

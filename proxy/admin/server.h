@@ -1,6 +1,6 @@
 // The admin API's listener, or the metrics listener (`metrics_only`): a thread of its own with its own io_context, so
-// that no request here can delay a worker, and HTTP/1.1 by Beast (which is not fit for the edge; this is not the edge).
-// It accepts and owns sessions; requests are the handler's.
+// that no request here can delay a worker, and HTTP/1.1 by Beast (which is not fit for the edge; this is not the edge),
+// plain or over TLS. It accepts and owns sessions; requests are the handler's.
 //
 // Owned by the composition root. start() and stop() on one thread; everything else is its own thread.
 #pragma once
@@ -20,18 +20,21 @@
 #include "admin/limits.h"
 #include "admin/mailbox.h"
 #include "admin/services.h"
-#include "admin/session.h"
+#include "net/tls_context.h"
 
 namespace tidegate::admin {
+
+class Session;
 
 struct Setup {
   std::string host = "127.0.0.1";  ///< IPv4 or IPv6 literal, without brackets
   std::uint16_t port = 9900;       ///< 0 = any free one
-  std::string token{};             ///< empty = none is asked for
+  AccessRule::Tokens tokens{};     ///< empty = none is asked for
   bool metrics_only = false;       ///< serves /metrics /healthz /readyz alone, without a token
   Services services;
   ServerLimits limits{};
   int descriptor = -1;             ///< a socket that listens on the address already; the server's
+  std::shared_ptr<const net::TlsServerContext> tls{};  ///< nullptr: plain HTTP
 };
 
 class Server {
@@ -51,6 +54,9 @@ class Server {
   void resume();
   /// Takes no new connections; each that there is ends with its next answer, or soon if it asks nothing.
   void retire();
+  /// For the requests from now on, and for the connections from now on. Any thread, after start().
+  void set_tokens(AccessRule::Tokens tokens);
+  void set_tls(std::shared_ptr<const net::TlsServerContext> tls);
   /// Of the listening socket, to be handed over. After start().
   int descriptor() { return acceptor_.native_handle(); }
 
@@ -73,6 +79,7 @@ class Server {
   bool retired_ = false;
   std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>(io_);
   std::unique_ptr<Handler> handler_;
+  std::shared_ptr<const net::TlsServerContext> tls_;  // of the next connection
   std::set<std::shared_ptr<Session>> sessions_;
   boost::asio::ip::tcp::endpoint bound_;
   std::thread thread_;

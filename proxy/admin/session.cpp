@@ -1,5 +1,7 @@
 #include "admin/session.h"
 
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/field.hpp>
@@ -9,6 +11,7 @@
 #include <utility>
 
 #include "admin/error_response.h"
+#include "net/tls_result.h"
 
 namespace tidegate::admin {
 
@@ -16,30 +19,57 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
-Session::Session(asio::ip::tcp::socket socket, Handler& handler, const ServerLimits& limits, Gone gone)
-    : stream_(std::move(socket)),
+Session::Session(asio::ip::tcp::socket socket, std::shared_ptr<const net::TlsServerContext> tls, Handler& handler,
+                 const ServerLimits& limits, Gone gone)
+    : stream_(std::move(socket), std::move(tls)),
       patience_(stream_.get_executor()),
       buffer_(limits.head_bytes + limits.body_bytes),
       handler_(handler),
       limits_(limits),
       gone_(std::move(gone)) {}
 
-void Session::start() { read_head(); }
+void Session::start() {
+  if (!stream_.is_usable()) return close();
+  if (!stream_.is_tls()) return read_head();
+  secure();
+}
 
 void Session::end() {
   ending_ = true;
-  if (state_ == State::Reading || state_ == State::Lingering) close();
+  if (idle_since()) close();
 }
 
 void Session::end_after_next() {
   last_ = true;
-  if (state_ == State::Reading) stream_.expires_after(limits_.farewell);
+  if (state_ == State::Reading || state_ == State::Securing) stream_.expires_after(limits_.farewell);
 }
 
 void Session::abort() { close(); }
 
 std::optional<TimePoint> Session::idle_since() const noexcept {
-  return state_ == State::Reading ? std::optional(since_) : std::nullopt;
+  const bool waits = state_ == State::Securing || state_ == State::Reading || state_ == State::Lingering;
+  return waits ? std::optional(since_) : std::nullopt;
+}
+
+// --- TLS
+
+void Session::secure() {
+  state_ = State::Securing;
+  since_ = Clock::now();
+  stream_.expires_after(limits_.handshake);
+  stream_.async_handshake([self = shared_from_this()](const IoError& error) { self->on_secured(error); });
+}
+
+/// Who speaks HTTP to a port of HTTPS is told so in HTTP. Whoever else fails has an alert on its way.
+void Session::on_secured(const IoError& error) {
+  if (state_ != State::Securing) return;
+  if (!error) return read_head();
+  if (error.category() != asio::error::get_ssl_category()) return close();
+  stream_.give_up_tls();
+  if (net::result_of_tls_error(static_cast<unsigned>(error.value())) != net::TlsResult::Plain) return linger();
+  keep_alive_ = false;
+  unread_ = true;
+  write(error_response(ErrorCode::TlsRequired, "this port speaks TLS only: use https://"));
 }
 
 // --- the request
@@ -50,7 +80,7 @@ void Session::read_head() {
   parser_.emplace();
   parser_->header_limit(limits_.head_bytes);
   parser_->body_limit(limits_.body_bytes);
-  stream_.expires_after(limits_.idle);  // for the whole request: a slow one gains nothing by single bytes
+  stream_.expires_after(last_ ? limits_.farewell : limits_.idle);  // for the whole request: a slow one gains nothing by single bytes
   http::async_read_header(stream_, buffer_, *parser_,
                           [self = shared_from_this()](const IoError& error, std::size_t) { self->on_head(error); });
 }
@@ -159,18 +189,28 @@ void Session::write(Response response) {
 void Session::on_written(const IoError& error) {
   if (state_ != State::Writing) return;
   response_.reset();
-  if (!error && unread_ && !ending_) return linger();
+  if (!error && !ending_ && (unread_ || (stream_.is_tls() && !keep_alive_))) return linger();
   if (error || !keep_alive_ || ending_) return close();
   read_head();
 }
 
 /// The client may still be sending (a body that is too large). A plain close would reset the connection, and the client
-/// might never see why; so what comes is read and thrown away for a moment.
+/// might never see why; so what comes is read and thrown away for a moment. Over TLS the end is said (close_notify), or the
+/// client could not tell it from one that somebody else made.
 void Session::linger() {
   state_ = State::Lingering;
-  IoError ignored;
-  stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  since_ = Clock::now();
   stream_.expires_after(limits_.farewell);
+  if (!stream_.is_tls()) return leave();
+  stream_.async_goodbye([self = shared_from_this()](const IoError&) {  // an error: the client sends more
+    if (self->state_ != State::Lingering) return;
+    self->stream_.give_up_tls();
+    self->leave();
+  });
+}
+
+void Session::leave() {
+  stream_.shutdown_send();
   discard();
 }
 

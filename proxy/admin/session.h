@@ -1,6 +1,11 @@
 // One client connection of the admin API: reads a request, has it answered, writes the answer, and again (keep-alive).
 // It holds to the limits and turns Beast's types into plain ones; what a request means is the handler's business.
 //
+//   Securing (over TLS) --handshake--> Reading
+//      +--late, end()--------------------------------------------------------> Gone
+//      +--plain HTTP: Writing (that this is TLS)--> Lingering ---------------> Gone
+//      +--broken, not trusted: Lingering (the alert must arrive) ------------> Gone
+//
 //   Reading --request--> Answering --answer--> Writing --keep-alive--> Reading
 //      |  idle, end()        | late: 503          | idle, end(), Connection: close
 //      +---------------------+--------------------+---------------------------> Gone
@@ -14,7 +19,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -24,6 +28,7 @@
 
 #include "admin/handler.h"
 #include "admin/limits.h"
+#include "admin/wire.h"
 
 namespace tidegate::admin {
 
@@ -31,7 +36,8 @@ class Session : public std::enable_shared_from_this<Session> {
  public:
   using Gone = std::function<void(const std::shared_ptr<Session>&)>;
 
-  Session(boost::asio::ip::tcp::socket socket, Handler& handler, const ServerLimits& limits, Gone gone);
+  /// @param tls nullptr: plain
+  Session(boost::asio::ip::tcp::socket socket, std::shared_ptr<const net::TlsServerContext> tls, Handler& handler, const ServerLimits& limits, Gone gone);
 
   void start();
   /// No further request: an idle connection is closed, an answer that is on its way is still sent.
@@ -41,14 +47,16 @@ class Session : public std::enable_shared_from_this<Session> {
   /// Closes at once.
   void abort();
 
-  /// Since when it waits for a request; empty while it works on one.
+  /// Since when it waits: for a request, for a handshake, or for the client to leave; empty while it works on something.
   std::optional<TimePoint> idle_since() const noexcept;
 
  private:
-  enum class State { Reading, Answering, Writing, Lingering, Gone };
+  enum class State { Securing, Reading, Answering, Writing, Lingering, Gone };
   using IoError = boost::system::error_code;
   using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
 
+  void secure();
+  void on_secured(const IoError& error);
   void read_head();
   void on_head(const IoError& error);
   void send_continue();
@@ -59,10 +67,11 @@ class Session : public std::enable_shared_from_this<Session> {
   void write(Response response);
   void on_written(const IoError& error);
   void linger();
+  void leave();
   void discard();
   void close();
 
-  boost::beast::tcp_stream stream_;
+  Wire stream_;
   boost::asio::steady_timer patience_;
   boost::beast::flat_buffer buffer_;
   Handler& handler_;

@@ -1,5 +1,6 @@
 #include "cli/api.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <fstream>
 #include <sstream>
@@ -21,8 +22,18 @@ Trouble transport_trouble(const admin::ClientError& error, const std::string& se
       return {Exit::Unreachable, "nothing answers at " + server + ": " + error.message +
                                      "\nis tidegate running? tidegate run --config FILE, or give --server URL",
               true};
+    case Kind::Setup:
+      return {Exit::Failed, error.message};
+    case Kind::Untrusted:
+      return {Exit::Unreachable, error.message + "\nnothing was asked; if it is the right server: --ca FILE with the authority that its certificate "
+                                                 "is from, and in --server a name that it is for"};
+    case Kind::Plain:
+      return {Exit::Unreachable, server + " does not speak TLS\nis it the address of admin, and does admin.tls stand in the configuration? "
+                                          "without it: --server http://HOST:PORT"};
+    case Kind::Refused:
+      return {Exit::Unreachable, error.message + "\nthe server asks for a certificate that it trusts (admin.tls.client_ca): --cert FILE --key FILE"};
     case Kind::TimedOut:
-      return {Exit::TimedOut, server + ": " + error.message +
+      return {Exit::TimedOut, error.message +
                                   "\na change may be in force nevertheless: tidegate status; more time: --timeout 5m",
               true};
     case Kind::Broken:
@@ -54,6 +65,9 @@ Trouble refusal(unsigned status, const json::value& body, const std::string& ser
             server + " answered " + std::to_string(status) +
                 ", but not as tidegate does\nis --server the admin address (admin.address of the configuration)?"};
   }
+  if (text_at(body, {"error", "code"}) == "tls_required") {
+    return {Exit::Unreachable, server + " speaks TLS only\ngive --server https://HOST:PORT, and --ca FILE unless the system trusts its certificate"};
+  }
   if (status == 409) return {Exit::Conflict, message};
   if (status == 412) return {Exit::Conflict, message + "\nlook, and try again: tidegate status"};
   if (status == 401) return {Exit::Failed, message + "\ngive --token-file FILE, the one that admin.token_file names"};
@@ -68,13 +82,16 @@ OrTrouble<std::string> read_token(const std::string& token_file) {
   if (token_file.empty()) return std::string();
   std::ifstream file(token_file);
   std::string line;
-  if (!file || !std::getline(file, line))
-    return Trouble{Exit::Failed, "--token-file " + token_file + " cannot be read, or is empty"};
+  if (!file) return Trouble{Exit::Failed, "--token-file " + token_file + " cannot be read"};
+  // It may be the server's own file, with more tokens, roles and names.
   constexpr const char* kBlank = " \t\r";
-  const std::size_t first = line.find_first_not_of(kBlank);
-  if (first == std::string::npos)
-    return Trouble{Exit::Failed, "--token-file " + token_file + ": the first line is empty"};
-  line = line.substr(first, line.find_last_not_of(kBlank) + 1 - first);
+  std::size_t first = std::string::npos;
+  while (first == std::string::npos && std::getline(file, line)) {
+    first = line.find_first_not_of(kBlank);
+    if (first != std::string::npos && line[first] == '#') first = std::string::npos;
+  }
+  if (first == std::string::npos) return Trouble{Exit::Failed, "--token-file " + token_file + ": holds no token"};
+  line = line.substr(first, std::min(line.find_first_of(kBlank, first), line.size()) - first);
   for (const char c : line) {  // it becomes a header field
     if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f) {
       return Trouble{Exit::Failed, "--token-file " + token_file + ": a token has visible ASCII signs only"};
@@ -85,7 +102,7 @@ OrTrouble<std::string> read_token(const std::string& token_file) {
 
 Api::Api(const Options& options, std::string token)
     : server_(options.server_text),
-      setup_({options.server, std::move(token), options.timeout}),
+      setup_({options.server, std::move(token), options.timeout, options.tls}),
       client_(setup_) {}
 
 Api Api::within(Duration timeout) const {

@@ -18,7 +18,7 @@ constexpr std::uint32_t kMostRows = 1'000;  // what GET /api/v1/history gives
 
 /// Everything as text: CLI11 finds the tokens, what they mean is said in our own words below.
 struct Texts {
-  std::string server, token_file, format = "table", timeout, reason, config, limit;
+  std::string server, token_file, ca, cert, key, format = "table", timeout, reason, config, limit;
   std::vector<std::string> positionals;
   bool yes = false, no_color = false, help = false, version = false, strict = false, all = false, watch = false,
        plain = false, full = false, wait = false;
@@ -27,6 +27,9 @@ struct Texts {
 void add_globals(CLI::App& app, Texts& to) {
   app.add_option("--server", to.server);
   app.add_option("--token-file", to.token_file);
+  app.add_option("--ca", to.ca);
+  app.add_option("--cert", to.cert);
+  app.add_option("--key", to.key);
   app.add_option("-o,--output", to.format);
   app.add_option("--timeout", to.timeout);
   app.add_option("--reason", to.reason);
@@ -137,6 +140,7 @@ class Reader {
     if (!server) fail(std::string(texts_.server.empty() ? "TIDEGATE_SERVER: " : "--server: ") + server.error().message);
     out_.server = *server;
     out_.token_file = texts_.token_file;
+    read_tls();
     if (texts_.format == "json")
       out_.format = Format::Json;
     else if (texts_.format == "yaml")
@@ -154,6 +158,26 @@ class Reader {
     out_.yes = texts_.yes;
     const auto no_color = environment_("NO_COLOR");  // no-color.org: set and not empty
     out_.color = !texts_.no_color && !(no_color && !no_color->empty());
+  }
+
+  /// From the environment they are for whatever https server is asked; who gives them for one that is not means another.
+  void read_tls() {
+    const auto file = [&](const std::string& given, const char* variable) {
+      if (!given.empty() || !out_.server.https) return given;
+      return environment_(variable).value_or("");
+    };
+    if (!out_.server.https && !(texts_.ca + texts_.cert + texts_.key).empty()) {
+      fail("--ca, --cert and --key are for https: give --server https://HOST:PORT");
+    }
+    out_.tls.ca = file(texts_.ca, "TIDEGATE_CA");
+    if (!texts_.cert.empty() || !texts_.key.empty()) {
+      out_.tls.cert = texts_.cert;
+      out_.tls.key = texts_.key;
+    } else {
+      out_.tls.cert = file({}, "TIDEGATE_CERT");
+      out_.tls.key = file({}, "TIDEGATE_KEY");
+    }
+    if (out_.tls.cert.empty() != out_.tls.key.empty()) fail("--cert and --key belong together: both or none");
   }
 
   void read_positionals() {

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/weight.h"
 #include "cli/rollout_action.h"
+#include "outbound/policy.h"
 
 namespace tidegate::cli {
 
@@ -44,6 +45,7 @@ struct Options {
   admin::ServerUrl server{"127.0.0.1", 9900};
   std::string server_text = "http://127.0.0.1:9900";  ///< as given, for messages
   std::string token_file{};
+  outbound::TlsPolicy tls{};       ///< of https: --ca, --cert, --key
   Format format = Format::Table;
   Duration timeout = std::chrono::seconds(60);
   bool timeout_given = false;  ///< what waits for an end has no limit else

@@ -8,8 +8,12 @@ namespace {
 constexpr std::string_view kGlobals =
     R"(Options, before or after the verb:
   --server URL        the admin address; default $TIDEGATE_SERVER, else
-                      http://127.0.0.1:9900
-  --token-file FILE   bearer token, first line of FILE
+                      http://127.0.0.1:9900; https is verified
+  --token-file FILE   bearer token, the first of FILE
+  --ca FILE           of https: the authority that the server's certificate is
+                      from; default $TIDEGATE_CA, else the system's
+  --cert FILE         of https: a certificate of your own, and its key; default
+  --key FILE          $TIDEGATE_CERT and $TIDEGATE_KEY
   -o FORMAT           table (default), json or yaml
   --timeout TIME      give up after TIME (default 60s; none for what waits for
                       the end of a rollout)

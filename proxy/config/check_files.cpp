@@ -4,6 +4,7 @@
 
 #include "config/file_access.h"
 #include "config/path.h"
+#include "config/token_file.h"
 #include "net/tls_context.h"
 
 namespace tidegate::config {
@@ -47,6 +48,25 @@ void check_listener(const net::TlsServerPolicy& tls, std::size_t listener, const
   report(problem, root, {"listeners", listener, "tls", "client_ca"}, problems);
 }
 
+void check_admin(const Admin& admin, const Node& root, Problems& problems) {
+  if (!admin.token_file.empty()) {
+    const TokenFile tokens = check_tokens(admin.token_file);
+    const Path path{"admin", "token_file"};
+    for (const std::string& problem : tokens.errors) report(problem, root, path, problems);
+    for (const std::string& problem : tokens.warnings) problems.warning(locate(root, path), to_string(path), problem);
+  }
+  if (!admin.tls) return;
+  const net::CertificateFiles& files = admin.tls->certificates.front();
+  if (!files.cert.empty() && !files.key.empty()) {
+    for (const TlsProblem& problem : net::TlsCertificate::load(files).problems) {
+      report(problem, root, {"admin", "tls", key_of(problem.about)}, problems);
+    }
+  }
+  std::string problem;
+  if (!admin.tls->client_ca.empty()) net::TlsAuthorities::load(admin.tls->client_ca, problem);
+  report(problem, root, {"admin", "tls", "client_ca"}, problems);
+}
+
 void check_clusters(const Config& config, const Node& root, Problems& problems) {
   for (const upstream::ClusterPolicy& cluster : config.clusters) {
     if (!cluster.tls || cluster.tls->cert.empty() != cluster.tls->key.empty()) continue;
@@ -88,8 +108,6 @@ void check_questions(const Config& config, const Node& root, Problems& problems)
 }
 
 void check_service(const Config& config, const Node& root, Problems& problems) {
-  const std::string& token = config.admin.token_file;
-  if (!token.empty()) report(token_problem(token), root, {"admin", "token_file"}, problems);
   const std::string& log = config.log.access.path;
   if (log != "off" && log != "stdout") report(writing_problem(log, Written::Alone), root, {"log", "access", "path"}, problems);
   const std::string& state = config.state.path;
@@ -104,6 +122,7 @@ void check_files(const Config& config, const Node& root, Problems& problems) {
   }
   check_clusters(config, root, problems);
   check_questions(config, root, problems);
+  check_admin(config.admin, root, problems);
   check_service(config, root, problems);
 }
 

@@ -65,6 +65,7 @@ struct State {
 struct Admin {
   SocketAddress address{"127.0.0.1", 9900};
   std::string token_file;    ///< empty = no token; then only loopback addresses are allowed
+  std::optional<net::TlsServerPolicy> tls;  ///< empty = plain; one certificate
   bool operator==(const Admin&) const = default;
 };
 

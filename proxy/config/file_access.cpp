@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 
 namespace tidegate::config {
 namespace {
@@ -32,16 +31,10 @@ std::string folder_problem(const std::string& folder) {
 
 }  // namespace
 
-std::string token_problem(const std::string& file) {
+std::string reading_problem(const std::string& file) {
   struct stat found{};
   if (::stat(file.c_str(), &found) != 0 || !may(file, R_OK)) return file + because("cannot be read");
-  if (S_ISDIR(found.st_mode)) return file + ": is a folder";
-  if (!S_ISREG(found.st_mode)) return {};  // a pipe gives what it has only once, and the start needs it
-  std::ifstream in(file);
-  std::string line;
-  if (!in) return file + because("cannot be read");
-  if (!std::getline(in, line)) return file + ": is empty";
-  return line.find_first_not_of(" \t\r") == std::string::npos ? file + ": its first line is empty" : "";
+  return S_ISDIR(found.st_mode) ? file + ": is a folder" : "";
 }
 
 std::string writing_problem(const std::string& file, Written how) {

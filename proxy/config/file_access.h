@@ -6,8 +6,8 @@
 
 namespace tidegate::config {
 
-/// Why no token can be read from its first line; empty when one can. Begins with the file's name.
-std::string token_problem(const std::string& file);
+/// Why it cannot be read; empty when it can. Begins with the file's name.
+std::string reading_problem(const std::string& file);
 
 enum class Written {
   Alone,          ///< appended to, as a log

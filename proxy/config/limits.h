@@ -15,6 +15,10 @@ inline constexpr std::size_t kKeyBytes = 256;            ///< a key; paths in me
 inline constexpr std::size_t kScalarBytes = 64 * 1024;   ///< a value, before and after ${ENV} is expanded
 inline constexpr std::size_t kExpandedBytes = 4u << 20;  ///< what all ${ENV} of a file may add together
 inline constexpr std::size_t kNameBytes = 64;            ///< names of listeners, clusters, routes: labels and URL parts
+inline constexpr std::size_t kTokenFileBytes = 256 * 1024;  ///< the file of admin.token_file
+inline constexpr std::size_t kTokens = 256;              ///< in it: each request is compared with all
+inline constexpr std::size_t kTokenBytes = 1'024;        ///< far below the head that the admin API takes
+inline constexpr std::size_t kGoodTokenBytes = 16;       ///< fewer is a warning
 inline constexpr std::size_t kProblems = 1'000;          ///< reported at once; the rest is a number
 
 }  // namespace tidegate::config

@@ -23,6 +23,7 @@ constexpr Section<State> kState{"state", kStateFields};
 constexpr std::array kAdminFields{
     Field<Admin>{"address", [](In v, Admin& out) { read_socket_address(v, out.address); }},
     Field<Admin>{"token_file", [](In v, Admin& out) { read_text(v, out.token_file, "a file"); }},
+    Field<Admin>{"tls", read_admin_tls},
 };
 constexpr Section<Admin> kAdmin{"admin", kAdminFields};
 

@@ -56,6 +56,15 @@ constexpr std::array kServerFields{
 };
 constexpr Section<TlsServerPolicy> kServer{"listeners[].tls", kServerFields};
 
+/// The admin API has one certificate, speaks HTTP/1.1 alone, and lets nobody in who shows none where one is asked for.
+constexpr std::array kAdminFields{
+    Field<TlsServerPolicy>{"cert", [](In v, TlsServerPolicy& out) { read_text(v, out.certificates.front().cert, "a PEM file"); }, true},
+    Field<TlsServerPolicy>{"key", [](In v, TlsServerPolicy& out) { read_text(v, out.certificates.front().key, "a PEM file"); }, true},
+    Field<TlsServerPolicy>{"min_version", read_min_version},
+    Field<TlsServerPolicy>{"client_ca", [](In v, TlsServerPolicy& out) { read_text(v, out.client_ca, "a PEM file"); }},
+};
+constexpr Section<TlsServerPolicy> kAdmin{"admin.tls", kAdminFields};
+
 /// RFC 6066 §3 knows host names; an address is verified, too, but not sent.
 void read_sni(const Value& value, TlsClientPolicy& out) {
   const auto text = value.text("a host name");
@@ -91,6 +100,13 @@ void read_listener_tls(const Value& value, Listener& out) {
   if (value.has("client_auth") && out.tls->client_ca.empty()) value.fail("client_auth without client_ca: whose certificates?");
 }
 
+void read_admin_tls(const Value& value, Admin& out) {
+  net::TlsServerPolicy& tls = out.tls.emplace();
+  tls.certificates.emplace_back();
+  tls.alpn = {"http/1.1"};
+  read_section(value, kAdmin, tls);
+}
+
 void read_cluster_tls(const Value& value, upstream::ClusterPolicy& out) {
   out.tls.emplace();
   if (!read_section(value, kClient, *out.tls)) return;
@@ -99,6 +115,7 @@ void read_cluster_tls(const Value& value, upstream::ClusterPolicy& out) {
 
 void append_tls_keys(KeyList& out) {
   kServer.append_keys(out);
+  kAdmin.append_keys(out);
   kCertificate.append_keys(out);
   kClient.append_keys(out);
 }

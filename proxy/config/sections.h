@@ -23,6 +23,7 @@ void append_listener_keys(KeyList& out);
 
 /// listeners[].tls and clusters.NAME.tls; the keys of both.
 void read_listener_tls(const Value& value, Listener& out);
+void read_admin_tls(const Value& value, Admin& out);
 void read_cluster_tls(const Value& value, upstream::ClusterPolicy& out);
 void append_tls_keys(KeyList& out);
 

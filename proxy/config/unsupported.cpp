@@ -24,7 +24,6 @@ constexpr std::array kKeys{
     Key{"state", "prefix"},
     Key{"state", "tls"},
     Key{"state", "user"},
-    Key{"admin", "tls"},
 };
 
 /// A word for every value at a path that ends so; a word that ends in "*" stands for all that begin so.

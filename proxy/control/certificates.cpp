@@ -29,23 +29,7 @@ void add_problem(std::vector<TlsProblem>& to, TlsProblem::About about, std::stri
 Certificates::Certificates(const config::Config& config, net::TicketKeys& tickets, Events events, const Certificates* before)
     : config_(config), events_(std::move(events)), tickets_(tickets) {
   std::vector<TlsProblem> problems;
-  for (const config::Listener& from : config.listeners) {
-    Listener& to = listeners_.emplace_back();
-    if (!from.tls) continue;
-    net::TlsServerContext::Certificates certificates;
-    for (std::size_t i = 0; i < from.tls->certificates.size(); ++i) {
-      TlsCertificate::Loaded loaded = TlsCertificate::load(from.tls->certificates[i], i);
-      problems.insert(problems.end(), loaded.problems.begin(), loaded.problems.end());
-      certificates.push_back(std::move(loaded.certificate));
-    }
-    std::string problem;
-    if (!from.tls->client_ca.empty()) to.clients = net::TlsAuthorities::load(from.tls->client_ca, problem);
-    if (!problem.empty()) add_problem(problems, TlsProblem::About::ClientCa, problem);
-    if (!errors_of(problems).empty()) continue;
-    to.context = net::TlsServerContext::make(*from.tls, from.name, tickets_, std::move(certificates), to.clients, problem);
-    if (!problem.empty()) add_problem(problems, TlsProblem::About::Cert, "listener " + from.name + ": " + problem);
-    to.told.resize(from.tls->certificates.size() + 1);
-  }
+  for (const Place& place : places()) listeners_.push_back(read_listener(place, problems));
   for (const upstream::ClusterPolicy& from : config.clusters) {
     Cluster& to = clusters_.emplace_back();
     if (from.tls) to.context = net::TlsClientContext::load(*from.tls, problems);
@@ -55,14 +39,43 @@ Certificates::Certificates(const config::Config& config, net::TicketKeys& ticket
   if (before != nullptr) go_on_with(*before);
 }
 
+/// No listener can be called as the admin API's scope is.
+std::vector<Certificates::Place> Certificates::places() const {
+  std::vector<Place> all;
+  for (const config::Listener& from : config_.listeners) {
+    all.push_back({"listener " + from.name, "listener/" + from.name, from.name, from.tls});
+  }
+  all.push_back({"admin", "admin", "/admin", config_.admin.tls});
+  return all;
+}
+
+Certificates::Listener Certificates::read_listener(const Place& from, std::vector<TlsProblem>& problems) const {
+  Listener to;
+  if (!from.tls) return to;
+  net::TlsServerContext::Certificates certificates;
+  for (std::size_t i = 0; i < from.tls->certificates.size(); ++i) {
+    TlsCertificate::Loaded loaded = TlsCertificate::load(from.tls->certificates[i], i);
+    problems.insert(problems.end(), loaded.problems.begin(), loaded.problems.end());
+    certificates.push_back(std::move(loaded.certificate));
+  }
+  std::string problem;
+  if (!from.tls->client_ca.empty()) to.clients = net::TlsAuthorities::load(from.tls->client_ca, problem);
+  if (!problem.empty()) add_problem(problems, TlsProblem::About::ClientCa, problem);
+  if (!errors_of(problems).empty()) return to;
+  to.context = net::TlsServerContext::make(*from.tls, from.scope, tickets_, std::move(certificates), to.clients, problem);
+  if (!problem.empty()) add_problem(problems, TlsProblem::About::Cert, from.name + ": " + problem);
+  to.told.resize(from.tls->certificates.size() + 1);
+  return to;
+}
+
 void Certificates::go_on_with(const Certificates& before) {
   const std::lock_guard lock(before.mutex_);
   reloads_ = before.reloads_;
   failures_ = before.failures_;
-  for (std::size_t i = 0; i < listeners_.size(); ++i) {
-    for (std::size_t b = 0; b < before.listeners_.size(); ++b) {
-      const config::Listener& was = before.config_.listeners[b];
-      const bool same = was.name == config_.listeners[i].name && was.tls && was.tls == config_.listeners[i].tls;
+  const std::vector<Place> now = places(), then = before.places();
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    for (std::size_t b = 0; b < then.size(); ++b) {
+      const bool same = then[b].scope == now[i].scope && then[b].tls && then[b].tls == now[i].tls;
       if (same && (is_like(listeners_[i], before.listeners_[b]) || expires(listeners_[i], before.listeners_[b]))) {
         listeners_[i] = before.listeners_[b];  // an expired pair never replaces a valid one; the next look says so
       }
@@ -104,7 +117,7 @@ std::vector<std::string> Certificates::files() const {
   const auto add = [&all](const std::string& file) {
     if (!file.empty()) all.push_back(file);
   };
-  for (const config::Listener& from : config_.listeners) {
+  for (const Place& from : places()) {
     if (!from.tls) continue;
     add(from.tls->client_ca);
     for (const net::CertificateFiles& files : from.tls->certificates) add(files.cert), add(files.key), add(files.ocsp);
@@ -112,6 +125,7 @@ std::vector<std::string> Certificates::files() const {
   for (const upstream::ClusterPolicy& from : config_.clusters) {
     if (from.tls) add(from.tls->ca), add(from.tls->cert), add(from.tls->key);
   }
+  for (const std::string& file : events_.beside) add(file);
   return all;
 }
 
@@ -137,12 +151,14 @@ void Certificates::reread() {
 }
 
 void Certificates::look() {
-  for (std::size_t i = 0; i < listeners_.size(); ++i) {
-    if (config_.listeners[i].tls) look_at_listener(i);
+  const std::vector<Place> all = places();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i].tls) look_at_listener(i, all[i]);
   }
   for (std::size_t i = 0; i < clusters_.size(); ++i) {
     if (config_.clusters[i].tls) look_at_cluster(i);
   }
+  if (events_.on_look) events_.on_look();
 }
 
 /// @return true when there is nothing wrong. The same trouble is told once.
@@ -162,10 +178,9 @@ void Certificates::count(bool taken) {
   ++(taken ? reloads_ : failures_);
 }
 
-void Certificates::look_at_listener(std::size_t i) {
-  const config::Listener& policy = config_.listeners[i];
+void Certificates::look_at_listener(std::size_t i, const Place& policy) {
   Listener& listener = listeners_[i];
-  const std::string whose = "listener " + policy.name;
+  const std::string& whose = policy.name;
   net::TlsServerContext::Certificates certificates = listener.context->certificates();
   std::string news;
   for (std::size_t c = 0; c < certificates.size(); ++c) {
@@ -195,7 +210,7 @@ void Certificates::look_at_listener(std::size_t i) {
     }
   }
   if (news.empty()) return;
-  auto context = net::TlsServerContext::make(*policy.tls, policy.name, tickets_, std::move(certificates), clients, problem);
+  auto context = net::TlsServerContext::make(*policy.tls, policy.scope, tickets_, std::move(certificates), clients, problem);
   if (context == nullptr) {  // every pair was tried when it was read: no memory
     count(false);
     if (events_.on_problem) events_.on_problem(whose + ": " + problem + "; what was read before stays in use");
@@ -207,7 +222,11 @@ void Certificates::look_at_listener(std::size_t i) {
     listener.clients = std::move(clients);
     ++reloads_;
   }
-  if (events_.on_listener) events_.on_listener(i, std::move(context));
+  if (i < config_.listeners.size()) {
+    if (events_.on_listener) events_.on_listener(i, std::move(context));
+  } else if (events_.on_admin) {
+    events_.on_admin(std::move(context));
+  }
   if (events_.on_news) events_.on_news(whose + ": " + news + " was read again and is in use from now on");
 }
 
@@ -236,10 +255,11 @@ void Certificates::look_at_cluster(std::size_t i) {
 CertificateFacts Certificates::facts() const {
   const std::lock_guard lock(mutex_);
   CertificateFacts out;
-  for (std::size_t i = 0; i < listeners_.size(); ++i) {
+  const std::vector<Place> all = places();
+  for (std::size_t i = 0; i < all.size(); ++i) {
     if (!listeners_[i].context) continue;
     for (const auto& one : listeners_[i].context->certificates()) {
-      out.certificates.push_back({"listener/" + config_.listeners[i].name, one->files().cert, one->not_after()});
+      out.certificates.push_back({all[i].used_by, one->files().cert, one->not_after()});
     }
   }
   for (std::size_t i = 0; i < clusters_.size(); ++i) {

@@ -301,6 +301,10 @@ TlsResult result_of(int reason) noexcept {
 
 }  // namespace
 
+TlsResult result_of_tls_error(unsigned long error) noexcept {
+  return result_of(ERR_GET_LIB(error) == ERR_LIB_SSL ? ERR_GET_REASON(error) : 0);
+}
+
 void TlsLayer::fail() {
   const unsigned long code = ERR_peek_error();
   const int reason = ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0;
@@ -350,7 +354,9 @@ std::string subject_text(X509* certificate) {
 int TlsLayer::on_verify(int good, x509_store_ctx_st* context) {
   if (good == 1) return good;
   auto* const ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx()));
-  auto& self = *static_cast<TlsLayer*>(SSL_get_app_data(ssl));
+  auto* const layer = static_cast<TlsLayer*>(SSL_get_app_data(ssl));
+  if (layer == nullptr) return good;  // a connection of the admin API, which has no use for the reason
+  TlsLayer& self = *layer;
   if (!self.verify_failure_.empty()) return good;
   const int error = X509_STORE_CTX_get_error(context);
   X509* const about = X509_STORE_CTX_get_current_cert(context);

@@ -24,6 +24,9 @@ enum class TlsResult : std::uint8_t {
 };
 inline constexpr std::size_t kTlsResultCount = 12;
 
+/// Of a server's handshake that failed with an error of OpenSSL (ERR_get_error). Neither Closed nor Timeout: that is the socket's.
+TlsResult result_of_tls_error(unsigned long error) noexcept;
+
 constexpr std::string_view name(TlsResult result) noexcept {
   constexpr std::array<std::string_view, kTlsResultCount> names{
       "ok",         "limited",        "timeout",         "closed",  "plain",    "version",

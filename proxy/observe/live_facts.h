@@ -65,7 +65,7 @@ struct LiveTarget {
 };
 
 struct LiveCertificate {
-  std::string used_by;         ///< "listener/web", "upstream/old"
+  std::string used_by;         ///< "listener/web", "admin", "upstream/old"
   std::string file;
   std::int64_t not_after = 0;  ///< seconds since the Unix epoch
 };

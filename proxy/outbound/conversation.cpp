@@ -45,6 +45,24 @@ bool is_end(const boost::system::error_code& error) {
          error == http::error::end_of_stream || error == http::error::partial_message;
 }
 
+/// In TLS 1.3 a server refuses a client's certificate after the handshake is over for the client.
+Error::Tls tls_fault(const boost::system::error_code& error) {
+  switch (ERR_GET_REASON(static_cast<unsigned>(error.value()))) {
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_HTTP_REQUEST: return Error::Tls::Plain;
+    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+    case SSL_R_SSLV3_ALERT_NO_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+    case SSL_R_TLSV1_ALERT_ACCESS_DENIED: return Error::Tls::Refused;
+    default: return Error::Tls::Other;
+  }
+}
+
 /// The name that the certificate must be for, and that the server is told of (SNI, which has no literals: RFC 6066 §3).
 bool expect_name(::SSL* tls, const std::string& host) {
   boost::system::error_code not_a_literal;
@@ -200,7 +218,8 @@ void Conversation::on_read(Stream& stream, const IoError& error) {
   // Beast takes a Transfer-Encoding that does not end in chunked as "no body".
   if (head.find(http::field::transfer_encoding) != head.end() && !parser_->chunked())
     return end(broken(http::make_error_code(http::error::bad_transfer_encoding)));
-  Response response{head.result_int(), std::string(head[http::field::content_type]), std::move(head.body())};
+  Response response{head.result_int(), std::string(head[http::field::content_type]), std::move(head.body()),
+                    std::string(head[http::field::etag])};
   end(std::move(response));
 }
 
@@ -226,10 +245,12 @@ void Conversation::on_deadline() {
 Error Conversation::insecure(const IoError& error) {
   const long verified = ::SSL_get_verify_result(tls_->native_handle());
   if (is_tls_error(error) && request_.tls.verify && verified != X509_V_OK)
-    return {Kind::Tls, "the certificate of " + request_.url.endpoint() + " is not valid: " +
-                           in_sentence(::X509_verify_cert_error_string(verified))};
+    return {Kind::Tls,
+            "the certificate of " + request_.url.endpoint() + " is not valid: " +
+                in_sentence(::X509_verify_cert_error_string(verified)),
+            0, Error::Tls::Untrusted};
   if (is_tls_error(error))
-    return {Kind::Tls, "no TLS with " + request_.url.endpoint() + ": " + in_sentence(error.message())};
+    return {Kind::Tls, "no TLS with " + request_.url.endpoint() + ": " + in_sentence(error.message()), 0, tls_fault(error)};
   if (is_end(error)) return {Kind::Broken, request_.url.endpoint() + " ended the connection in the TLS handshake"};
   return {Kind::Broken, "no TLS with " + request_.url.endpoint() + ": " + in_sentence(error.message())};
 }
@@ -244,7 +265,8 @@ Error Conversation::broken(const IoError& error) const {
   if (is_end(error))
     return {Kind::Broken, parser_->got_some() ? origin + " ended the connection in the middle of its answer"
                                               : origin + " ended the connection without an answer"};
-  if (is_tls_error(error)) return {Kind::Tls, "TLS with " + origin + " failed: " + in_sentence(error.message())};
+  if (is_tls_error(error))
+    return {Kind::Tls, "TLS with " + origin + " failed: " + in_sentence(error.message()), 0, tls_fault(error)};
   if (error.category() == http::make_error_code(http::error::bad_version).category())
     return {Kind::NotHttp, "what " + origin + " answered is not HTTP: " + error.message()};
   return {Kind::Broken, "the connection to " + origin + " broke: " + in_sentence(error.message())};

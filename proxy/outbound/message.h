@@ -33,6 +33,7 @@ struct Response {
   unsigned status = 0;
   std::string content_type{};
   std::string body{};
+  std::string etag{};
 };
 
 struct Error {
@@ -46,9 +47,17 @@ struct Error {
     NotHttp,
     TooLarge,
   };
+  /// Of Kind::Tls: what somebody can do about it depends on it.
+  enum class Tls : std::uint8_t {
+    Other,
+    Untrusted,  ///< the server's certificate is not valid for whom was asked
+    Plain,      ///< what answers there does not speak TLS
+    Refused,    ///< the server does not take the client's certificate, or wants one
+  };
   Kind kind = Kind::Setup;
   std::string message;
   unsigned status = 0;  ///< of an answer that is TooLarge, where it was read
+  Tls tls = Tls::Other;
 };
 
 /// Nothing came back, and the next attempt may be different.

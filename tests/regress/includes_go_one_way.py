@@ -33,7 +33,7 @@ BELOW = {
                 "store"},
     "admin": {"base", "http", "gate", "route", "net", "observe", "upstream", "outbound", "check", "notify", "rollout",
               "config", "store", "control"},
-    "cli": {"base", "http", "gate", "route", "net", "observe", "upstream", "check", "notify", "rollout", "config", "store", "control",
+    "cli": {"base", "http", "gate", "route", "net", "observe", "upstream", "outbound", "check", "notify", "rollout", "config", "store", "control",
             "admin"},
 }
 # Which folders may see a library's headers; "" is the composition root.

@@ -74,17 +74,20 @@ class Api:
         def __repr__(self):
             return f"<admin {self.status} {self.text[:500]}>"
 
-    def __init__(self, address):
-        self.address = address
+    def __init__(self, address, tls=None, token=None):
+        """@param tls a context of Python's: over https."""
+        self.address, self.tls, self.token = address, tls, token
 
     def call(self, method, path, body=None, fields=None):
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"http://{self.address}{path}", data, fields or {}, method=method)
+        request = urllib.request.Request(f"http{'s' if self.tls else ''}://{self.address}{path}", data, fields or {}, method=method)
         if data is not None:
             request.add_header("Content-Type", "application/json")
         request.add_header("Connection", "close")
+        if self.token is not None:
+            request.add_header("Authorization", f"Bearer {self.token}")
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=20, context=self.tls) as answer:
                 return Api.Answer(answer.status, answer.read().decode(), answer.headers)
         except urllib.error.HTTPError as error:
             with error:

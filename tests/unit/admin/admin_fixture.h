@@ -155,8 +155,11 @@ class HandlerTest : public testing::Test {
  protected:
   using Fields = std::vector<Field>;
 
-  Handler handler(std::string token = {}, Handler::Scope scope = Handler::Scope::Admin) {
-    return Handler(world_.services(), AccessRule("127.0.0.1", 9900, std::move(token)), scope,
+  /// @param tokens the text of a token file
+  Handler handler(const std::string& tokens = {}, Handler::Scope scope = Handler::Scope::Admin) {
+    AccessRule::Tokens read;
+    if (!tokens.empty()) read = config::parse_tokens(tokens, "tokens").tokens;
+    return Handler(world_.services(), AccessRule("127.0.0.1", 9900, std::move(read)), scope,
                    [](const std::function<void()>& work) { work(); });
   }
 

@@ -9,6 +9,7 @@
 
 #include "admin/admin_fixture.h"
 #include "admin/client.h"
+#include "net/tls_pair.h"
 
 namespace tidegate::admin::test {
 namespace {
@@ -175,6 +176,76 @@ TEST_F(ServerTest, AnAnswerThatComesAfterTheServerIsGoneIsDropped) {
   world_.engine->stop();
 }
 
+/// The same server over TLS.
+class TlsServerTest : public ServerTest {
+ protected:
+  void SetUp() override {
+    admin::Setup over_tls = setup();
+    over_tls.limits.handshake = std::chrono::milliseconds(500);
+    over_tls.tls = context(pki_.server);
+    tls_server_ = std::make_unique<Server>(std::move(over_tls));
+    tls_server_->start();
+  }
+  std::shared_ptr<const net::TlsServerContext> context(const net::test::Identity& identity) {
+    net::TlsServerPolicy policy;
+    policy.certificates.push_back({identity.cert, identity.key, {}});
+    policy.alpn = {"http/1.1"};
+    return pki_.server_context(policy);
+  }
+  Client client(bool https = true) {
+    ServerUrl url = *parse_server(tls_server_->address());
+    url.https = https;
+    return Client(Client::Setup{url, {}, std::chrono::seconds(5), {true, pki_.authority.ca(), {}, {}}});
+  }
+  tcp::socket connected() {
+    tcp::socket socket(io_);
+    socket.connect({asio::ip::make_address("127.0.0.1"), parse_server(tls_server_->address())->port});
+    return socket;
+  }
+  static std::string rest_of(tcp::socket& socket) {
+    std::string out;
+    boost::system::error_code ignored;
+    asio::read(socket, asio::dynamic_buffer(out), ignored);
+    return out;
+  }
+
+  net::test::Pki pki_;
+  std::unique_ptr<Server> tls_server_;
+};
+
+TEST_F(TlsServerTest, TheClientReadsAndChangesOverHttps) {
+  const auto got = client().get("/api/v1/routes/api");
+  ASSERT_TRUE(got.has_value()) << got.error().message;
+  EXPECT_EQ(got->etag, "\"0\"");
+  EXPECT_EQ(client().put("/api/v1/routes/api/weight", R"({"percent": 30})", "\"0\"")->status, 200u);
+  EXPECT_EQ(client().put("/api/v1/routes/api/weight", std::string(1 << 20, ' '))->status, 413u) << "and is told so, though it still sends";
+}
+
+TEST_F(TlsServerTest, ACertificateThatIsReplacedIsForTheNextConnection) {
+  const net::test::Identity elsewhere = pki_.authority.issue("DNS:elsewhere.example");
+  tls_server_->set_tls(context(elsewhere));
+  const auto answer = client().get("/healthz");
+  ASSERT_TRUE(answer.has_error());
+  EXPECT_EQ(answer.error().kind, ClientError::Kind::Untrusted) << answer.error().message;
+}
+
+TEST_F(TlsServerTest, PlainHttpIsToldThatThePortSpeaksTls) {
+  const auto answer = client(false).get("/healthz");
+  ASSERT_TRUE(answer.has_value()) << answer.error().message;
+  EXPECT_EQ(answer->status, 400u);
+  EXPECT_EQ(json::parse(answer->body).at("error").at("code"), "tls_required");
+}
+
+TEST_F(TlsServerTest, ConnectionsThatOnlyBeginAHandshakeAreEndedAndLockNobodyOut) {
+  std::vector<tcp::socket> half;
+  for (int i = 0; i < 12; ++i) {  // the limit is 4
+    half.push_back(connected());
+    asio::write(half.back(), asio::buffer("\x16\x03\x01", 3));
+  }
+  EXPECT_EQ(client().get("/healthz")->status, 200u);
+  for (tcp::socket& one : half) EXPECT_EQ(rest_of(one), "");
+}
+
 TEST(Client, WhereNobodyListensIsUnreachable) {
   asio::io_context io;
   tcp::acceptor reserved(io, {asio::ip::make_address("127.0.0.1"), 0});
@@ -200,7 +271,10 @@ TEST(Client, ServersAreNamedByHostAndPortAlone) {
   EXPECT_EQ(parse_server("localhost:81")->host, "localhost");
   EXPECT_EQ(parse_server("http://[::1]:81/")->host, "::1");
   EXPECT_EQ(parse_server("edge")->port, 9900);
-  for (const char* bad : {"", "https://x", "http://", "http://x/api", "http://u:p@x", "http://x:0", "http://x:99999",
+  EXPECT_FALSE(parse_server("edge")->https);
+  EXPECT_TRUE(parse_server("https://[::1]:81/")->https);
+  EXPECT_EQ(parse_server("https://edge")->port, 9900);
+  for (const char* bad : {"", "ftp://x", "https://", "https://x/api", "http://", "http://x/api", "http://u:p@x", "http://x:0", "http://x:99999",
                           "http://x:", "x?y", "a b"}) {
     EXPECT_TRUE(parse_server(bad).has_error()) << bad;
   }

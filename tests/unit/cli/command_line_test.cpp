@@ -84,6 +84,17 @@ TEST(CommandLine, TheEnvironmentNamesTheServerUnlessAnOptionDoes) {
   EXPECT_EQ(good({"status"}, {{"TIDEGATE_SERVER", ""}}).server.host, "127.0.0.1");
 }
 
+TEST(CommandLine, CertificatesOfHttpsComeFromOptionsThenFromTheEnvironment) {
+  const std::map<std::string, std::string> environment{{"TIDEGATE_CA", "env.pem"}, {"TIDEGATE_CERT", "env.crt"}, {"TIDEGATE_KEY", "env.key"}};
+  const Options given = good({"status", "--server", "https://edge", "--ca", "a.pem", "--cert", "b.crt", "--key", "b.key"}, environment);
+  EXPECT_TRUE(given.server.https);
+  EXPECT_EQ(given.tls, (outbound::TlsPolicy{true, "a.pem", "b.crt", "b.key"}));
+  EXPECT_EQ(good({"status", "--server", "https://edge"}, environment).tls, (outbound::TlsPolicy{true, "env.pem", "env.crt", "env.key"}));
+  EXPECT_EQ(good({"status"}, environment).tls, outbound::TlsPolicy{}) << "they are of no use for http";
+  EXPECT_EQ(bad({"status", "--ca", "a.pem"}), "--ca, --cert and --key are for https: give --server https://HOST:PORT");
+  EXPECT_EQ(bad({"status", "--server", "https://edge", "--cert", "b.crt"}), "--cert and --key belong together: both or none");
+}
+
 TEST(CommandLine, ColorIsTurnedOffByOptionOrEnvironment) {
   EXPECT_FALSE(good({"status", "--no-color"}).color);
   EXPECT_FALSE(good({"status"}, {{"NO_COLOR", "1"}}).color);
@@ -170,7 +181,7 @@ TEST(CommandLine, ValuesAreStrict) {
   EXPECT_EQ(bad({"status", "-o", "xml"}), "-o: \"xml\" is none of table, json, yaml");
   EXPECT_NE(bad({"history", "--limit", "0"}).find("--limit"), std::string::npos);
   EXPECT_NE(bad({"history", "--limit", "1001"}).find("--limit"), std::string::npos);
-  EXPECT_NE(bad({"status", "--server", "https://x"}).find("only http://"), std::string::npos);
+  EXPECT_NE(bad({"status", "--server", "ftp://x"}).find("only http:// and https://"), std::string::npos);
   EXPECT_NE(bad({"status", "-w", "-o", "json"}).find("--watch"), std::string::npos);
 }
 

@@ -19,7 +19,9 @@ class Verbs : public testing::Test {
  protected:
   Verbs() : server_(setup({})) { server_.start(); }
 
-  admin::Setup setup(std::string token) { return {"127.0.0.1", 0, std::move(token), false, world_.services(), {}}; }
+  admin::Setup setup(admin::AccessRule::Tokens tokens) {
+    return {"127.0.0.1", 0, std::move(tokens), false, world_.services(), {}};
+  }
 
   /// @return the exit code; what was printed is in out_ and err_.
   int call(std::vector<std::string> arguments, bool add_server = true) {
@@ -211,7 +213,7 @@ TEST_F(Verbs, WithoutAServerTheWayOutIsNamed) {
 }
 
 TEST_F(Verbs, ATokenIsReadFromAFile) {
-  admin::Server guarded(setup("s3cret"));
+  admin::Server guarded(setup({{"s3cret", config::Role::Admin, "admin"}}));
   guarded.start();
   const std::string file = scratch("token", "  s3cret \nsecond line\n");
   EXPECT_EQ(call({"status", "--server", guarded.address(), "--token-file", file}, false), 0) << err_.str();
@@ -219,6 +221,19 @@ TEST_F(Verbs, ATokenIsReadFromAFile) {
   EXPECT_TRUE(complained("--token-file"));
   EXPECT_EQ(call({"status", "--token-file", "/nowhere"}), 1);
   EXPECT_EQ(call({"status", "--token-file", scratch("empty", "\n")}), 1);
+  const std::string servers = scratch("servers", "# of the edge\r\n\r\n\ts3cret operator ci\r\nother viewer\r\n");
+  EXPECT_EQ(call({"status", "--server", guarded.address(), "--token-file", servers}, false), 0) << "the first of the server's own file: " << err_.str();
+}
+
+TEST_F(Verbs, HttpsAtAPortThatDoesNotSpeakTlsIsSaid) {
+  EXPECT_EQ(call({"status", "--server", "https://" + server_.address()}, false), 4);
+  EXPECT_TRUE(complained("does not speak TLS")) << err_.str();
+  EXPECT_TRUE(complained("--server http://HOST:PORT"));
+}
+
+TEST_F(Verbs, ACertificateFileThatCannotBeReadIsNamed) {
+  EXPECT_EQ(call({"status", "--server", "https://" + server_.address(), "--ca", "/nowhere.pem"}, false), 1);
+  EXPECT_TRUE(complained("/nowhere.pem")) << err_.str();
 }
 
 TEST_F(Verbs, ValidatePrintsNothingWhenAllIsGood) {

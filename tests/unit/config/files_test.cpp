@@ -6,6 +6,7 @@
 
 #include "config/file_access.h"
 #include "config/load_fixture.h"
+#include "config/token_file.h"
 
 namespace tidegate::config {
 namespace {
@@ -25,6 +26,7 @@ class Files : public testing::Test {
 
   std::string write(const std::string& name, std::string_view text) const {
     std::ofstream(at(name), std::ios::binary) << text;
+    ::chmod(at(name).c_str(), 0640);
     return at(name);
   }
 
@@ -45,17 +47,28 @@ TEST_F(Files, ATokenThatCannotBeReadIsReportedWhereItIsNamed) {
   EXPECT_EQ(problems("admin: {token_file: " + at("none") + "}\n"),
             "4:21: admin.token_file: " + at("none") + ": cannot be read: No such file or directory\n");
   EXPECT_EQ(problems("admin: {token_file: " + write("empty", "") + "}\n"), "4:21: admin.token_file: " + at("empty") + ": is empty\n");
-  EXPECT_EQ(problems("admin: {token_file: " + write("blank", " \t\r\ntoken\n") + "}\n"),
-            "4:21: admin.token_file: " + at("blank") + ": its first line is empty\n");
+  EXPECT_EQ(problems("admin: {token_file: " + write("blank", " \t\r\n# nobody\n") + "}\n"),
+            "4:21: admin.token_file: " + at("blank") + ": holds no token\n");
   EXPECT_EQ(problems("admin: {token_file: " + folder_.string() + "}\n"),
             "4:21: admin.token_file: " + folder_.string() + ": is a folder\n");
-  EXPECT_EQ(problems("admin: {token_file: " + write("good", " secret \nmore\n") + "}\n"), "");
+  EXPECT_EQ(problems("admin: {token_file: " + write("good", " a-secret-of-many-signs \n\nanother-secret-of-some operator ci\n") + "}\n"), "");
+  EXPECT_EQ(problems("admin: {token_file: " + write("bad", "a-secret-of-many-signs\na-secret-of-others viewr\n") + "}\n"),
+            "4:21: admin.token_file: " + at("bad") + ":2: unknown role \"viewr\": after the token comes one of viewer, operator, admin; did you mean \"viewer\"?\n");
+}
+
+TEST_F(Files, ATokenThatIsShortOrThatOthersCanReadIsWarnedAbout) {
+  const std::string shortish = write("short", "secret\n");
+  EXPECT_EQ(problems("admin: {token_file: " + shortish + "}\n"),
+            "4:21: warning: admin.token_file: " + shortish + ":1: the token has fewer than 16 signs: it can be guessed (openssl rand -hex 16)\n");
+  const std::string open = write("open", "a-secret-of-many-signs\n");
+  ::chmod(open.c_str(), 0644);
+  EXPECT_EQ(problems("admin: {token_file: " + open + "}\n"), "4:21: warning: admin.token_file: " + open + ": every user of this machine can read it (chmod 640)\n");
 }
 
 TEST_F(Files, ATokenThatCanBeReadOnlyOnceIsLeftForTheStart) {
   const std::string pipe = at("pipe");
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
-  EXPECT_EQ(token_problem(pipe), "") << "and nobody waits for who writes into it";
+  EXPECT_TRUE(check_tokens(pipe).errors.empty()) << "and nobody waits for who writes into it";
 }
 
 TEST_F(Files, TheStateAndTheAccessLogNeedAFolder) {
@@ -93,7 +106,7 @@ TEST_F(Files, WhatMayNotBeReadOrWrittenIsReported) {
   ::chmod(token.c_str(), 0);
   {
     const AsNobody nobody;
-    EXPECT_EQ(token_problem(token), token + ": cannot be read: Permission denied");
+    EXPECT_EQ(check_tokens(token).errors, std::vector<std::string>{token + ": cannot be read: Permission denied"});
     EXPECT_EQ(writing_problem(log, Written::Alone), log + ": cannot be written: Permission denied");
     EXPECT_EQ(writing_problem(state, Written::WithNeighbours), state + ": cannot be written: Permission denied");
   }

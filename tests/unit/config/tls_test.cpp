@@ -55,6 +55,31 @@ TEST(ListenerTls, RefusesWhatIsMissingOrMakesNoSense) {
   }
 }
 
+TEST(AdminTls, ReadsItsKeysAndSpeaksHttp1Alone) {
+  const Admin admin = good(with("admin: {tls: {cert: a.crt, key: a.key, min_version: '1.3', client_ca: ca.pem}}\n")).admin;
+  ASSERT_TRUE(admin.tls.has_value());
+  EXPECT_EQ(admin.tls->certificates, (std::vector<net::CertificateFiles>{{"a.crt", "a.key", ""}}));
+  EXPECT_EQ(admin.tls->min_version, net::TlsVersion::V13);
+  EXPECT_EQ(admin.tls->alpn, (std::vector<std::string>{"http/1.1"}));
+  EXPECT_EQ(admin.tls->client_ca, "ca.pem");
+  EXPECT_EQ(admin.tls->client_auth, net::ClientAuth::Require);
+  EXPECT_EQ(good(with("admin: {tls: {cert: a, key: b}}\n")).admin.tls->min_version, net::TlsVersion::V12);
+  EXPECT_FALSE(good(with("")).admin.tls.has_value());
+}
+
+TEST(AdminTls, RefusesWhatIsMissingAndWhatOnlyListenersHave) {
+  for (const auto& [keys, message] : std::vector<std::pair<const char*, const char*>>{
+           {"{}", "admin.tls: \"cert\" is missing"},
+           {"{cert: a}", "admin.tls: \"key\" is missing"},
+           {"{cert: a, key: b, min_version: '1.1'}", "\"1.1\" is not one of 1.2, 1.3"},
+           {"{cert: a, key: b, alpn: [h2]}", "admin.tls.alpn: unknown key here; it belongs to listeners[].tls"},
+           {"{cert: a, key: b, client_ca: c, client_auth: optional}", "admin.tls.client_auth: "},
+           {"{cert: a, key: b, ocsp: c}", "admin.tls.ocsp: unknown key here; it belongs to listeners[].tls.certificates[]"},
+           {"{certificates: [{cert: a, key: b}]}", "admin.tls.certificates: unknown key here; it belongs to listeners[].tls"}}) {
+    EXPECT_TRUE(contains(bad(with("admin: {tls: " + std::string(keys) + "}\n")), message)) << keys;
+  }
+}
+
 TEST(ClusterTls, ReadsItsKeys) {
   const Config config =
       good(with_new_cluster("endpoints: ['a:1'], tls: {sni: api.example.com, ca: c.pem, verify: true, cert: d, key: e}"));

@@ -57,6 +57,7 @@ TEST_F(TlsTest, RefusesAnAuthorityThatItDoesNotKnow) {
   const Result result = ask(request);
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().kind, Kind::Tls);
+  EXPECT_EQ(result.error().tls, Error::Tls::Untrusted);
   EXPECT_EQ(result.error().message.find(not_valid(server)), 0u) << result.error().message;
   EXPECT_TRUE(server.seen().empty());
 }
