@@ -348,7 +348,7 @@ def test_the_gates_windows_are_handed_on(lab):
         client.get("/")
     now = eventually(lambda: (lambda r: r["latched"] and r)(tidegate.api.route()), "the revert")
     made = eventually(lambda: [d for d in decisions(tidegate) if d["action"] == "revert"], "the decision")[0]
-    assert now["weight"]["effective"] == 0 and re.search(r"new failed [56] of [56] requests", made["reason"]), made["reason"]
+    assert now["weight"]["effective"] == 0 and re.search(r"new failed [56] of [5-9] requests", made["reason"]), made["reason"]
     answer = tidegate.api.get(f"/api/v1/history/{made['epoch']}").json
     assert answer["replay"]["possible"] and answer["replay"]["same"], answer["replay"]
 

@@ -502,6 +502,7 @@ def test_whoever_starts_it_it_may_do_no_more_than_listen_on_any_port_and_read_an
     assert "runs as root, but has given up root's rights" in tidegate.output
     address = f"127.0.0.1:{next(port for port in range(1023, 1, -1) if is_free(port))}"
     reload(tidegate, lambda config: config["listeners"].append({"name": "low", "address": address}))
+    tidegate.descriptors_are_its_own()
     assert lab.client(address).get("/").status == 200
 
 
