@@ -42,6 +42,13 @@ void await(int descriptor, short events, TimePoint deadline) {
   }
 }
 
+json::object parsed(std::string_view text) {
+  json::error_code error;
+  json::value value = json::parse(text, error);
+  if (error || !value.is_object()) fail("the other process does not speak as this one does");
+  return std::move(value.get_object());
+}
+
 std::string text_of(const json::object& body, std::string_view name) { return std::string(body.at(name).as_string()); }
 
 observe::HealthBoard::Record health_of(const json::object& body) {
@@ -97,6 +104,28 @@ std::size_t HandoverChannel::send_some(std::string_view bytes) const {
     if (errno == EAGAIN) return 0;
     if (errno != EINTR) fail(std::string("the other process is gone (") + std::strerror(errno) + ")");
   }
+}
+
+bool HandoverChannel::receive_some(std::string& into) const {
+  char piece[64 * 1024];
+  for (;;) {
+    const ssize_t result = ::recv(descriptor_, piece, sizeof piece, MSG_DONTWAIT);
+    if (result > 0) return into.append(piece, static_cast<std::size_t>(result)), true;
+    if (result < 0 && errno == EINTR) continue;
+    if (result < 0 && errno == EAGAIN) return false;
+    fail("the other process is gone");
+  }
+}
+
+std::optional<json::object> HandoverChannel::take_frame(std::string& from) {
+  std::uint32_t size = 0;
+  if (from.size() < sizeof size) return std::nullopt;
+  std::memcpy(&size, from.data(), sizeof size);
+  if (size > kLongest) fail("the other process does not speak as this one does");
+  if (from.size() < sizeof size + size) return std::nullopt;
+  json::object body = parsed(std::string_view(from).substr(sizeof size, size));
+  from.erase(0, sizeof size + size);
+  return body;
 }
 
 void HandoverChannel::send(const json::object& body, TimePoint deadline, int descriptor) const {
@@ -155,10 +184,7 @@ HandoverChannel::Message HandoverChannel::receive(TimePoint deadline) const {
     if (bytes.size() == sizeof size && size == 0) std::memcpy(&size, bytes.data(), sizeof size);
     if (size > kLongest) fail("the other process does not speak as this one does");
   }
-  json::error_code error;
-  json::value value = json::parse(std::string_view(bytes).substr(sizeof size), error);
-  if (error || !value.is_object()) fail("the other process does not speak as this one does");
-  out.body = std::move(value.get_object());
+  out.body = parsed(std::string_view(bytes).substr(sizeof size));
   return out;
 }
 
@@ -185,15 +211,22 @@ void ChannelToOther::tell(const json::object& what) {
 }
 
 std::vector<json::object> ChannelToOther::heard(Duration most) {
-  constexpr Duration kRest = std::chrono::seconds(1);  // of a message that has begun
   std::vector<json::object> out;
   if (gone_) return out;
   flush();
+  bool is_over = false;
   try {
-    while (channel_.wait(out.empty() ? most : Duration::zero())) out.push_back(channel_.receive(Clock::now() + kRest).body);
+    if (most > Duration::zero()) (void)channel_.wait(most);
+    while (channel_.receive_some(received_)) {}
   } catch (const std::exception&) {
-    gone_ = true;  // it has ended, as it should in time
+    is_over = true;  // it has ended, as it should in time; what it has said before counts
   }
+  try {
+    while (std::optional<json::object> one = HandoverChannel::take_frame(received_)) out.push_back(std::move(*one));
+  } catch (const std::exception&) {
+    is_over = true;
+  }
+  gone_ = gone_ || is_over;
   return out;
 }
 

@@ -49,6 +49,10 @@ class HandoverChannel {
   static std::string frame(const boost::json::object& body);
   /// Sends what goes without waiting. @return how much that was. @throws std::runtime_error when the other end has gone.
   std::size_t send_some(std::string_view bytes) const;
+  /// Appends what has come. @return false: nothing. @throws std::runtime_error when the other end has gone.
+  bool receive_some(std::string& into) const;
+  /// The first message of what has come, if all of it is there. @throws std::runtime_error when it is none.
+  static std::optional<boost::json::object> take_frame(std::string& from);
 
  private:
   int descriptor_;
@@ -66,6 +70,7 @@ class ChannelToOther : public control::OtherProcess {
   void flush();
   HandoverChannel channel_;
   std::string unsent_;
+  std::string received_;
   bool gone_ = false;
 };
 

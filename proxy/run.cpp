@@ -296,6 +296,13 @@ int run(const std::string& config_path, bool watch) {
   std::optional<Predecessor> before = Predecessor::from_environment();
   open_standard_descriptors();
   raise_descriptor_limit();
+  std::string given_up;
+  try {
+    given_up = drop_privileges();  // before the files are looked at: with the rights that they are used with
+  } catch (const std::exception& error) {
+    observe::log_error(error.what());
+    return 1;
+  }
   std::error_code ignored;
   const auto written = std::filesystem::last_write_time(config_path, ignored);
   config::Loaded loaded = config::load_file(config_path);
@@ -303,12 +310,7 @@ int run(const std::string& config_path, bool watch) {
   if (!loaded.config) return kBadConfiguration;
   as.file_time = written;
   observe::set_log_level(log_level(loaded.config->log.level));
-  try {
-    if (const std::string given_up = drop_privileges(); !given_up.empty()) observe::log_info(given_up);
-  } catch (const std::exception& error) {
-    observe::log_error(error.what());
-    return 1;
-  }
+  if (!given_up.empty()) observe::log_info(given_up);
   return serve(std::move(*loaded.config), as, std::move(before));
 }
 

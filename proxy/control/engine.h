@@ -139,10 +139,11 @@ class Engine {
   void note_continued(const RouteControl& route);
   void by_hand(RouteControl& route, const std::string& why);
 
-  void listen_to_the_one_before(Duration most = {});
+  void listen_to_the_one_before();
   void tell_what_is_in_force();
   Reply when_followed(Reply reply);
-  void wait_for_the_one_before();
+  void schedule_listening();
+  void answer_who_waits();
   void schedule_look_at_the_next_one();
   void follow_the_next_one(Duration most);
   void tell_what_was_counted();
@@ -175,6 +176,7 @@ class Engine {
   EngineSetup setup_;
   boost::asio::io_context io_{1};
   boost::asio::steady_timer timer_{io_};
+  boost::asio::steady_timer listening_{io_};  // to the process before, while somebody waits for it
   const config::Config* config_;
   std::vector<std::shared_ptr<RouteControl>> routes_;
   std::uint64_t epoch_ = 0;
@@ -187,6 +189,13 @@ class Engine {
     TimePoint reported{};
     std::int64_t tellings = 0;   // of the process that decides
     std::int64_t followed = 0;   // of those, that the other one has followed
+    bool is_silent = false;      // it did not follow in time, and has said nothing since: nobody waits for it
+    struct Waiting {
+      std::int64_t number;
+      TimePoint until;
+      std::function<void()> answer;
+    };
+    std::vector<Waiting> waiting{};  // to be told that what they asked for is in force
   };
   std::optional<Beside> beside_;
   TimePoint last_tick_;

@@ -46,7 +46,8 @@ std::optional<RouteControl::InForce> in_force_of(const json::object& said) {
   };
   const json::value* const same = said.if_contains("step_of_before");
   const std::int64_t weight = number("weight"), mirror = number("mirror"), epoch = number("epoch"), step = number("step");
-  if (weight < 0 || mirror < 0 || epoch < 0 || step < 0 || same == nullptr || !same->is_bool()) return std::nullopt;
+  if (weight < 0 || weight > Weight::kWhole || mirror < 0 || mirror > Weight::kWhole) return std::nullopt;
+  if (epoch < 0 || step < 0 || same == nullptr || !same->is_bool()) return std::nullopt;
   return RouteControl::InForce{Weight::of_units(static_cast<std::uint32_t>(weight)), Weight::of_units(static_cast<std::uint32_t>(mirror)),
                                static_cast<std::uint64_t>(epoch), static_cast<std::uint32_t>(step), same->get_bool()};
 }
@@ -145,26 +146,47 @@ void Engine::tell_what_is_in_force() {
   beside_->other->tell({{"kind", "in_force"}, {"number", ++beside_->tellings}, {"routes", std::move(changed)}});
 }
 
-/// Who is told that a decision is in force may rely on it for the next request, whoever serves it.
+/// Who is told that a decision is in force may rely on it for the next request, whoever serves it. Nothing else waits for that.
 Reply Engine::when_followed(Reply reply) {
   return [this, reply = std::move(reply)](const Outcome& outcome) {
     asio::post(io_, [this, reply, outcome] {
       if (beside_) tell_what_is_in_force();
-      wait_for_the_one_before();
-      reply(outcome);
+      if (!beside_ || beside_->is_silent || beside_->followed >= beside_->tellings) return reply(outcome);
+      beside_->waiting.push_back({beside_->tellings, Clock::now() + kToFollow, [reply, outcome] { reply(outcome); }});
+      schedule_listening();
     });
   };
 }
 
-void Engine::wait_for_the_one_before() {
-  const TimePoint until = Clock::now() + kToFollow;
-  for (TimePoint now = Clock::now(); beside_ && beside_->followed < beside_->tellings && now < until; now = Clock::now()) {
-    listen_to_the_one_before(until - now);
-  }
+void Engine::schedule_listening() {
+  listening_.expires_after(kLookBeside);
+  listening_.async_wait([this](const boost::system::error_code& error) {
+    if (error || !beside_) return;
+    listen_to_the_one_before();
+    if (beside_ && !beside_->waiting.empty()) schedule_listening();
+  });
 }
 
-void Engine::listen_to_the_one_before(Duration most) {
-  for (const json::object& said : beside_->other->heard(most)) {
+void Engine::answer_who_waits() {
+  const TimePoint now = Clock::now();
+  std::vector<Beside::Waiting> still;
+  for (Beside::Waiting& one : std::exchange(beside_->waiting, {})) {
+    const bool late = one.number > beside_->followed;
+    if (late && now < one.until && !beside_->other->is_gone()) {
+      still.push_back(std::move(one));
+      continue;
+    }
+    if (late && !std::exchange(beside_->is_silent, true) && setup_.on_notice && !beside_->other->is_gone()) {
+      setup_.on_notice("the process before this one, which still drains, does not follow what is decided");
+    }
+    one.answer();
+  }
+  beside_->waiting = std::move(still);
+}
+
+void Engine::listen_to_the_one_before() {
+  for (const json::object& said : beside_->other->heard()) {
+    beside_->is_silent = false;
     if (const json::value* const number = said.if_contains("number"); number != nullptr && number->is_int64()) {
       beside_->followed = number->get_int64();
     }
@@ -175,6 +197,7 @@ void Engine::listen_to_the_one_before(Duration most) {
       if (route != nullptr) route->add_late(of->step, *counts);
     });
   }
+  answer_who_waits();
   if (beside_->other->is_gone()) beside_.reset();
 }
 
@@ -208,11 +231,13 @@ void Engine::follow_the_next_one(Duration most) {
       const std::optional<OfRoute> of = of_route(one);
       const std::optional<RouteControl::InForce> decided = in_force_of(one);
       if (!of || !decided) return;
-      beside_->steps.erase(of->name);
-      RouteControl* const route = same_route(one);
+      RouteControl* const route = route_named(of->name);
       if (route == nullptr) return;
-      route->follow(*decided);
-      beside_->steps[of->name] = of->step;
+      const bool is_same = same_route(one) != nullptr;
+      // Of another new side only this much holds here: it gets no more than it may.
+      if (is_same || decided->weight < route->weight()) route->follow(*decided);
+      beside_->steps.erase(of->name);
+      if (is_same) beside_->steps[of->name] = of->step;
     });
     if (const json::value* const number = said.if_contains("number")) beside_->other->tell({{"kind", "followed"}, {"number", *number}});
   }

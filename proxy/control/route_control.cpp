@@ -149,7 +149,9 @@ void RouteControl::add_late(std::uint32_t step, const gate::StreamCounts& counts
 void RouteControl::follow(const InForce& decided) {
   mirror_ = decided.mirror;
   epoch_ = decided.epoch;
-  if (decided.is_step_of_before && decided.weight == weight_) return publish();
+  const bool goes_on = decided.is_step_of_before || followed_ == decided.step;
+  followed_ = decided.step;
+  if (goes_on && decided.weight == weight_) return publish();
   begin_step(decided.weight, decided.epoch);
 }
 

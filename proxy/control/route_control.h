@@ -178,6 +178,7 @@ class RouteControl : public std::enable_shared_from_this<RouteControl> {
   std::uint32_t step_ = 0;
   std::optional<std::uint32_t> step_of_before_;  // as it is called here
   gate::StreamCounts late_;                      // of the process before this one
+  std::optional<std::uint32_t> followed_;        // the step of the next process, as it is called there
   gate::Accumulator accumulator_;
   gate::Counts counted_;  // since the start, whatever the step
   gate::RouteGate gate_;

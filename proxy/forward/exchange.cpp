@@ -119,11 +119,15 @@ bool Exchange::wants_retry() {
     stale_ = false;
     fail(timed_out_ || try_expired_ ? Failure::Timeout : Failure::Canceled);
   }
-  const PerSide<bool> is_usable{{route_->clusters[Side::Old]->pool.is_usable(), route_->clusters[Side::New]->pool.is_usable()}};
-  retry_ = decide_retry(
-      RetryQuestion{*route_, request_, failure_, failure_ == Failure::None ? response_.status : std::uint16_t{0}, side_, attempts_,
-                    on_budget_, holds_body(), is_usable, client_gone_ || cut_off_ || timed_out_ || client_fault_ != 0});
+  retry_ = retry_decision();
   return retry_.retry;
+}
+
+RetryDecision Exchange::retry_decision() const {
+  if (failure_ == Failure::None && response_.status < 500) return {};
+  const PerSide<bool> is_usable{{route_->clusters[Side::Old]->pool.is_usable(), route_->clusters[Side::New]->pool.is_usable()}};
+  return decide_retry({*route_, request_, failure_, failure_ == Failure::None ? response_.status : std::uint16_t{0}, side_, attempts_,
+                       on_budget_, holds_body(), is_usable, client_gone_ || cut_off_ || timed_out_ || client_fault_ != 0});
 }
 
 bool Exchange::take_budget() noexcept {
@@ -271,8 +275,9 @@ void Exchange::cut_off() noexcept {
 
 /// The exchange may be over, and serve another request already, when this returns.
 void Exchange::cancel_upstream() noexcept {
-  if (awaits_hedge_) return hedge_->cancel();
-  cancel_attempt();
+  if (!awaits_hedge_) return cancel_attempt();
+  if (lease_) lease_->stream.cancel();  // an answer that waits for the hedge is not sent either; nobody reads it now
+  hedge_->cancel();
 }
 
 void Exchange::cancel_attempt() noexcept {

@@ -90,6 +90,7 @@ class Exchange final : public net::Retirable {
   void start_route_clock(Duration of_side);
   Task<> attempt();
   bool wants_retry();
+  RetryDecision retry_decision() const;
   Task<bool> begin_retry();
   Task<> deliver();
   Task<> switch_protocols();
@@ -233,7 +234,8 @@ class Exchange final : public net::Retirable {
   TimePoint slow_after_;
   net::Timer try_clock_;          // the same for the attempt itself, with retry.per_try_timeout
   bool try_expired_ = false;
-  net::Timer hedge_clock_;        // from dispatch to response head, on routes that hedge
+  net::Timer hedge_clock_;        // from dispatch to response head, on routes that hedge; then, once the attempt is over, the hedge's rest
+  Duration hedge_after_{0};
   std::unique_ptr<Hedge> hedge_;  // made when it is needed, and kept
   bool hedged_ = false;           // once an exchange
   bool hedging_ = false;          // it is not settled yet

@@ -26,9 +26,14 @@ void Exchange::plan_hedge() {
   Duration after = route_->route->policy.hedge->after;
   if (after == Duration::zero()) after = usual_time().p95(worker_.reactor.now());
   if (after > Duration::zero()) worker_.reactor.arm(hedge_clock_, after);
+  hedge_after_ = after;
 }
 
-void Exchange::hedge_due(void* self) { static_cast<Exchange*>(self)->start_hedge(); }
+void Exchange::hedge_due(void* self) {
+  auto* const exchange = static_cast<Exchange*>(self);
+  if (exchange->awaits_hedge_) return exchange->hedge_->cancel();
+  exchange->start_hedge();
+}
 
 void Exchange::start_hedge() {
   const upstream::ClusterPolicy& policy = cluster().pool.policy();
@@ -48,7 +53,8 @@ void Exchange::start_hedge() {
 void Exchange::hedge_won(void* self) { static_cast<Exchange*>(self)->cancel_attempt(); }
 
 /// The attempt has its response's head, or has ended without one. Where that is nothing to be glad of the hedge may yet have a better
-/// one, within the attempt's time. It must not wait for a connection that is held here.
+/// one. Where there is something else to be done, a retry or an answer of 5xx, it is given once more as long as was waited before it:
+/// a silent one must not keep that back. It must not wait for a connection that is held here.
 Task<> Exchange::settle_hedge() {
   const bool answered = failure_ == Failure::None && response_.status < 500;
   const bool holds_answer = failure_ == Failure::None;
@@ -58,9 +64,11 @@ Task<> Exchange::settle_hedge() {
     lease_.drop();
   }
   awaits_hedge_ = true;
+  if (holds_answer || stale_ || retry_decision().retry) worker_.reactor.arm(hedge_clock_, hedge_after_);
   co_await hedge_->join();
   awaits_hedge_ = hedging_ = false;
-  try_clock_.disarm();
+  hedge_clock_.disarm();
+  if (!stale_) try_clock_.disarm();  // else the attempt is made again within its time
   const bool won = !answered && hedge_->won() && !has_ended();
   if (hedge_->failure() != Failure::None) cluster().counters.fail(hedge_->failure());
   route_->counters->hedges[side_][won ? 1 : 0].add();
@@ -72,6 +80,7 @@ Task<> Exchange::settle_hedge() {
     failure_ = Failure::None;
     stale_ = false;
     hedge_answered_ = true;
+    refusal_reason_ = {};
     accept_head();
   }
   hedge_->finish();

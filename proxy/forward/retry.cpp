@@ -40,7 +40,9 @@ RetryDecision decide_retry(const RetryQuestion& q) noexcept {
   RetryDecision out;
   out.split = q.route.route->live->split();
   const auto may_ask = [&](Side side) { return side == Side::Old || out.split.weight != Weight::none(); };
-  out.side = policy.other_side ? other(q.side) : q.side;
+  // What is not safe to do twice goes to new by its weight alone: old may be where the data is.
+  const bool may_change = q.side == Side::New || may_repeat(policy, q.request.method);
+  out.side = policy.other_side && may_change ? other(q.side) : q.side;
   if (!q.is_usable[out.side] && q.is_usable[q.side]) out.side = q.side;
   if (!may_ask(out.side)) out.side = Side::Old;
   out.uses_budget = !(q.side == Side::New && out.side == Side::Old);
