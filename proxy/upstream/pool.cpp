@@ -78,6 +78,7 @@ void Pool::set_addresses(std::size_t endpoint, const std::vector<net::Address>& 
     if (target->endpoint == endpoint) target->current = false;
   }
   for (Target* target : now) target->current = true;
+  if (!known_.empty() && has_every_endpoint()) known_.clear();  // of addresses that are gone: whoever comes back later is new
   for (auto& target : targets_) {
     if (!target->current) close_idle_to(*target);
   }
@@ -101,17 +102,18 @@ Pool::Target* Pool::find(std::size_t endpoint, const net::Address& address) noex
 /// Those that are well. When too few are, all: the load of all would only bring those few down as well (Envoy's panic threshold).
 void Pool::choose_among() {
   std::size_t all = 0;
-  current_.clear();
+  std::size_t well = 0;
   for (auto& target : targets_) {
-    if (!target->current) continue;
-    ++all;
-    if (target->healthy && target->ejected_until == TimePoint{}) current_.push_back(target.get());
+    target->serves = target->current && target->healthy && target->ejected_until == TimePoint{};
+    all += target->current ? 1 : 0;
+    well += target->serves ? 1 : 0;
   }
-  usable_ = !current_.empty();
-  if (usable_ && static_cast<double>(current_.size()) >= policy_.panic_threshold * static_cast<double>(all)) return;
+  usable_ = well > 0;
+  const bool enough = usable_ && static_cast<double>(well) >= policy_.panic_threshold * static_cast<double>(all);
   current_.clear();
   for (auto& target : targets_) {
-    if (target->current) current_.push_back(target.get());
+    if (!enough) target->serves = target->current;
+    if (target->serves) current_.push_back(target.get());
   }
 }
 
@@ -161,8 +163,15 @@ bool Pool::eject(Target& target, Duration length) {
   ++target.ejections;
   close_idle_to(target);
   choose_among();
-  if (!readmission_.armed()) reactor_.arm(readmission_, length);
+  readmit_at(target.ejected_until);
   return true;
+}
+
+/// Who is left out for a shorter time comes back before who was left out first.
+void Pool::readmit_at(TimePoint when) {
+  if (readmission_.armed() && readmission_at_ <= when) return;
+  readmission_at_ = when;
+  reactor_.arm(readmission_, std::max<Duration>(when - reactor_.now(), net::TimerWheel::kTick));
 }
 
 /// Those whose time is over are asked again; one that goes on to fail is out for longer.
@@ -179,7 +188,7 @@ void Pool::readmit(void* self) {
     target->ejected_until = {};
     if (pool->policy_.slow_start > Duration::zero()) target->appeared = now;
   }
-  if (next != TimePoint::max()) pool->reactor_.arm(pool->readmission_, std::max<Duration>(next - now, net::TimerWheel::kTick));
+  if (next != TimePoint::max()) pool->readmit_at(next);
   pool->choose_among();
 }
 
@@ -219,19 +228,28 @@ void Pool::take_over_health(const Pool& before) {
   was_used_ = was_used_ || before.was_used_;
 }
 
-/// What was judged by something that this pool does not have (any more) is forgotten.
+/// Once: what is found out from then on is newer. What was judged by something that this pool does not have (any more) is forgotten.
 void Pool::apply_known(Target& target) {
-  for (const Known& known : known_) {
-    if (known.address != target.address) continue;
-    target.appeared = {};
-    target.fails = known.fails;
-    target.retry_at = known.retry_at;
-    if (policy_.health) target.healthy = known.healthy;
-    if (!policy_.outlier || known.ejected_until <= reactor_.now()) continue;
-    target.ejected_until = known.ejected_until;
-    target.ejections = known.ejections;
-    if (!readmission_.armed()) reactor_.arm(readmission_, net::TimerWheel::kTick);
+  const auto found = std::find_if(known_.begin(), known_.end(), [&](const Known& one) { return one.address == target.address; });
+  if (found == known_.end()) return;
+  const Known known = *found;
+  known_.erase(found);
+  target.appeared = {};
+  target.fails = known.fails;
+  target.retry_at = known.retry_at;
+  if (policy_.health) target.healthy = known.healthy;
+  if (!policy_.outlier || known.ejected_until <= reactor_.now()) return;
+  target.ejected_until = known.ejected_until;
+  target.ejections = known.ejections;
+  readmit_at(known.ejected_until);
+}
+
+bool Pool::has_every_endpoint() const {
+  std::vector<bool> has(policy_.endpoints.size());
+  for (const auto& target : targets_) {
+    if (target->current && target->endpoint < has.size()) has[target->endpoint] = true;
   }
+  return std::all_of(has.begin(), has.end(), [](bool one) { return one; });
 }
 
 std::vector<net::Address> Pool::unhealthy() const {
@@ -284,14 +302,15 @@ Lease Pool::take(Connection& connection) {
   return lend(connection);
 }
 
-/// A client has few, of every cluster together.
+/// A client has few, of every cluster together. One to a target that takes no requests (any more) is closed.
 Lease Pool::take_idle_of(Client& client, Reuse reuse) {
   Connection* found = nullptr;
   client.idle_.for_each([&](Client::Place& place) {
     if (&place.connection->pool_ == this && found == nullptr) found = place.connection;
   });
   if (found == nullptr) return {};
-  if (reuse != Reuse::Certain || found->socket.is_silent()) return take(*found);
+  const bool serves = targets_[found->target_]->serves;
+  if (serves && (reuse != Reuse::Certain || found->socket.is_silent())) return take(*found);
   remove_idle(*found);
   return take_idle_of(client, reuse);
 }
@@ -351,7 +370,7 @@ Lease Pool::share(std::unique_ptr<Connection> established) {
   events_.on_connections(0, 1);
   shared->start();
   Lease first = take_stream(target);
-  if (first && !target.current) shared->retire();  // its address went while it was made
+  if (first && !target.serves) shared->retire();  // its address went while it was made, or was left out
   return first;
 }
 
@@ -535,7 +554,7 @@ void Pool::release(Connection& connection, bool reusable) {
   Target& target = *targets_[connection.target_];
   --target.load;
   const bool used_up = policy_.pool.requests_per_connection != 0 && connection.exchanges_ >= policy_.pool.requests_per_connection;
-  if (!reusable || used_up || !target.current || !connection.socket.is_quiet() || !connection.received.empty()) {
+  if (!reusable || used_up || !target.serves || !connection.socket.is_quiet() || !connection.received.empty()) {
     close(connection);
     wake_next();
     return;

@@ -151,7 +151,8 @@ class Pool final : private net::TurnEnd {
     TimePoint ejected_until{};
     std::uint32_t ejections = 0;   ///< in a row
   };
-  void know(Known known) { known_.push_back(known); }  ///< before set_addresses()
+  /// Before set_addresses(). Used once, for the address's first appearance; forgotten when every endpoint has its addresses.
+  void know(Known known) { known_.push_back(known); }
   /// What the pool that this one replaces knew of the addresses that both have. Before set_addresses().
   void take_over_health(const Pool& before);
   /// Addresses that the health checks have found unhealthy.
@@ -203,6 +204,7 @@ class Pool final : private net::TurnEnd {
     TimePoint retry_at{};           ///< while it fails
     bool fails = false;             ///< the last connection to it could not be made
     bool current = true;            ///< still among the endpoint's addresses
+    bool serves = true;             ///< among those that take requests
     bool healthy = true;            ///< as the health checks say
     std::uint32_t errors = 0;       ///< in a row, with outlier
     std::uint32_t ejections = 0;    ///< in a row
@@ -218,10 +220,12 @@ class Pool final : private net::TurnEnd {
   void close_idle_to(Target& target);
   void note_outcome(Target& target, bool failed);
   bool eject(Target& target, Duration length);
+  void readmit_at(TimePoint when);
   static void readmit(void* self);
   Target* instead_of(Target& avoided, std::uint64_t chance);
   Target& place_for(std::size_t endpoint, const net::Address& address);
   void apply_known(Target& target);
+  bool has_every_endpoint() const;
   Lease take_from(Target& target, Reuse reuse, bool streams);
   Lease take_any(Reuse reuse, Carrying carrying);
   bool is_announced(const Client* client) const noexcept { return client != nullptr && policy_.proxy_protocol.has_value(); }
@@ -261,6 +265,7 @@ class Pool final : private net::TurnEnd {
   std::vector<Target*> current_;                  // those that take requests; at most kMostAddresses an endpoint
   bool usable_ = false;
   net::Timer readmission_;                        // for the next of those that are ejected
+  TimePoint readmission_at_{};
   Target* drawn_ = nullptr;                       // by a take_idle() that found nothing there, for the acquire() that follows at once
   Random random_;
   bool was_used_ = false;
