@@ -6,6 +6,7 @@
 
 #include "net/tls_layer.h"
 #include "upstream/choice.h"
+#include "upstream/making.h"
 #include "upstream/resolution.h"
 #include "upstream/slow_start.h"
 
@@ -17,8 +18,9 @@ constexpr Duration kAvoidance = std::chrono::seconds(10);  // as NGINX's max_fai
 
 // --- Acquisition, Connection
 
-void Acquisition::cancel() noexcept {
+void Acquisition::cancel(Failure why) noexcept {
   canceled_ = true;
+  is_late_ = why == Failure::Timeout;
   if (connecting_ != nullptr) {
     connecting_->socket.cancel();
   } else if (waiting_) {
@@ -60,7 +62,7 @@ Pool::Pool(net::Reactor& reactor, const ClusterPolicy& policy, PoolShare share, 
       readmission_(&Pool::readmit, this),
       expects_many_(policy.protocol == Protocol::Http2 && policy.may_carry_many()) {}
 
-Pool::~Pool() { close_idle(); }
+Pool::~Pool() { close_idle(); }  // and what is being made for nobody: who waits is gone by now
 
 const EndpointAddress& Pool::endpoint(const Channel& channel) const noexcept {
   return policy_.endpoints[targets_[channel.target()]->endpoint];
@@ -360,8 +362,9 @@ Lease Pool::take_stream(Target& target) {
   return Lease(found->open());
 }
 
-/// A connection that carries many serves whoever waits as well.
-Lease Pool::share(std::unique_ptr<Connection> established) {
+/// A connection that carries many serves whoever waits as well. @return a stream for whom it was made, if it `is_wanted` and has not
+/// ended as soon as it was made
+Lease Pool::share(std::unique_ptr<Connection> established, bool is_wanted) {
   Target& target = *targets_[established->target()];
   auto* shared = new SharedConnection(reactor_, *this, policy_, std::move(established));
   target.shared.push_back(*shared);
@@ -369,8 +372,8 @@ Lease Pool::share(std::unique_ptr<Connection> established) {
   expects_many_ = true;
   events_.on_connections(0, 1);
   shared->start();
-  Lease first = take_stream(target);
-  if (first && !target.serves) shared->retire();  // its address went while it was made, or was left out
+  Lease first = is_wanted ? take_stream(target) : Lease();
+  if ((first || !is_wanted) && !target.serves) shared->retire();  // its address went while it was made, or was left out
   return first;
 }
 
@@ -405,10 +408,10 @@ void Pool::on_shared_end(SharedConnection& connection) {
 }
 
 Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* client, Carrying carrying, std::size_t avoid) {
-  acquisition.canceled_ = false;
-  acquisition.failure_ = Failure::None;
+  acquisition.begin();
   Acquired out;
   Target* target = nullptr;
+  std::unique_ptr<Connection> connection;
   for (;;) {
     target = drawn_ != nullptr ? std::exchange(drawn_, nullptr) : choose(avoid);
     if (target == nullptr) {  // a name that never resolved
@@ -423,58 +426,72 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
     } else {
       out.lease = take_from(*target, reuse, streams_for(carrying));
     }
-    const bool shares = carrying == Carrying::Any && expects_many_ && target->connecting > 0 && pending_count_ < share_.pending;
+    const bool for_all = carrying == Carrying::Any && expects_many_;
+    const bool shares = for_all && target->making != nullptr && pending_count_ < share_.pending;
     const bool below = total_ < share_.connections || total_ - closing() < share_.connections;
-    if (!out.lease && !shares && below) break;
-    if (!out.lease && !announced) out.lease = take_any(reuse, carrying);
+    bool makes = !out.lease && !shares && below;
+    if (!makes && !out.lease && !announced) out.lease = take_any(reuse, carrying);
     if (out.lease) {
       acquisition.dispatch();
       co_return std::move(out);
     }
-    if (!shares && make_room(carrying)) break;
-    const bool hopeless = carrying == Carrying::One && shared_ > 0 && shared_ >= total_;  // streams, which are nothing to it, have all
-    if (hopeless || pending_count_ >= share_.pending) {
-      out.failure = Failure::Overflow;
-      co_return std::move(out);
+    makes = makes || (!shares && make_room(carrying));
+    if (makes) {
+      connection = begin_connection(*target, client);
+      out.endpoint = endpoint_text(*connection);
+      const bool begun = connection->socket.descriptor() >= 0;
+      if (begun || failure_of_connect(connection->socket.error_number()) == Failure::Connect) acquisition.dispatch();
+      if (!begun || !for_all) break;
+      acquisition.making_ = &make_for_all(*target, std::move(connection));
+    } else {
+      const bool hopeless = carrying == Carrying::One && shared_ > 0 && shared_ >= total_;  // streams, which are nothing to it, have all
+      if (hopeless || pending_count_ >= share_.pending) {
+        out.failure = Failure::Overflow;
+        co_return std::move(out);
+      }
+      acquisition.making_ = shares ? target->making : nullptr;
+      if (shares) acquisition.dispatch();  // its time runs from here on, as for who began it
     }
-    acquisition.awaited_ = shares ? target : nullptr;
+    acquisition.awaited_ = acquisition.making_ != nullptr ? target : nullptr;
     struct Wait {
       Pool& pool;
       Acquisition& by;
       List<Acquisition>& among;
+      std::uint32_t places;  // in the queue: who waits for what it began itself takes none
       bool await_ready() const noexcept { return false; }
       void await_suspend(std::coroutine_handle<> handle) noexcept {
         by.waiting_ = handle;
         among.push_back(by);
-        ++pool.pending_count_;
+        pool.pending_count_ += places;
+        if (by.making_ != nullptr) ++by.making_->waiters;
       }
-      void await_resume() const noexcept { --pool.pending_count_; }
+      void await_resume() const noexcept {
+        pool.pending_count_ -= places;
+        if (by.making_ != nullptr) --by.making_->waiters;
+      }
     };
-    Wait wait{*this, acquisition, carrying == Carrying::One && policy_.may_carry_many() ? pending_one_ : pending_};
+    Wait wait{*this, acquisition, carrying == Carrying::One && policy_.may_carry_many() ? pending_one_ : pending_, makes ? 0u : 1u};
     co_await wait;
+    if (acquisition.given_) {
+      out.lease = std::move(acquisition.given_);
+      co_return std::move(out);
+    }
     if (acquisition.canceled_) {
+      leave(acquisition);
       out.failure = Failure::Canceled;
       co_return std::move(out);
     }
     if (acquisition.failure_ != Failure::None) {
       acquisition.dispatch();
       out.failure = acquisition.failure_;
+      out.error_number = acquisition.error_number_;
       co_return std::move(out);
     }
   }
-  std::size_t at = 0;
-  while (targets_[at].get() != target) ++at;
-  auto connection = std::make_unique<Connection>(reactor_, *this, at, policy_.proxy_protocol ? client : nullptr);
-  ++total_;
-  ++target->connections;
-  was_used_ = true;
-  events_.on_connect();
-  out.endpoint = endpoint_text(*connection);
   acquisition.connecting_ = connection.get();
   ++target->load;
-  if (carrying == Carrying::Any) ++target->connecting;
-  const net::IoStatus status = co_await establish(*connection, *target, acquisition, carrying);
-  if (carrying == Carrying::Any) --target->connecting;
+  net::IoStatus status = net::IoStatus::Reset;
+  if (connection->socket.descriptor() >= 0) status = co_await establish(*connection, carrying);
   --target->load;
   acquisition.connecting_ = nullptr;
   if (status == net::IoStatus::Ok) {
@@ -484,33 +501,118 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
       if (carrying == Carrying::Any && std::exchange(expects_many_, false)) end_wait(Failure::None, nullptr);
       co_return std::move(out);
     }
-    out.lease = share(std::move(connection));
-    if (out.lease) co_return std::move(out);
-    out.failure = Failure::Reset;  // it ended as soon as it was made
+    out.lease = share(std::move(connection), true);
+    if (!out.lease) out.failure = Failure::Reset;  // it ended as soon as it was made
     co_return std::move(out);
   }
   out.error_number = status == net::IoStatus::TimedOut ? 0 : connection->socket.error_number();
-  out.failure = status == net::IoStatus::Canceled ? Failure::Canceled : failure_of_connect(out.error_number);
-  if (out.failure == Failure::Connect) {
-    target->fails = true;
-    target->retry_at = reactor_.now() + kAvoidance;
-  }
-  connection->socket.close();
-  reactor_.retire(std::move(connection));
-  gone(at);
-  if (out.failure == Failure::Connect && policy_.outlier) note_outcome(*targets_[at], true);
-  if (carrying == Carrying::Any && expects_many_ && out.failure == Failure::Connect) end_wait(out.failure, target);
+  out.failure = not_made(std::move(connection), status, acquisition.is_late_);
   wake_next();
   co_return std::move(out);
 }
 
-/// Everything that comes before the first request, within `timeouts.connect` all together. What fails for want of something
+/// Its connect has begun, or has failed already.
+std::unique_ptr<Connection> Pool::begin_connection(Target& target, Client* client) {
+  std::size_t at = 0;
+  while (targets_[at].get() != &target) ++at;
+  auto connection = std::make_unique<Connection>(reactor_, *this, at, policy_.proxy_protocol ? client : nullptr);
+  ++total_;
+  ++target.connections;
+  was_used_ = true;
+  events_.on_connect();
+  (void)connection->socket.begin_connect(target.address);
+  return connection;
+}
+
+/// @param late somebody's time was over, which ended it
+/// @return what that means for whoever wanted it
+Failure Pool::not_made(std::unique_ptr<Connection> connection, net::IoStatus status, bool late) {
+  const std::size_t at = connection->target();
+  const int error_number = status == net::IoStatus::TimedOut ? 0 : connection->socket.error_number();
+  const Failure why = status == net::IoStatus::Canceled ? Failure::Canceled : failure_of_connect(error_number);
+  connection->socket.close();
+  reactor_.retire(std::move(connection));
+  gone(at);
+  if (why == Failure::Connect || (why == Failure::Canceled && late)) note_unreachable(*targets_[at]);
+  return why;
+}
+
+/// Others are asked for a while, where there are any.
+void Pool::note_unreachable(Target& target) {
+  target.fails = true;
+  target.retry_at = reactor_.now() + kAvoidance;
+  if (policy_.outlier) note_outcome(target, true);
+}
+
+// --- a connection for all who wait for it
+
+Making& Pool::make_for_all(Target& target, std::unique_ptr<Connection> begun) {
+  auto* making = new Making(reactor_, *this, std::move(begun));
+  makings_.push_back(*making);
+  target.making = making;
+  ++target.load;
+  making->start();
+  return *making;
+}
+
+void Pool::made(Making& making, net::IoStatus status) {
+  Target& target = *targets_[making.connection->target()];
+  static_cast<Link<>&>(making).unlink();
+  if (target.making == &making) target.making = nullptr;
+  --target.load;
+  reactor_.retire(std::unique_ptr<net::Retirable>(&making));
+  hand_out(making, status);
+}
+
+/// The first who waits gets it, or what there is to get of one that many share; a failure is everybody's.
+void Pool::hand_out(Making& making, net::IoStatus status) {
+  Target& target = *targets_[making.connection->target()];
+  Acquisition* const first = waiter_for(making);
+  if (status != net::IoStatus::Ok) {
+    const int error_number = status == net::IoStatus::TimedOut ? 0 : making.connection->socket.error_number();
+    const Failure why = not_made(std::move(making.connection), status, false);
+    if (why != Failure::Canceled) end_wait(why, &target, error_number);
+    return wake_next();
+  }
+  target.fails = false;
+  const bool many = carries_many(*making.connection);
+  Lease lease = many ? share(std::move(making.connection), first != nullptr) : lend(*making.connection.release());
+  if (first != nullptr) {
+    first->unlink();
+    if (!lease) first->failure_ = Failure::Reset;  // it ended as soon as it was made
+    first->given_ = std::move(lease);
+    std::exchange(first->waiting_, {}).resume();
+  } else {
+    lease.give_back();
+  }
+  if (!many && std::exchange(expects_many_, false)) end_wait(Failure::None, nullptr);
+}
+
+/// The first of those who wait for it; nullptr: all of them have left. From here on none of them looks at what is no more.
+Acquisition* Pool::waiter_for(Making& making) {
+  Acquisition* first = nullptr;
+  pending_.for_each([&](Acquisition& one) {
+    if (one.making_ != &making) return;
+    one.making_ = nullptr;
+    if (first == nullptr) first = &one;
+  });
+  return first;
+}
+
+/// It waits no more. Whose time is over has found out that the address does not answer; others may wait for it a while longer.
+void Pool::leave(Acquisition& acquisition) {
+  Making* const making = std::exchange(acquisition.making_, nullptr);
+  if (making == nullptr) return;
+  if (acquisition.is_late_ && !std::exchange(making->late, true)) note_unreachable(*targets_[making->connection->target()]);
+  if (making->waiters == 0) making->cancel();
+}
+
+// --- what comes before the first request
+
+/// Everything that comes after the connect was begun, within `timeouts.connect` all together. What fails for want of something
 /// here was never on its way to the side: the gate must not count it, neither as a failure nor as a success.
-Task<net::IoStatus> Pool::establish(Connection& connection, Target& target, Acquisition& acquisition, Carrying carrying) {
+Task<net::IoStatus> Pool::establish(Connection& connection, Carrying carrying) {
   const TimePoint deadline = reactor_.now() + policy_.timeouts.connect;
-  const bool begun = connection.socket.begin_connect(target.address);
-  if (begun || failure_of_connect(connection.socket.error_number()) == Failure::Connect) acquisition.dispatch();
-  if (!begun) co_return net::IoStatus::Reset;
   const net::IoStatus connected = co_await connection.socket.connected(policy_.timeouts.connect);
   if (connected != net::IoStatus::Ok) co_return connected;
   if (policy_.proxy_protocol) {
@@ -518,7 +620,7 @@ Task<net::IoStatus> Pool::establish(Connection& connection, Target& target, Acqu
     if (announced != net::IoStatus::Ok) co_return announced;
   }
   if (tls_ == nullptr) co_return connected;
-  const net::IoStatus secured = co_await secure(connection, target, deadline, carrying);
+  const net::IoStatus secured = co_await secure(connection, *targets_[connection.target()], deadline, carrying);
   co_return secured;
 }
 
@@ -646,7 +748,7 @@ void Pool::wake_for_stream() {
 /// Those who wait for a connection that many share share its failure, too: one after the other they would wait for ever.
 /// Those who wait for one to another target do not. Without a failure it has turned out that it carries one: each looks for a
 /// connection of its own. @param of nullptr: all of them.
-void Pool::end_wait(Failure why, const Target* of) {
+void Pool::end_wait(Failure why, const Target* of, int error_number) {
   List<Acquisition> waiting, others;
   while (Acquisition* waiter = pending_.pop_front()) {
     const bool is_of_it = of == nullptr || waiter->awaited_ == nullptr || waiter->awaited_ == of;
@@ -655,6 +757,7 @@ void Pool::end_wait(Failure why, const Target* of) {
   while (Acquisition* waiter = others.pop_front()) pending_.push_back(*waiter);
   while (Acquisition* waiter = waiting.pop_front()) {
     waiter->failure_ = why;
+    waiter->error_number_ = error_number;
     std::exchange(waiter->waiting_, {}).resume();
   }
 }
@@ -664,6 +767,9 @@ void Pool::close_idle() {
     while (Connection* connection = target->idle.front()) remove_idle(*connection);
     while (SharedConnection* connection = target->shared.pop_front()) connection->cut_off();
   }
+  makings_.for_each([](Making& making) {
+    if (making.waiters == 0) making.cancel();
+  });
 }
 
 }  // namespace tidegate::upstream
