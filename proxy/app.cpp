@@ -405,6 +405,7 @@ void App::drain_and_stop(const std::function<bool()>& hurry, bool at_once) {
   const auto wait = [&](Duration most, bool for_sessions) {
     const TimePoint end = Clock::now() + most;
     while (Clock::now() < end && !(for_sessions && p.sessions() == 0)) {
+      share_out_memory();
       hurried = hurried || hurry();
       if (hurried) return;
       std::this_thread::sleep_for(kLook);
