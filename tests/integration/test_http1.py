@@ -741,3 +741,33 @@ def test_a_request_with_a_body_that_no_route_matches_does_not_spoil_the_connecti
         assert response.status == 404
         if client.is_closed(1) is None:
             assert client.get("/login").text == "exact"
+
+
+# --- ends
+
+@pytest.mark.parametrize("why", ["requests", "drain"])
+def test_an_answer_that_ends_the_connection_arrives_though_more_was_pipelined(lab, why):
+    """RFC 9112 §9.6: the connection is closed in stages, or a reset for what is unread takes the answer with it."""
+    origin = lab.origin(serve(ok("x" * 1000)))
+    tidegate = lab.proxy(origin, listener={"limits": {"requests_per_connection": 1}} if why == "requests" else None, drain={"delay": "5s"})
+    client = lab.client(tidegate)
+    request = "GET / HTTP/1.1\r\nHost: a\r\nX: " + "y" * 2000 + "\r\n\r\n"
+    if why == "drain":
+        assert client.get("/").status == 200
+        tidegate.signal(15)
+        eventually(lambda: tidegate.api.get("/readyz").status == 503, "the drain")
+    client.send(request * 60)
+    response = client.read_response()
+    assert response.complete and response.get("connection") == "close"
+    assert client.is_closed() == "fin"
+    client.close()
+    assert why == "requests" or tidegate.wait(20) == 0
+
+
+def test_a_connection_that_says_nothing_is_ended_after_its_idle_time_also_where_http2_might_come(lab):
+    tidegate = lab.proxy(lab.origin(serve(ok("x"))), listeners=[
+        {"name": "both", "address": "127.0.0.1:0", "h2c": True, "timeouts": {"idle": "1s"}},
+        {"name": "plain", "address": "127.0.0.1:0", "timeouts": {"idle": "1600ms"}}])
+    both, plain = lab.client(tidegate.names["both"]), lab.client(tidegate.names["plain"])
+    eventually(lambda: both.has_answer() or plain.has_answer(), "the end of one of them")
+    assert both.has_answer() and both.is_closed() == "fin"
