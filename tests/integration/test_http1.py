@@ -743,6 +743,15 @@ def test_a_request_with_a_body_that_no_route_matches_does_not_spoil_the_connecti
             assert client.get("/login").text == "exact"
 
 
+def test_an_escaped_nul_in_the_path_is_refused(lab):
+    """It ends the path for a server that decodes it into a C string: /a%00.png is /a there."""
+    origin = lab.origin(serve(ok("x")))
+    tidegate = lab.proxy(origin, listener={"path": {"dot_segments": "keep"}})
+    client = lab.client(tidegate)
+    assert client.get("/a%00.png").status == 400 and len(origin.requests) == 0
+    assert client.get("/a?b=%00").status == 200 and origin.requests[0].target == "/a?b=%00"
+
+
 # --- ends
 
 @pytest.mark.parametrize("why", ["requests", "drain"])
