@@ -17,6 +17,7 @@
 
 #include "base/random.h"
 #include "forward/client_limit.h"
+#include "forward/date_line.h"
 #include "forward/generation.h"
 #include "forward/listener_tls.h"
 #include "forward/policy.h"
@@ -124,6 +125,7 @@ class alignas(64) Worker {
 
   net::Reactor reactor;
   Random random;
+  DateLine date;
   observe::WorkerCounters& counters;
   observe::AccessLogSink* const access_log;
 
