@@ -405,6 +405,7 @@ void App::drain_and_stop(const std::function<bool()>& hurry, bool at_once) {
   const auto wait = [&](Duration most, bool for_sessions) {
     const TimePoint end = Clock::now() + most;
     while (Clock::now() < end && !(for_sessions && p.sessions() == 0)) {
+      share_out_memory();
       hurried = hurried || hurry();
       if (hurried) return;
       std::this_thread::sleep_for(kLook);
@@ -429,15 +430,17 @@ void App::drain_and_stop(const std::function<bool()>& hurry, bool at_once) {
 }
 
 void App::share_out_memory() {
+  constexpr std::uint64_t kCopiesPart = 2;  // of the budget: with more than that held, mirrors begin to drop
   constexpr std::size_t kWorthIt = 32u << 20;
   constexpr Duration kPause = std::chrono::seconds(10);
   Parts& p = *parts_;
   const std::uint64_t budget = p.config()->config.memory.buffers;
   std::size_t lent = 0;
   for (const auto& worker : p.workers) lent += worker->reactor.lent_bytes();
+  const auto left = [](std::uint64_t all, std::uint64_t others) { return all > others ? all - others : 0; };
   for (const auto& worker : p.workers) {
     const std::size_t others = lent - worker->reactor.lent_bytes();
-    worker->allow_bytes(budget > others ? budget - others : 0);
+    worker->reactor.allow_bytes(left(budget, others), left(budget / kCopiesPart, others));
   }
   p.most_lent = std::max(p.most_lent, lent);
   const TimePoint now = Clock::now();

@@ -215,6 +215,7 @@ std::optional<pid_t> wait_for_the_end(App& app, const sigset_t& signals, const s
         bool ends = false;
         const auto idle = [&] {
           watchdog.look();
+          app.share_out_memory();
           const int signal = next_signal(signals, std::chrono::milliseconds(0));
           if (signal == SIGHUP) reloads.ask({});  // later
           ends = signal == SIGTERM || signal == SIGINT;

@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include "forward/rewrite.h"
 #include "http/h1_encode.h"
 
 namespace tidegate::forward {
@@ -111,6 +112,16 @@ Fill fill(Pump& pump, Batch& batch) {
   }
 }
 
+/// Gives `send` the trailers that the route has no say about. Not in the pump itself, whose frame would hold the list.
+template <class F>
+void with_trailers(const Pump& pump, F&& send) {
+  const http::FieldList* const received = pump.trailers();
+  if (received == nullptr || pump.edits == nullptr) return send(received);
+  http::FieldList kept = *received;
+  kept.drop_if([&](const http::Field& field) { return is_edited(*pump.edits, kept.name(field)); });
+  send(&kept);
+}
+
 /// The last chunk, with the trailers that may travel. has_room() holds: fill() stops before the batch is full.
 void end_chunks(Pump& pump, Batch& batch, Buffer& trailers) {
   const http::FieldList* const received = pump.trailers();
@@ -118,7 +129,7 @@ void end_chunks(Pump& pump, Batch& batch, Buffer& trailers) {
     batch.stage(http::kLastChunk);
     return;
   }
-  http::encode_last_chunk(trailers, received);
+  with_trailers(pump, [&](const http::FieldList* list) { http::encode_last_chunk(trailers, list); });
   batch.add(trailers.view());
 }
 
@@ -185,7 +196,7 @@ bool hand_over(Pump& pump, bool ended, bool has_data) {
     pump.staged.release();
   }
   if (ended) {
-    pump.sink_frames->finish(pump.trailers());
+    with_trailers(pump, [&](const http::FieldList* list) { pump.sink_frames->finish(list); });
     something = true;
   }
   return something;

@@ -23,6 +23,7 @@
 #include "http/h1_body.h"
 #include "mirror/copy.h"
 #include "net/byte_stream.h"
+#include "route/policy.h"
 
 namespace tidegate::forward {
 
@@ -54,6 +55,7 @@ struct Pump {
   Duration sink_timeout{0};
   std::uint64_t most_bytes = 0;  ///< 0 = no bound
   mirror::Copy* tee = nullptr;
+  const route::HeaderEdits* edits = nullptr;  ///< what the route sets or removes does not come as a trailer either
 
   std::uint64_t bytes = 0;     ///< of body data sent
   bool begun = false;          ///< at least a part of the head may have reached the sink

@@ -286,7 +286,8 @@ void Exchange::cancel_attempt() noexcept {
   } else if (pause_.active()) {
     pause_.end();
   } else {
-    acquisition_.cancel();
+    const bool late = (timed_out_ || try_expired_) && !client_gone_ && !cut_off_ && !call_expired_;
+    acquisition_.cancel(late ? Failure::Timeout : Failure::Canceled);
   }
 }
 

@@ -172,6 +172,7 @@ class Exchange final : public net::Retirable {
   bool is_http10() const noexcept { return request_.major_version == 1 && request_.minor_version == 0; }
   ClusterRuntime& cluster() const noexcept;
   RequestContext request_context() const;
+  const route::HeaderEdits* route_edits() const noexcept;
 
   Worker& worker_;
   Downstream* client_ = nullptr;

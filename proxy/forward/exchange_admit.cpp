@@ -127,6 +127,12 @@ void Exchange::consider_spill() {
   side_ = to;
 }
 
+/// nullptr: the route has none.
+const route::HeaderEdits* Exchange::route_edits() const noexcept {
+  const route::HeaderEdits& edits = route_->route->policy.request_headers;
+  return edits.set.empty() && edits.remove.empty() ? nullptr : &edits;
+}
+
 /// What the original and its copy carry alike.
 RequestContext Exchange::request_context() const {
   RequestContext context;
@@ -138,8 +144,7 @@ RequestContext Exchange::request_context() const {
   context.client_certificate = session.client_certificate();
   context.request_id = request_id_;
   context.traceparent = new_traceparent_;
-  const route::HeaderEdits& edits = route_->route->policy.request_headers;
-  if (!edits.set.empty() || !edits.remove.empty()) context.edits = &edits;
+  context.edits = route_edits();
   return context;
 }
 

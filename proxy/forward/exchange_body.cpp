@@ -40,6 +40,7 @@ Task<> Exchange::upload() {
   pump.sink_timeout = cluster().pool.policy().timeouts.idle;
   pump.most_bytes = client_->session().policy().body_bytes;
   pump.tee = copy_;
+  pump.edits = route_edits();
   pump.teed = teed;
   pump.keep = replay_bytes();
   const SessionPolicy& policy = client_->session().policy();

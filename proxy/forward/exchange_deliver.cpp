@@ -22,6 +22,7 @@ Task<> Exchange::deliver() {
     context.chunked = !length_known && !context.client_is_http10;
     context.close = !request_.keep_alive || !upload_complete() || client_->session().is_closing() || (!length_known && !context.chunked);
   }
+  if (!response_.fields.has(http::FieldId::Date)) context.date = worker_.date.text(worker_.reactor.now());
   encoded_.clear();
   encode_response(encoded_, response_, context);
   status_ = response_.status;
@@ -134,18 +135,19 @@ Task<> Exchange::reply(std::uint16_t status, std::string_view text) {
   const bool framed = client_->frames() != nullptr;
   const bool close = !framed && (!whole || !request_.keep_alive || client_->session().is_closing());
   encoded_.clear();
+  const std::string_view date = worker_.date.text(worker_.reactor.now());
   bool no_body = head_bytes_ != 0 && request_.method == http::Method::Head;
   if (call_) {
     call_code_ = http::grpc_code_of(status);
     status_ = 200;
     no_body = true;
-    encode_call_failure(encoded_, call_code_, text);
+    encode_call_failure(encoded_, call_code_, text, date);
   } else {
-    encode_local_reply(encoded_, status, text, close);
+    encode_local_reply(encoded_, status, text, close, date);
   }
   const net::IoResult sent = co_await send_reply(no_body ? std::string_view() : text);
   if (sent.status == net::IoStatus::Ok) {
-    bytes_sent_ = text.size() + 1;
+    bytes_sent_ = no_body ? 0 : text.size() + 1;
     survives_ = !close;
     needs_linger_ = needs_linger_ || !whole;
   } else {

@@ -187,9 +187,9 @@ void Generation::stop_checks(const Generation& next) {
   }
 }
 
-void Generation::drop_copies() {
+void Generation::drop_copies(observe::MirrorDrop why) {
   for (const RouteRuntime& route : routes) {
-    if (route.mirror != nullptr) route.mirror->drop_all();
+    if (route.mirror != nullptr) route.mirror->drop_all(why);
   }
 }
 

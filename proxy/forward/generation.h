@@ -137,7 +137,7 @@ struct Generation {
   /// Ends the checks of the clusters that the next one does not have.
   void stop_checks(const Generation& next);
   /// Every copy in flight is given up.
-  void drop_copies();
+  void drop_copies(observe::MirrorDrop why);
   /// Neither an exchange nor a copy uses it, and the clusters that only it has are closed.
   bool close_down();
 

@@ -15,6 +15,11 @@ using http::FieldId;
 using http::HeadWriter;
 
 constexpr std::string_view kClientCertificate = "x-forwarded-client-cert";  // as Envoy names it
+constexpr std::string_view kFor = "x-forwarded-for";
+constexpr std::string_view kHost = "x-forwarded-host";
+constexpr std::string_view kProto = "x-forwarded-proto";
+constexpr std::string_view kRequestId = "x-request-id";
+constexpr std::string_view kTraceparent = "traceparent";
 constexpr std::string_view kHop = "x-tidegate-hop";
 constexpr std::size_t kFixedBytes = 512;  // start line's and added fields' constant parts
 
@@ -29,17 +34,6 @@ bool te_has_trailers(const http::FieldList& fields) noexcept {
     });
   }
   return found;
-}
-
-/// A name with `_` is taken for the one with `-`, as some servers do: what the route sets a client must not say beside it.
-bool is_removed(const route::HeaderEdits& edits, std::string_view name) noexcept {
-  const auto same = [name](std::string_view wanted) {
-    return name.size() == wanted.size() &&
-           std::equal(name.begin(), name.end(), wanted.begin(),
-                      [](char a, char b) { return http::lower(a) == http::lower(b) || (a == '_' && b == '-'); });
-  };
-  return std::any_of(edits.remove.begin(), edits.remove.end(), same) ||
-         std::any_of(edits.set.begin(), edits.set.end(), [&](const auto& set) { return same(set.first); });
 }
 
 /// Fields that a stranger's request may not bring, or that Tidegate writes itself.
@@ -112,6 +106,16 @@ void put_request_framing(HeadWriter& out, const http::RequestHead& head) noexcep
 
 }  // namespace
 
+bool is_edited(const route::HeaderEdits& edits, std::string_view name) noexcept {
+  const auto same = [name](std::string_view wanted) {
+    return name.size() == wanted.size() &&
+           std::equal(name.begin(), name.end(), wanted.begin(),
+                      [](char a, char b) { return http::lower(a) == http::lower(b) || (a == '_' && b == '-'); });
+  };
+  return std::any_of(edits.remove.begin(), edits.remove.end(), same) ||
+         std::any_of(edits.set.begin(), edits.set.end(), [&](const auto& set) { return same(set.first); });
+}
+
 unsigned count_hops(const http::FieldList& fields) noexcept {
   unsigned hops = 0;
   for (const Field& field : fields) {
@@ -135,14 +139,15 @@ void encode_request(Buffer& out, const http::RequestHead& head, const RequestCon
   writer.put(head.target);
   writer.put(" HTTP/1.1\r\n");
   writer.field("host", host);
-  bool has_host = false;
-  bool has_proto = false;
+  const auto is_routes = [&context](std::string_view name) { return context.edits != nullptr && is_edited(*context.edits, name); };
+  bool has_host = is_routes(kHost);
+  bool has_proto = is_routes(kProto);
   {
     http::FieldCopy copy(writer, head.fields);
     for (const Field& field : head.fields) {
       if (field.hop_by_hop || is_replaced(field.id, context)) continue;
       if (field.id == FieldId::Expect && !head.expects_continue) continue;
-      if (context.edits != nullptr && is_removed(*context.edits, head.fields.name(field))) continue;
+      if (is_routes(head.fields.name(field))) continue;
       if (is_other_certificate(field, head, context)) continue;
       if (!context.websocket_key.empty() && http::equals_ignoring_case(head.fields.name(field), http::kWebSocketKeyName)) continue;
       has_host = has_host || field.id == FieldId::XForwardedHost;
@@ -150,13 +155,13 @@ void encode_request(Buffer& out, const http::RequestHead& head, const RequestCon
       copy.put(field);
     }
   }
-  put_forwarded_for(writer, head, context);
+  if (!is_routes(kFor)) put_forwarded_for(writer, head, context);
   if (!has_proto) writer.put(context.https ? "x-forwarded-proto: https\r\n" : "x-forwarded-proto: http\r\n");
-  if (!context.client_certificate.empty()) writer.field(kClientCertificate, context.client_certificate);
-  if (!has_host && !head.authority.empty()) writer.field("x-forwarded-host", head.authority);
-  writer.field("x-request-id", context.request_id);
+  if (!context.client_certificate.empty() && !is_routes(kClientCertificate)) writer.field(kClientCertificate, context.client_certificate);
+  if (!has_host && !head.authority.empty()) writer.field(kHost, head.authority);
+  if (!is_routes(kRequestId)) writer.field(kRequestId, context.request_id);
   put_hop(writer, context.hops);
-  if (!context.traceparent.empty()) writer.field("traceparent", context.traceparent);
+  if (!context.traceparent.empty() && !is_routes(kTraceparent)) writer.field(kTraceparent, context.traceparent);
   if (te_has_trailers(head.fields)) writer.put("te: trailers\r\nconnection: te\r\n");
   if (!context.upgrade.empty()) {
     writer.field("upgrade", context.upgrade);
@@ -201,6 +206,7 @@ void encode_response(Buffer& out, const http::ResponseHead& head, const Response
   } else if (head.has_content_length && head.status != 204) {
     writer.content_length(head.content_length);  // also for HEAD and 304, where it tells of a body that is not sent
   }
+  writer.put(context.date);
   if (context.close) {
     writer.put("connection: close\r\n");
   } else if (context.client_is_http10) {
@@ -236,10 +242,11 @@ void encode_informational(Buffer& out, const http::ResponseHead& head) {
   writer.finish();
 }
 
-void encode_local_reply(Buffer& out, std::uint16_t status, std::string_view text, bool close) {
+void encode_local_reply(Buffer& out, std::uint16_t status, std::string_view text, bool close, std::string_view date) {
   HeadWriter writer(out, kFixedBytes + text.size());
   put_status_line(writer, status, http::reason_phrase(status));
   writer.put("content-type: text/plain; charset=utf-8\r\ncache-control: no-store\r\n");
+  writer.put(date);
   if (status == 503) writer.put("retry-after: 1\r\n");
   if (status == 405) writer.put("allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n");
   writer.content_length(text.size() + 1);
@@ -247,12 +254,13 @@ void encode_local_reply(Buffer& out, std::uint16_t status, std::string_view text
   writer.finish();
 }
 
-void encode_call_failure(Buffer& out, http::GrpcCode code, std::string_view text) {
+void encode_call_failure(Buffer& out, http::GrpcCode code, std::string_view text, std::string_view date) {
   HeadWriter writer(out, kFixedBytes + text.size());
   put_status_line(writer, 200, http::reason_phrase(200));
   writer.put("content-type: application/grpc\r\ngrpc-status: ");
   writer.number(static_cast<std::uint64_t>(code));
   writer.put("\r\n");
+  writer.put(date);
   writer.field("grpc-message", text);  // plain ASCII without "%": nothing to be encoded
   writer.finish();
 }

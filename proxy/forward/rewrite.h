@@ -32,6 +32,10 @@ struct RequestContext {
 
 void encode_request(Buffer& out, const http::RequestHead& head, const RequestContext& context);
 
+/// The route sets or removes fields of that name, so nobody else's is sent: neither the client's, also as a trailer, nor the one that
+/// Tidegate would write. A name with `_` is taken for the one with `-`, as some servers do.
+bool is_edited(const route::HeaderEdits& edits, std::string_view name) noexcept;
+
 /// A request that came through more of them goes round in a loop: a chain on purpose is two or three.
 inline constexpr unsigned kMostHops = 8;
 /// What x-tidegate-hop says, whoever sends it: a stranger can only have his own request refused. At most kMostHops.
@@ -42,6 +46,7 @@ struct ResponseContext {
   bool chunked = false;               ///< the body is sent in chunks
   bool close = false;                 ///< the client's connection ends after this response
   bool client_is_http10 = false;
+  std::string_view date{};            ///< DateLine's; empty = the response has a Date
 };
 
 void encode_response(Buffer& out, const http::ResponseHead& head, const ResponseContext& context);
@@ -56,10 +61,10 @@ void encode_switch(Buffer& out, const http::ResponseHead& head, const SwitchCont
 /// A 1xx response, relayed.
 void encode_informational(Buffer& out, const http::ResponseHead& head);
 /// The head of a response of Tidegate's own, whose body is `text` as one line.
-void encode_local_reply(Buffer& out, std::uint16_t status, std::string_view text, bool close);
+void encode_local_reply(Buffer& out, std::uint16_t status, std::string_view text, bool close, std::string_view date = {});
 
 /// The same to a call of gRPC: a whole response without a body.
-void encode_call_failure(Buffer& out, http::GrpcCode code, std::string_view text);
+void encode_call_failure(Buffer& out, http::GrpcCode code, std::string_view text, std::string_view date = {});
 
 /// True for a request id that is passed on: 1 to 128 visible characters.
 bool is_request_id(std::string_view text) noexcept;

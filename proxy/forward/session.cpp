@@ -159,19 +159,26 @@ Task<> Session::serve() {
   const bool established = co_await establish();
   if (!established) co_return;
   bool many = stream_.is_secure() && stream_.tls()->protocol() == "h2";
-  if (policy_.h2c && !stream_.is_secure()) many = co_await begins_with_preface();
+  if (policy_.h2c && !stream_.is_secure()) {
+    const net::IoStatus spoke = co_await await_first_request();
+    if (spoke != net::IoStatus::Ok) co_return;
+    many = co_await begins_with_preface();
+  }
   if (!many) co_return co_await serve_one_by_one();
   multiplex_ = std::make_unique<Multiplex>(worker_, *this, stream_);
   co_await multiplex_->serve(received_);
 }
 
-/// RFC 9113 §3.4, by prior knowledge: no HTTP/1.1 request begins like this.
-Task<bool> Session::begins_with_preface() {
-  constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+Task<net::IoStatus> Session::await_first_request() {
   waiting_ = true;
   const net::IoResult ready = co_await stream_.readable(policy_.idle_timeout);
   waiting_ = false;
-  if (ready.status != net::IoStatus::Ok) co_return false;
+  co_return ready.status;
+}
+
+/// RFC 9113 §3.4, by prior knowledge: no HTTP/1.1 request begins like this.
+Task<bool> Session::begins_with_preface() {
+  constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
   const TimePoint deadline = worker_.reactor.now() + policy_.header_timeout;
   for (;;) {
     const Duration left = std::max(deadline - worker_.reactor.now(), net::TimerWheel::kTick);
@@ -194,7 +201,8 @@ Task<> Session::serve_one_by_one() {
       co_await exchange_->run();
     }
     const bool survives = exchange_->connection_survives();
-    const bool lingers = exchange_->needs_linger();
+    // More requests than are answered may have come, and what is unread would reset the connection under the answer.
+    const bool lingers = exchange_->needs_linger() || (!survives && exchange_->response_whole() && has_unread());
     if (exchange_->must_reset()) stream_.abort();
     worker_.give_exchange(std::move(exchange_));
     if (survives) continue;

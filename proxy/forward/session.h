@@ -78,8 +78,10 @@ class Session final : public Downstream, public net::Retirable, public Link<> {
   Task<bool> secure();
   Task<> tell_to_use_tls();
   Task<> serve();
+  Task<net::IoStatus> await_first_request();
   Task<bool> begins_with_preface();
   Task<> serve_one_by_one();
+  bool has_unread() noexcept { return !received_.empty() || !stream_.is_quiet(); }
   Task<Received> receive_head();
   static void done(void* self);
 

@@ -62,7 +62,7 @@ Task<> Session::tell_to_use_tls() {
   stream_.leave_tls();
   Buffer message(worker_.reactor.blocks(), BlockSize::Small);
   constexpr std::string_view kText = "this port expects TLS: use https://";
-  encode_local_reply(message, 400, kText, true);
+  encode_local_reply(message, 400, kText, true, worker_.date.text(worker_.reactor.now()));
   message.append(kText);
   message.append("\n");
   const iovec part{message.data(), message.size()};

@@ -171,6 +171,19 @@ void Worker::close_idle(bool tunnels) {
   });
 }
 
+std::vector<Generation*> Worker::generations() const {
+  std::vector<Generation*> all{serving_.get()};
+  for (const auto& one : retired_) all.push_back(one.get());
+  return all;
+}
+
+/// A copy never costs an original anything (PRODUCT §3): what copies hold is given up before a request is refused.
+/// @return whether that was enough
+bool Worker::copies_make_room() {
+  for (Generation* const generation : generations()) generation->drop_copies(observe::MirrorDrop::Buffer);
+  return !reactor.is_short_of_memory();
+}
+
 void Worker::stop() {
   post([](Worker& worker) { worker.end_everything(); });
 }
@@ -180,11 +193,9 @@ void Worker::end_everything() {
   if (ending_) return;
   ending_ = draining_ = closing_idle_ = ending_tunnels_ = true;
   for (const auto& listener : listeners_) stop(*listener);
-  std::vector<Generation*> generations{serving_.get()};
-  for (const auto& one : retired_) generations.push_back(one.get());
-  for (Generation* const generation : generations) generation->drop_copies();
+  for (Generation* const generation : generations()) generation->drop_copies(observe::MirrorDrop::Shutdown);
   while (Session* session = sessions_.pop_front()) session->abort();  // one may end another that waits for its connection
-  for (Generation* const generation : generations) {
+  for (Generation* const generation : generations()) {
     for (const auto& cluster : generation->clusters) (void)cluster->close_down();
   }
   reactor.stop();

@@ -17,6 +17,7 @@
 
 #include "base/random.h"
 #include "forward/client_limit.h"
+#include "forward/date_line.h"
 #include "forward/generation.h"
 #include "forward/listener_tls.h"
 #include "forward/policy.h"
@@ -105,9 +106,9 @@ class alignas(64) Worker {
   /// For the connections from now on.
   void set_listener_tls(std::size_t listener, std::shared_ptr<const net::TlsServerContext> context);
   void set_cluster_tls(std::size_t cluster, const std::shared_ptr<const net::TlsClientContext>& context);
-  /// Any thread: how much the worker's buffers may hold (`memory.buffers`, less what the others hold); more, and new requests are refused.
-  void allow_bytes(std::size_t most) noexcept { allowed_bytes_.store(most, std::memory_order_relaxed); }
-  bool is_short_of_memory() noexcept { return reactor.blocks().lent_bytes() > allowed_bytes_.load(std::memory_order_relaxed); }
+  /// The worker's buffers hold more than they may (`memory.buffers`, less what the others hold), also without the copies, which
+  /// are given up first: new requests are refused.
+  bool is_short_of_memory() { return reactor.is_short_of_memory() && !copies_make_room(); }
   /// Responses announce the end of their connection.
   bool draining() const noexcept { return draining_; }
   /// Connections do not wait for another request.
@@ -124,6 +125,7 @@ class alignas(64) Worker {
 
   net::Reactor reactor;
   Random random;
+  DateLine date;
   observe::WorkerCounters& counters;
   observe::AccessLogSink* const access_log;
 
@@ -139,9 +141,10 @@ class alignas(64) Worker {
   void end_listener(std::unique_ptr<ListenerRuntime> listener);
   static void sweep(void* self);
   void accept(ListenerRuntime& from, net::Listener& socket, int descriptor, const net::Address& peer);
+  std::vector<Generation*> generations() const;
+  bool copies_make_room();
   void end_everything();
 
-  std::atomic<std::size_t> allowed_bytes_{~std::size_t{0}};  // written now and then, by another thread
   const std::size_t index_;
   const Part part_;
   const AddressNews address_news_;

@@ -20,7 +20,7 @@ FieldId identify_known(std::string_view name) noexcept {
   const auto is = [name](std::string_view known) { return equals_ignoring_case(name, known); };
   switch (name.size()) {
     case 2: return is("te") ? FieldId::Te : FieldId::Other;
-    case 4: return is("host") ? FieldId::Host : FieldId::Other;
+    case 4: return is("host") ? FieldId::Host : is("date") ? FieldId::Date : FieldId::Other;
     case 6: return is("expect") ? FieldId::Expect : FieldId::Other;
     case 7: return is("trailer") ? FieldId::Trailer : is("upgrade") ? FieldId::Upgrade : FieldId::Other;
     case 9: return is("forwarded") ? FieldId::Forwarded : FieldId::Other;

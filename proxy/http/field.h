@@ -16,6 +16,7 @@ enum class FieldId : std::uint8_t {
   Alias,  ///< with `_` read as `-` one of those that Tidegate writes or believes; itself none of them
   Connection,
   ContentLength,
+  Date,
   Expect,
   Forwarded,
   Host,

@@ -111,6 +111,7 @@ Refusal check_escapes(std::string_view path, const PathPolicy& policy) noexcept 
     const auto byte = escape_at(path, at);
     // A digit that is decoded behind a stray "%" would make an escape that nobody sent.
     if (!byte && policy.decode_unreserved) return {400, "malformed escape in the path"};
+    if (byte == 0) return {400, "escaped NUL in the path"};  // the end of the path for who decodes it into a C string
     if (byte && is_slash(*byte) && policy.escaped_slashes == EscapedSlashes::Reject) return {400, "escaped slash in the path"};
   }
   return {};

@@ -37,6 +37,8 @@ Copy* Mirror::consider(const http::RequestHead& request) {
     counters_.drop(MirrorDrop::Percent);
   } else if (in_flight_ >= share_.concurrency) {
     counters_.drop(MirrorDrop::Concurrency);
+  } else if (!reactor_.has_memory_for_copies()) {
+    counters_.drop(MirrorDrop::Buffer);
   } else if (!take_token()) {
     counters_.drop(MirrorDrop::Rate);
   } else {
@@ -68,7 +70,7 @@ bool Mirror::take_token() noexcept {
 }
 
 bool Mirror::charge(std::size_t bytes) noexcept {
-  if (held_ + bytes > share_.buffer) return false;
+  if (held_ + bytes > share_.buffer || !reactor_.has_memory_for_copies()) return false;
   held_ += bytes;
   return true;
 }
@@ -107,8 +109,14 @@ void Mirror::retire(Copy& copy) {
   }
 }
 
-void Mirror::drop_all() {
-  while (Copy* copy = copies_.pop_front()) copy->drop(MirrorDrop::Shutdown);  // one may end another that waits
+/// One may end another that waits, and whose end is not due yet stays on the list: its original may still feed it.
+void Mirror::drop_all(MirrorDrop why) {
+  List<Copy> all;
+  while (Copy* copy = copies_.pop_front()) all.push_back(*copy);
+  while (Copy* copy = all.pop_front()) {
+    copies_.push_back(*copy);
+    copy->drop(why);
+  }
 }
 
 }  // namespace tidegate::mirror

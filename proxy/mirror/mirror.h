@@ -50,8 +50,8 @@ class alignas(64) Mirror {  // a cache line: see forward/worker.h
   /// The Host that copies carry, given the original's authority. Good until the next call.
   std::string_view host_for(std::string_view authority, const upstream::ClusterPolicy& cluster);
 
-  /// Drops every copy in flight (shutdown).
-  void drop_all();
+  /// Drops every copy in flight.
+  void drop_all(observe::MirrorDrop why);
   /// Where it is in counting out its share.
   const route::PositionSequence& sequence() const noexcept { return sequence_; }
   /// No copy is in flight.
@@ -61,7 +61,7 @@ class alignas(64) Mirror {  // a cache line: see forward/worker.h
   friend class Copy;
   Copy& take_copy();
   bool take_token() noexcept;
-  /// Room for `bytes` more of buffered copies, or not.
+  /// Room for `bytes` more of buffered copies, or not: in the mirror's own budget, and in the memory of all.
   bool charge(std::size_t bytes) noexcept;
   void discharge(std::size_t bytes) noexcept { held_ -= bytes; }
   void on_end(Copy& copy, std::optional<observe::MirrorDrop> dropped);

@@ -106,6 +106,14 @@ class Reactor {
   BlockPool& blocks() noexcept { return blocks_; }
   /// Any thread: what buffers held at the end of the last turn.
   std::size_t lent_bytes() const noexcept { return lent_bytes_.load(std::memory_order_relaxed); }
+  /// Any thread: how much buffers are meant to hold, and up to where what can be done without (copies of a mirror) may take
+  /// more. Nobody is refused a block for it: who begins something asks first.
+  void allow_bytes(std::size_t most, std::size_t most_for_copies) noexcept {
+    allowed_bytes_.store(most, std::memory_order_relaxed);
+    allowed_for_copies_.store(most_for_copies, std::memory_order_relaxed);
+  }
+  bool is_short_of_memory() const noexcept { return blocks_.lent_bytes() > allowed_bytes_.load(std::memory_order_relaxed); }
+  bool has_memory_for_copies() const noexcept { return blocks_.lent_bytes() <= allowed_for_copies_.load(std::memory_order_relaxed); }
   PipePool& pipes() noexcept { return pipes_; }
 
  private:
@@ -121,6 +129,8 @@ class Reactor {
   TimePoint now_;
   PipePool pipes_{*this};
   std::atomic<std::size_t> lent_bytes_{0};
+  std::atomic<std::size_t> allowed_bytes_{~std::size_t{0}};  // both: written now and then, by another thread
+  std::atomic<std::size_t> allowed_for_copies_{~std::size_t{0}};
   int epoll_ = -1;
   int wake_ = -1;
   std::atomic<bool> wake_pending_{false};

@@ -6,6 +6,7 @@
 
 #include "net/tls_layer.h"
 #include "upstream/choice.h"
+#include "upstream/making.h"
 #include "upstream/resolution.h"
 #include "upstream/slow_start.h"
 
@@ -17,8 +18,9 @@ constexpr Duration kAvoidance = std::chrono::seconds(10);  // as NGINX's max_fai
 
 // --- Acquisition, Connection
 
-void Acquisition::cancel() noexcept {
+void Acquisition::cancel(Failure why) noexcept {
   canceled_ = true;
+  is_late_ = why == Failure::Timeout;
   if (connecting_ != nullptr) {
     connecting_->socket.cancel();
   } else if (waiting_) {
@@ -60,7 +62,7 @@ Pool::Pool(net::Reactor& reactor, const ClusterPolicy& policy, PoolShare share, 
       readmission_(&Pool::readmit, this),
       expects_many_(policy.protocol == Protocol::Http2 && policy.may_carry_many()) {}
 
-Pool::~Pool() { close_idle(); }
+Pool::~Pool() { close_idle(); }  // and what is being made for nobody: who waits is gone by now
 
 const EndpointAddress& Pool::endpoint(const Channel& channel) const noexcept {
   return policy_.endpoints[targets_[channel.target()]->endpoint];
@@ -78,6 +80,7 @@ void Pool::set_addresses(std::size_t endpoint, const std::vector<net::Address>& 
     if (target->endpoint == endpoint) target->current = false;
   }
   for (Target* target : now) target->current = true;
+  if (!known_.empty() && has_every_endpoint()) known_.clear();  // of addresses that are gone: whoever comes back later is new
   for (auto& target : targets_) {
     if (!target->current) close_idle_to(*target);
   }
@@ -101,17 +104,18 @@ Pool::Target* Pool::find(std::size_t endpoint, const net::Address& address) noex
 /// Those that are well. When too few are, all: the load of all would only bring those few down as well (Envoy's panic threshold).
 void Pool::choose_among() {
   std::size_t all = 0;
-  current_.clear();
+  std::size_t well = 0;
   for (auto& target : targets_) {
-    if (!target->current) continue;
-    ++all;
-    if (target->healthy && target->ejected_until == TimePoint{}) current_.push_back(target.get());
+    target->serves = target->current && target->healthy && target->ejected_until == TimePoint{};
+    all += target->current ? 1 : 0;
+    well += target->serves ? 1 : 0;
   }
-  usable_ = !current_.empty();
-  if (usable_ && static_cast<double>(current_.size()) >= policy_.panic_threshold * static_cast<double>(all)) return;
+  usable_ = well > 0;
+  const bool enough = usable_ && static_cast<double>(well) >= policy_.panic_threshold * static_cast<double>(all);
   current_.clear();
   for (auto& target : targets_) {
-    if (target->current) current_.push_back(target.get());
+    if (!enough) target->serves = target->current;
+    if (target->serves) current_.push_back(target.get());
   }
 }
 
@@ -161,8 +165,15 @@ bool Pool::eject(Target& target, Duration length) {
   ++target.ejections;
   close_idle_to(target);
   choose_among();
-  if (!readmission_.armed()) reactor_.arm(readmission_, length);
+  readmit_at(target.ejected_until);
   return true;
+}
+
+/// Who is left out for a shorter time comes back before who was left out first.
+void Pool::readmit_at(TimePoint when) {
+  if (readmission_.armed() && readmission_at_ <= when) return;
+  readmission_at_ = when;
+  reactor_.arm(readmission_, std::max<Duration>(when - reactor_.now(), net::TimerWheel::kTick));
 }
 
 /// Those whose time is over are asked again; one that goes on to fail is out for longer.
@@ -179,7 +190,7 @@ void Pool::readmit(void* self) {
     target->ejected_until = {};
     if (pool->policy_.slow_start > Duration::zero()) target->appeared = now;
   }
-  if (next != TimePoint::max()) pool->reactor_.arm(pool->readmission_, std::max<Duration>(next - now, net::TimerWheel::kTick));
+  if (next != TimePoint::max()) pool->readmit_at(next);
   pool->choose_among();
 }
 
@@ -219,19 +230,28 @@ void Pool::take_over_health(const Pool& before) {
   was_used_ = was_used_ || before.was_used_;
 }
 
-/// What was judged by something that this pool does not have (any more) is forgotten.
+/// Once: what is found out from then on is newer. What was judged by something that this pool does not have (any more) is forgotten.
 void Pool::apply_known(Target& target) {
-  for (const Known& known : known_) {
-    if (known.address != target.address) continue;
-    target.appeared = {};
-    target.fails = known.fails;
-    target.retry_at = known.retry_at;
-    if (policy_.health) target.healthy = known.healthy;
-    if (!policy_.outlier || known.ejected_until <= reactor_.now()) continue;
-    target.ejected_until = known.ejected_until;
-    target.ejections = known.ejections;
-    if (!readmission_.armed()) reactor_.arm(readmission_, net::TimerWheel::kTick);
+  const auto found = std::find_if(known_.begin(), known_.end(), [&](const Known& one) { return one.address == target.address; });
+  if (found == known_.end()) return;
+  const Known known = *found;
+  known_.erase(found);
+  target.appeared = {};
+  target.fails = known.fails;
+  target.retry_at = known.retry_at;
+  if (policy_.health) target.healthy = known.healthy;
+  if (!policy_.outlier || known.ejected_until <= reactor_.now()) return;
+  target.ejected_until = known.ejected_until;
+  target.ejections = known.ejections;
+  readmit_at(known.ejected_until);
+}
+
+bool Pool::has_every_endpoint() const {
+  std::vector<bool> has(policy_.endpoints.size());
+  for (const auto& target : targets_) {
+    if (target->current && target->endpoint < has.size()) has[target->endpoint] = true;
   }
+  return std::all_of(has.begin(), has.end(), [](bool one) { return one; });
 }
 
 std::vector<net::Address> Pool::unhealthy() const {
@@ -284,14 +304,15 @@ Lease Pool::take(Connection& connection) {
   return lend(connection);
 }
 
-/// A client has few, of every cluster together.
+/// A client has few, of every cluster together. One to a target that takes no requests (any more) is closed.
 Lease Pool::take_idle_of(Client& client, Reuse reuse) {
   Connection* found = nullptr;
   client.idle_.for_each([&](Client::Place& place) {
     if (&place.connection->pool_ == this && found == nullptr) found = place.connection;
   });
   if (found == nullptr) return {};
-  if (reuse != Reuse::Certain || found->socket.is_silent()) return take(*found);
+  const bool serves = targets_[found->target_]->serves;
+  if (serves && (reuse != Reuse::Certain || found->socket.is_silent())) return take(*found);
   remove_idle(*found);
   return take_idle_of(client, reuse);
 }
@@ -341,8 +362,9 @@ Lease Pool::take_stream(Target& target) {
   return Lease(found->open());
 }
 
-/// A connection that carries many serves whoever waits as well.
-Lease Pool::share(std::unique_ptr<Connection> established) {
+/// A connection that carries many serves whoever waits as well. @return a stream for whom it was made, if it `is_wanted` and has not
+/// ended as soon as it was made
+Lease Pool::share(std::unique_ptr<Connection> established, bool is_wanted) {
   Target& target = *targets_[established->target()];
   auto* shared = new SharedConnection(reactor_, *this, policy_, std::move(established));
   target.shared.push_back(*shared);
@@ -350,8 +372,8 @@ Lease Pool::share(std::unique_ptr<Connection> established) {
   expects_many_ = true;
   events_.on_connections(0, 1);
   shared->start();
-  Lease first = take_stream(target);
-  if (first && !target.current) shared->retire();  // its address went while it was made
+  Lease first = is_wanted ? take_stream(target) : Lease();
+  if ((first || !is_wanted) && !target.serves) shared->retire();  // its address went while it was made, or was left out
   return first;
 }
 
@@ -386,10 +408,10 @@ void Pool::on_shared_end(SharedConnection& connection) {
 }
 
 Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* client, Carrying carrying, std::size_t avoid) {
-  acquisition.canceled_ = false;
-  acquisition.failure_ = Failure::None;
+  acquisition.begin();
   Acquired out;
   Target* target = nullptr;
+  std::unique_ptr<Connection> connection;
   for (;;) {
     target = drawn_ != nullptr ? std::exchange(drawn_, nullptr) : choose(avoid);
     if (target == nullptr) {  // a name that never resolved
@@ -404,58 +426,72 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
     } else {
       out.lease = take_from(*target, reuse, streams_for(carrying));
     }
-    const bool shares = carrying == Carrying::Any && expects_many_ && target->connecting > 0 && pending_count_ < share_.pending;
+    const bool for_all = carrying == Carrying::Any && expects_many_;
+    const bool shares = for_all && target->making != nullptr && pending_count_ < share_.pending;
     const bool below = total_ < share_.connections || total_ - closing() < share_.connections;
-    if (!out.lease && !shares && below) break;
-    if (!out.lease && !announced) out.lease = take_any(reuse, carrying);
+    bool makes = !out.lease && !shares && below;
+    if (!makes && !out.lease && !announced) out.lease = take_any(reuse, carrying);
     if (out.lease) {
       acquisition.dispatch();
       co_return std::move(out);
     }
-    if (!shares && make_room(carrying)) break;
-    const bool hopeless = carrying == Carrying::One && shared_ > 0 && shared_ >= total_;  // streams, which are nothing to it, have all
-    if (hopeless || pending_count_ >= share_.pending) {
-      out.failure = Failure::Overflow;
-      co_return std::move(out);
+    makes = makes || (!shares && make_room(carrying));
+    if (makes) {
+      connection = begin_connection(*target, client);
+      out.endpoint = endpoint_text(*connection);
+      const bool begun = connection->socket.descriptor() >= 0;
+      if (begun || failure_of_connect(connection->socket.error_number()) == Failure::Connect) acquisition.dispatch();
+      if (!begun || !for_all) break;
+      acquisition.making_ = &make_for_all(*target, std::move(connection));
+    } else {
+      const bool hopeless = carrying == Carrying::One && shared_ > 0 && shared_ >= total_;  // streams, which are nothing to it, have all
+      if (hopeless || pending_count_ >= share_.pending) {
+        out.failure = Failure::Overflow;
+        co_return std::move(out);
+      }
+      acquisition.making_ = shares ? target->making : nullptr;
+      if (shares) acquisition.dispatch();  // its time runs from here on, as for who began it
     }
-    acquisition.awaited_ = shares ? target : nullptr;
+    acquisition.awaited_ = acquisition.making_ != nullptr ? target : nullptr;
     struct Wait {
       Pool& pool;
       Acquisition& by;
       List<Acquisition>& among;
+      std::uint32_t places;  // in the queue: who waits for what it began itself takes none
       bool await_ready() const noexcept { return false; }
       void await_suspend(std::coroutine_handle<> handle) noexcept {
         by.waiting_ = handle;
         among.push_back(by);
-        ++pool.pending_count_;
+        pool.pending_count_ += places;
+        if (by.making_ != nullptr) ++by.making_->waiters;
       }
-      void await_resume() const noexcept { --pool.pending_count_; }
+      void await_resume() const noexcept {
+        pool.pending_count_ -= places;
+        if (by.making_ != nullptr) --by.making_->waiters;
+      }
     };
-    Wait wait{*this, acquisition, carrying == Carrying::One && policy_.may_carry_many() ? pending_one_ : pending_};
+    Wait wait{*this, acquisition, carrying == Carrying::One && policy_.may_carry_many() ? pending_one_ : pending_, makes ? 0u : 1u};
     co_await wait;
+    if (acquisition.given_) {
+      out.lease = std::move(acquisition.given_);
+      co_return std::move(out);
+    }
     if (acquisition.canceled_) {
+      leave(acquisition);
       out.failure = Failure::Canceled;
       co_return std::move(out);
     }
     if (acquisition.failure_ != Failure::None) {
       acquisition.dispatch();
       out.failure = acquisition.failure_;
+      out.error_number = acquisition.error_number_;
       co_return std::move(out);
     }
   }
-  std::size_t at = 0;
-  while (targets_[at].get() != target) ++at;
-  auto connection = std::make_unique<Connection>(reactor_, *this, at, policy_.proxy_protocol ? client : nullptr);
-  ++total_;
-  ++target->connections;
-  was_used_ = true;
-  events_.on_connect();
-  out.endpoint = endpoint_text(*connection);
   acquisition.connecting_ = connection.get();
   ++target->load;
-  if (carrying == Carrying::Any) ++target->connecting;
-  const net::IoStatus status = co_await establish(*connection, *target, acquisition, carrying);
-  if (carrying == Carrying::Any) --target->connecting;
+  net::IoStatus status = net::IoStatus::Reset;
+  if (connection->socket.descriptor() >= 0) status = co_await establish(*connection, carrying);
   --target->load;
   acquisition.connecting_ = nullptr;
   if (status == net::IoStatus::Ok) {
@@ -465,33 +501,118 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
       if (carrying == Carrying::Any && std::exchange(expects_many_, false)) end_wait(Failure::None, nullptr);
       co_return std::move(out);
     }
-    out.lease = share(std::move(connection));
-    if (out.lease) co_return std::move(out);
-    out.failure = Failure::Reset;  // it ended as soon as it was made
+    out.lease = share(std::move(connection), true);
+    if (!out.lease) out.failure = Failure::Reset;  // it ended as soon as it was made
     co_return std::move(out);
   }
   out.error_number = status == net::IoStatus::TimedOut ? 0 : connection->socket.error_number();
-  out.failure = status == net::IoStatus::Canceled ? Failure::Canceled : failure_of_connect(out.error_number);
-  if (out.failure == Failure::Connect) {
-    target->fails = true;
-    target->retry_at = reactor_.now() + kAvoidance;
-  }
-  connection->socket.close();
-  reactor_.retire(std::move(connection));
-  gone(at);
-  if (out.failure == Failure::Connect && policy_.outlier) note_outcome(*targets_[at], true);
-  if (carrying == Carrying::Any && expects_many_ && out.failure == Failure::Connect) end_wait(out.failure, target);
+  out.failure = not_made(std::move(connection), status, acquisition.is_late_);
   wake_next();
   co_return std::move(out);
 }
 
-/// Everything that comes before the first request, within `timeouts.connect` all together. What fails for want of something
+/// Its connect has begun, or has failed already.
+std::unique_ptr<Connection> Pool::begin_connection(Target& target, Client* client) {
+  std::size_t at = 0;
+  while (targets_[at].get() != &target) ++at;
+  auto connection = std::make_unique<Connection>(reactor_, *this, at, policy_.proxy_protocol ? client : nullptr);
+  ++total_;
+  ++target.connections;
+  was_used_ = true;
+  events_.on_connect();
+  (void)connection->socket.begin_connect(target.address);
+  return connection;
+}
+
+/// @param late somebody's time was over, which ended it
+/// @return what that means for whoever wanted it
+Failure Pool::not_made(std::unique_ptr<Connection> connection, net::IoStatus status, bool late) {
+  const std::size_t at = connection->target();
+  const int error_number = status == net::IoStatus::TimedOut ? 0 : connection->socket.error_number();
+  const Failure why = status == net::IoStatus::Canceled ? Failure::Canceled : failure_of_connect(error_number);
+  connection->socket.close();
+  reactor_.retire(std::move(connection));
+  gone(at);
+  if (why == Failure::Connect || (why == Failure::Canceled && late)) note_unreachable(*targets_[at]);
+  return why;
+}
+
+/// Others are asked for a while, where there are any.
+void Pool::note_unreachable(Target& target) {
+  target.fails = true;
+  target.retry_at = reactor_.now() + kAvoidance;
+  if (policy_.outlier) note_outcome(target, true);
+}
+
+// --- a connection for all who wait for it
+
+Making& Pool::make_for_all(Target& target, std::unique_ptr<Connection> begun) {
+  auto* making = new Making(reactor_, *this, std::move(begun));
+  makings_.push_back(*making);
+  target.making = making;
+  ++target.load;
+  making->start();
+  return *making;
+}
+
+void Pool::made(Making& making, net::IoStatus status) {
+  Target& target = *targets_[making.connection->target()];
+  static_cast<Link<>&>(making).unlink();
+  if (target.making == &making) target.making = nullptr;
+  --target.load;
+  reactor_.retire(std::unique_ptr<net::Retirable>(&making));
+  hand_out(making, status);
+}
+
+/// The first who waits gets it, or what there is to get of one that many share; a failure is everybody's.
+void Pool::hand_out(Making& making, net::IoStatus status) {
+  Target& target = *targets_[making.connection->target()];
+  Acquisition* const first = waiter_for(making);
+  if (status != net::IoStatus::Ok) {
+    const int error_number = status == net::IoStatus::TimedOut ? 0 : making.connection->socket.error_number();
+    const Failure why = not_made(std::move(making.connection), status, false);
+    if (why != Failure::Canceled) end_wait(why, &target, error_number);
+    return wake_next();
+  }
+  target.fails = false;
+  const bool many = carries_many(*making.connection);
+  Lease lease = many ? share(std::move(making.connection), first != nullptr) : lend(*making.connection.release());
+  if (first != nullptr) {
+    first->unlink();
+    if (!lease) first->failure_ = Failure::Reset;  // it ended as soon as it was made
+    first->given_ = std::move(lease);
+    std::exchange(first->waiting_, {}).resume();
+  } else {
+    lease.give_back();
+  }
+  if (!many && std::exchange(expects_many_, false)) end_wait(Failure::None, nullptr);
+}
+
+/// The first of those who wait for it; nullptr: all of them have left. From here on none of them looks at what is no more.
+Acquisition* Pool::waiter_for(Making& making) {
+  Acquisition* first = nullptr;
+  pending_.for_each([&](Acquisition& one) {
+    if (one.making_ != &making) return;
+    one.making_ = nullptr;
+    if (first == nullptr) first = &one;
+  });
+  return first;
+}
+
+/// It waits no more. Whose time is over has found out that the address does not answer; others may wait for it a while longer.
+void Pool::leave(Acquisition& acquisition) {
+  Making* const making = std::exchange(acquisition.making_, nullptr);
+  if (making == nullptr) return;
+  if (acquisition.is_late_ && !std::exchange(making->late, true)) note_unreachable(*targets_[making->connection->target()]);
+  if (making->waiters == 0) making->cancel();
+}
+
+// --- what comes before the first request
+
+/// Everything that comes after the connect was begun, within `timeouts.connect` all together. What fails for want of something
 /// here was never on its way to the side: the gate must not count it, neither as a failure nor as a success.
-Task<net::IoStatus> Pool::establish(Connection& connection, Target& target, Acquisition& acquisition, Carrying carrying) {
+Task<net::IoStatus> Pool::establish(Connection& connection, Carrying carrying) {
   const TimePoint deadline = reactor_.now() + policy_.timeouts.connect;
-  const bool begun = connection.socket.begin_connect(target.address);
-  if (begun || failure_of_connect(connection.socket.error_number()) == Failure::Connect) acquisition.dispatch();
-  if (!begun) co_return net::IoStatus::Reset;
   const net::IoStatus connected = co_await connection.socket.connected(policy_.timeouts.connect);
   if (connected != net::IoStatus::Ok) co_return connected;
   if (policy_.proxy_protocol) {
@@ -499,7 +620,7 @@ Task<net::IoStatus> Pool::establish(Connection& connection, Target& target, Acqu
     if (announced != net::IoStatus::Ok) co_return announced;
   }
   if (tls_ == nullptr) co_return connected;
-  const net::IoStatus secured = co_await secure(connection, target, deadline, carrying);
+  const net::IoStatus secured = co_await secure(connection, *targets_[connection.target()], deadline, carrying);
   co_return secured;
 }
 
@@ -535,7 +656,7 @@ void Pool::release(Connection& connection, bool reusable) {
   Target& target = *targets_[connection.target_];
   --target.load;
   const bool used_up = policy_.pool.requests_per_connection != 0 && connection.exchanges_ >= policy_.pool.requests_per_connection;
-  if (!reusable || used_up || !target.current || !connection.socket.is_quiet() || !connection.received.empty()) {
+  if (!reusable || used_up || !target.serves || !connection.socket.is_quiet() || !connection.received.empty()) {
     close(connection);
     wake_next();
     return;
@@ -627,7 +748,7 @@ void Pool::wake_for_stream() {
 /// Those who wait for a connection that many share share its failure, too: one after the other they would wait for ever.
 /// Those who wait for one to another target do not. Without a failure it has turned out that it carries one: each looks for a
 /// connection of its own. @param of nullptr: all of them.
-void Pool::end_wait(Failure why, const Target* of) {
+void Pool::end_wait(Failure why, const Target* of, int error_number) {
   List<Acquisition> waiting, others;
   while (Acquisition* waiter = pending_.pop_front()) {
     const bool is_of_it = of == nullptr || waiter->awaited_ == nullptr || waiter->awaited_ == of;
@@ -636,6 +757,7 @@ void Pool::end_wait(Failure why, const Target* of) {
   while (Acquisition* waiter = others.pop_front()) pending_.push_back(*waiter);
   while (Acquisition* waiter = waiting.pop_front()) {
     waiter->failure_ = why;
+    waiter->error_number_ = error_number;
     std::exchange(waiter->waiting_, {}).resume();
   }
 }
@@ -645,6 +767,9 @@ void Pool::close_idle() {
     while (Connection* connection = target->idle.front()) remove_idle(*connection);
     while (SharedConnection* connection = target->shared.pop_front()) connection->cut_off();
   }
+  makings_.for_each([](Making& making) {
+    if (making.waiters == 0) making.cancel();
+  });
 }
 
 }  // namespace tidegate::upstream

@@ -28,6 +28,8 @@
 
 namespace tidegate::upstream {
 
+class Making;
+
 /// A channel lent to one exchange. Closed when the lease ends without give_back().
 class Lease {
  public:
@@ -87,9 +89,10 @@ enum class Carrying : std::uint8_t {
 /// A request for a connection that is under way, so that it can be called off. Owned by the exchange.
 class Acquisition : public Link<> {
  public:
-  /// Ends acquire() with Failure::Canceled, if it is under way.
-  void cancel() noexcept;
-  /// Told once the request leaves for the side: a connection was found, or one is being made.
+  /// Ends acquire() with Failure::Canceled, if it is under way. @param why Timeout: the attempt's time is over, and an address whose
+  /// connection is still being made has failed
+  void cancel(Failure why = Failure::Canceled) noexcept;
+  /// Told once the request leaves for the side: a connection was found, or one is being made, for it alone or for many.
   void on_dispatch(void (*callback)(void*), void* context) noexcept {
     dispatched_ = callback;
     dispatched_context_ = context;
@@ -98,15 +101,25 @@ class Acquisition : public Link<> {
  private:
   friend class Pool;
   void dispatch() noexcept {
-    if (dispatched_ != nullptr) dispatched_(dispatched_context_);
+    if (dispatched_ != nullptr && !std::exchange(is_dispatched_, true)) dispatched_(dispatched_context_);
+  }
+  void begin() noexcept {
+    is_dispatched_ = canceled_ = is_late_ = false;
+    making_ = nullptr;
+    failure_ = Failure::None;
   }
   void (*dispatched_)(void*) = nullptr;
   void* dispatched_context_ = nullptr;
   std::coroutine_handle<> waiting_;
   Connection* connecting_ = nullptr;
   const void* awaited_ = nullptr;  // the target whose connection, which many will share, it waits for
+  Making* making_ = nullptr;       // that connection, while it is being made
+  bool is_dispatched_ = false;
   bool canceled_ = false;
+  bool is_late_ = false;           // and why: its time was over
+  Lease given_;                    // that it waited for
   Failure failure_ = Failure::None;  // of the connection that it waited for
+  int error_number_ = 0;
 };
 
 /// A worker's part of the pool's bounds.
@@ -151,7 +164,8 @@ class Pool final : private net::TurnEnd {
     TimePoint ejected_until{};
     std::uint32_t ejections = 0;   ///< in a row
   };
-  void know(Known known) { known_.push_back(known); }  ///< before set_addresses()
+  /// Before set_addresses(). Used once, for the address's first appearance; forgotten when every endpoint has its addresses.
+  void know(Known known) { known_.push_back(known); }
   /// What the pool that this one replaces knew of the addresses that both have. Before set_addresses().
   void take_over_health(const Pool& before);
   /// Addresses that the health checks have found unhealthy.
@@ -189,6 +203,7 @@ class Pool final : private net::TurnEnd {
  private:
   friend class Client;
   friend class Connection;
+  friend class Making;
   friend class SharedConnection;
   struct Target {
     std::size_t endpoint;
@@ -197,12 +212,13 @@ class Pool final : private net::TurnEnd {
     List<Connection> idle;
     List<SharedConnection> shared;
     std::uint32_t load = 0;         ///< exchanges in flight: connecting, leases, streams
-    std::uint32_t connecting = 0;   ///< for exchanges that can share what comes of it
+    Making* making = nullptr;       ///< a connection that will be shared by those who wait for it
     std::uint32_t connections = 0;  ///< of total_
     TimePoint appeared{};           ///< with slow_start; zero: it was there from the beginning
     TimePoint retry_at{};           ///< while it fails
     bool fails = false;             ///< the last connection to it could not be made
     bool current = true;            ///< still among the endpoint's addresses
+    bool serves = true;             ///< among those that take requests
     bool healthy = true;            ///< as the health checks say
     std::uint32_t errors = 0;       ///< in a row, with outlier
     std::uint32_t ejections = 0;    ///< in a row
@@ -218,10 +234,12 @@ class Pool final : private net::TurnEnd {
   void close_idle_to(Target& target);
   void note_outcome(Target& target, bool failed);
   bool eject(Target& target, Duration length);
+  void readmit_at(TimePoint when);
   static void readmit(void* self);
   Target* instead_of(Target& avoided, std::uint64_t chance);
   Target& place_for(std::size_t endpoint, const net::Address& address);
   void apply_known(Target& target);
+  bool has_every_endpoint() const;
   Lease take_from(Target& target, Reuse reuse, bool streams);
   Lease take_any(Reuse reuse, Carrying carrying);
   bool is_announced(const Client* client) const noexcept { return client != nullptr && policy_.proxy_protocol.has_value(); }
@@ -229,7 +247,14 @@ class Pool final : private net::TurnEnd {
   Task<net::IoStatus> announce(Connection& connection);
   Lease take_idle_of(Client& client, Reuse reuse);
   Lease take(Connection& connection);
-  Task<net::IoStatus> establish(Connection& connection, Target& target, Acquisition& acquisition, Carrying carrying);
+  std::unique_ptr<Connection> begin_connection(Target& target, Client* client);
+  Making& make_for_all(Target& target, std::unique_ptr<Connection> begun);
+  void made(Making& making, net::IoStatus status);
+  void hand_out(Making& making, net::IoStatus status);
+  void leave(Acquisition& acquisition);
+  Failure not_made(std::unique_ptr<Connection> connection, net::IoStatus status, bool late);
+  void note_unreachable(Target& target);
+  Task<net::IoStatus> establish(Connection& connection, Carrying carrying);
   Task<net::IoStatus> secure(Connection& connection, Target& target, TimePoint deadline, Carrying carrying);
   Lease lend(Connection& connection);
   void release(Connection& connection, bool reusable);
@@ -238,7 +263,7 @@ class Pool final : private net::TurnEnd {
   void remove_idle(Connection& connection);
   Lease take_exclusive(Target& target, Reuse reuse);
   Lease take_stream(Target& target);
-  Lease share(std::unique_ptr<Connection> established);
+  Lease share(std::unique_ptr<Connection> established, bool is_wanted);
   bool carries_many(const Connection& connection) const noexcept;
   bool make_room(Carrying carrying);
   std::uint32_t closing() noexcept;
@@ -247,7 +272,8 @@ class Pool final : private net::TurnEnd {
   void wake_next() noexcept;
   void wake_for_stream();
   void on_turn_end() override;
-  void end_wait(Failure why, const Target* of);
+  Acquisition* waiter_for(Making& making);
+  void end_wait(Failure why, const Target* of, int error_number = 0);
   void gone(std::size_t target) noexcept;
   void on_stream_end(SharedConnection& connection, bool is_over);
   void on_shared_end(SharedConnection& connection);
@@ -261,6 +287,7 @@ class Pool final : private net::TurnEnd {
   std::vector<Target*> current_;                  // those that take requests; at most kMostAddresses an endpoint
   bool usable_ = false;
   net::Timer readmission_;                        // for the next of those that are ejected
+  TimePoint readmission_at_{};
   Target* drawn_ = nullptr;                       // by a take_idle() that found nothing there, for the acquire() that follows at once
   Random random_;
   bool was_used_ = false;
@@ -268,6 +295,7 @@ class Pool final : private net::TurnEnd {
   std::uint32_t idle_ = 0;
   std::uint32_t shared_ = 0;       // of them, those that carry many
   bool expects_many_ = false;      // a new connection will carry many, so one at a time is made
+  List<Making> makings_;
   List<Acquisition> pending_;
   List<Acquisition> pending_one_;  // of Carrying::One: a stream that is free is nothing to them
   std::vector<Known> known_;       // until the addresses are here

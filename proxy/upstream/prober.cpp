@@ -66,8 +66,11 @@ class Prober::Probe final : private NoPoolEvents, public net::Retirable {
     pool_.set_tls(prober.tls_);
     pool_.set_addresses(endpoint, {address});
     ++prober.running_;
-    const std::vector<net::Address>& unhealthy = prober.unhealthy_;
-    if (std::find(unhealthy.begin(), unhealthy.end(), address) != unhealthy.end()) state_.begin_unhealthy();
+    std::vector<net::Address>& unhealthy = prober.unhealthy_;
+    const auto known = std::find(unhealthy.begin(), unhealthy.end(), address);
+    if (known == unhealthy.end()) return;
+    unhealthy.erase(known);  // used once: what the checks find out is newer
+    state_.begin_unhealthy();
   }
   ~Probe() override { --prober_.running_; }
 
@@ -289,6 +292,14 @@ void Prober::set_addresses(std::size_t endpoint, const std::vector<net::Address>
     probes_.push_back(new Probe(*this, endpoint, address));
     probes_.back()->start();
   }
+  if (!unhealthy_.empty() && asks_every_endpoint()) unhealthy_.clear();  // of addresses that are gone
+}
+
+bool Prober::asks_every_endpoint() const {
+  for (std::size_t i = 0; i < policy_.endpoints.size(); ++i) {
+    if (std::none_of(probes_.begin(), probes_.end(), [i](const Probe* probe) { return probe->endpoint() == i; })) return false;
+  }
+  return true;
 }
 
 void Prober::set_tls(std::shared_ptr<const net::TlsClientContext> context) {

@@ -44,11 +44,12 @@ class Prober {
   void stop();
   /// After stop(): every check has ended. Until then it must not be destroyed while its worker turns.
   bool is_idle() const noexcept { return running_ == 0; }
-  /// What is known of addresses from before: those begin unhealthy. Before set_addresses().
+  /// What is known of addresses from before: those begin unhealthy, once. Before set_addresses().
   void begin_unhealthy(const net::Address& address) { unhealthy_.push_back(address); }
 
  private:
   class Probe;
+  bool asks_every_endpoint() const;
 
   net::Reactor& reactor_;
   const ClusterPolicy& policy_;

@@ -341,3 +341,36 @@ def test_the_start_waits_five_seconds_for_a_name_and_no_longer(lab):
 def test_a_cluster_of_literals_knows_no_dns(lab):
     tidegate = lab.proxy(lab.origin(serve(ok("yes"))))
     assert TOTAL not in tidegate.api.metrics_text()
+
+
+def test_an_address_that_was_unhealthy_at_a_reload_and_is_well_again_is_used_at_once_when_dns_brings_it_back(lab):
+    """config: before the first check an address is in."""
+    one, other = "127.0.0.1", "127.0.0.2"
+    status, holds_checks = {one: "200 OK", other: "500 Oops"}, threading.Event()
+
+    def script(connection):
+        host = connection.socket.getsockname()[0]
+        while request := connection.read_request():
+            if request.target != "/healthz":
+                connection.send(ok(host))
+            elif holds_checks.is_set() and host == other:
+                return connection.wait_for_end(20)
+            else:
+                connection.send(ok("", status[host]))
+
+    origins = lab.origins([one, other], script)
+    names = lab.name_server(a(one), a(other))
+    health = {"path": "/healthz", "interval": "50ms", "timeout": "10s", "healthy": 1, "unhealthy": 1}
+    config = config_of(names, origins[0], cluster={"health": health}, new_cluster={"timeouts": {"connect": "1s"}})
+    tidegate = lab.tidegate(config)
+    tidegate.logs("is unhealthy")
+    config["clusters"]["old"]["timeouts"] = {"connect": "2s"}
+    tidegate.reload(config)
+    status[other] = "200 OK"
+    client = lab.client(tidegate)
+    eventually(lambda: client.get("/").text == other, "it is healthy again")
+    names.answers(a(one))
+    eventually(lambda: all(client.get("/").text == one for _ in range(20)) and origins[1].open_connections() == 0, "it is gone", 20)
+    holds_checks.set()
+    names.answers(a(one), a(other))
+    eventually(lambda: client.get("/").text == other, "it is back before its first check has ended", 5)

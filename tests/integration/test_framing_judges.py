@@ -33,7 +33,7 @@ LONG = "/" + "a" * 16000
 # name: (bytes, what arrives)
 ODD_REQUESTS = {
     **{f"target {target[:40]!r}": (get(target), [plain(target)]) for target in (
-        "//a//b", "/a:b/http://c", "/%7Ea%2F%00", "/%zz", "/a/..b/.c/...d", "/a|b{c}<>^`\\", '/"', "/?a=?&b", "/?", "/?a[]=1", "/;p=1",
+        "//a//b", "/a:b/http://c", "/%7Ea%2F%01", "/%zz", "/a/..b/.c/...d", "/a|b{c}<>^`\\", '/"', "/?a=?&b", "/?", "/?a[]=1", "/;p=1",
         "/~!$&'()*+,;=:@", LONG)},
     "absolute-form": (get("http://o:81/a?b"), [plain("/a?b")]),
     "absolute-form without a path": (get("http://o"), ROOT),

@@ -4,6 +4,7 @@ import threading
 import pytest
 
 from harness import Load, eventually, ok, serve, stays
+from harness.faults import never_connects
 from harness.ports import refusing_address
 from harness.rollout import decisions
 
@@ -226,3 +227,18 @@ def test_a_revert_for_want_of_healthy_endpoints_says_so_and_the_attempts_are_cou
     counted = route["traffic"]["new"]
     assert counted["failed_attempts"] == counted["attempts"] > 0 and counted["failures"] == 0
     assert route["traffic"]["old"]["attempts"] > 0 == route["traffic"]["old"]["failed_attempts"]
+
+
+def test_an_endpoint_that_drops_every_syn_is_left_out_also_when_the_attempts_time_ends_first(lab):
+    gone = never_connects(lab.keep)
+    good = lab.origin(serve(ok("good")))
+    tidegate = lab.proxy(good, clusters={
+        "old": {"endpoints": [gone, good.address], "timeouts": {"connect": "20s"}, "outlier": {"consecutive_errors": 1, "ejection": "1m"}},
+        "new": {"endpoints": ["127.0.0.1:9"]}},
+        route={"retry": {"on": ["timeout"], "other_side": False, "per_try_timeout": "100ms"}, "gate": {"on_fail": "notify"}})
+    client = lab.client(tidegate)
+    timeouts = lambda: tidegate.api.metric("tidegate_upstream_failures_total", cluster="old", reason="timeout")
+    eventually(lambda: client.get("/").status and timeouts() >= 1, "an attempt whose time is over")
+    tidegate.logs(f"{gone} is left out for ")
+    assert [client.get("/").text for _ in range(30)] == ["good"] * 30
+    assert timeouts() == 1

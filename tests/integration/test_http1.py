@@ -1,4 +1,5 @@
 """What HTTP/1.1 promises, seen from outside: PRODUCT §3, issue 2 point 3, RFC 9110 and 9112."""
+import email.utils
 import hashlib
 import re
 import threading
@@ -7,6 +8,7 @@ import time
 import pytest
 
 from harness import Client, curl, eventually, make_config, memory_slack, ok, serve
+from harness.http2 import Http2Origin
 from harness.ports import free_port
 
 pytestmark = pytest.mark.one_worker
@@ -741,3 +743,94 @@ def test_a_request_with_a_body_that_no_route_matches_does_not_spoil_the_connecti
         assert response.status == 404
         if client.is_closed(1) is None:
             assert client.get("/login").text == "exact"
+
+
+# --- what a route says about fields
+
+@pytest.mark.parametrize("name", ["x-forwarded-proto", "x-forwarded-for", "x-forwarded-host", "x-request-id", "traceparent"])
+def test_a_field_that_a_route_sets_is_the_only_one_of_its_name(lab, name):
+    origin = lab.origin(serve(ok("x")))
+    tidegate = lab.proxy(origin, route={"request_headers": {"set": {name: "ours"}}})
+    assert lab.client(tidegate).get("/", fields=f"{name}: theirs\r\n").status == 200
+    assert origin.requests[0].all(name) == ["ours"]
+
+
+def test_a_field_that_a_route_removes_is_not_there_though_tidegate_would_write_it(lab):
+    origin = lab.origin(serve(ok("x")))
+    names = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-request-id", "traceparent"]
+    tidegate = lab.proxy(origin, route={"request_headers": {"remove": names}})
+    assert lab.client(tidegate).get("/", fields="x-forwarded-proto: theirs\r\n").status == 200
+    assert [name for name in names if origin.requests[0].all(name)] == []
+    assert origin.requests[0].get("x-tidegate-hop") == "1"
+
+
+@pytest.mark.parametrize("up", ["http1", "http2"])
+@pytest.mark.parametrize("listener", [{}, {"h2c": True}], ids=["http1", "http2"])
+def test_a_field_that_a_route_sets_or_removes_does_not_come_as_a_trailer_either(lab, listener, up):
+    origin = lab.origin(serve(ok("x"))) if up == "http1" else lab.keep(Http2Origin(lambda request: (200, [], b"x", None)))
+    tidegate = lab.proxy(origin, listener=listener, cluster={"protocol": up},
+                         route={"request_headers": {"set": {"x-user": "ours"}, "remove": ["x-internal"]}})
+    trailers = [("x-user", "theirs"), ("x-internal", "1"), ("x-checksum", "2")]
+    if listener:
+        client = lab.http2_client(tidegate)
+        assert client.finish(client.start("/", method="POST", body=b"body", trailers=trailers)).status == 200
+    else:
+        assert lab.client(tidegate).post(b"body", trailers=trailers).status == 200
+    assert dict(origin.requests[0].trailers) == {"x-checksum": "2"}
+
+
+def test_an_escaped_nul_in_the_path_is_refused(lab):
+    """It ends the path for a server that decodes it into a C string: /a%00.png is /a there."""
+    origin = lab.origin(serve(ok("x")))
+    tidegate = lab.proxy(origin, listener={"path": {"dot_segments": "keep"}})
+    client = lab.client(tidegate)
+    assert client.get("/a%00.png").status == 400 and len(origin.requests) == 0
+    assert client.get("/a?b=%00").status == 200 and origin.requests[0].target == "/a?b=%00"
+
+
+# --- Date
+
+def test_an_answer_without_a_date_gets_one_and_others_keep_theirs(lab):
+    """RFC 9110 §6.6.1: MUST, of a recipient with a clock that forwards it."""
+    dated = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 0\r\n\r\n"
+    tidegate = lab.proxy(lab.origin(serve(lambda request: dated if request.target == "/dated" else ok("x"))), listener={"h2c": True})
+    client = lab.client(tidegate)
+    before = time.time()
+    made = client.get("/").get("date")
+    assert made.endswith(" GMT") and before - 2 <= email.utils.parsedate_to_datetime(made).timestamp() <= time.time() + 1
+    client.send("GET /dated HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert "date" not in dict(client.read_informational()[1])
+    assert client.read_response().all("date") == ["Sun, 06 Nov 1994 08:49:37 GMT"]
+    assert lab.http2_client(tidegate).get("/").headers["date"].endswith(" GMT")
+    client.send("GET /%00 HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert client.read_response().get("date").endswith(" GMT"), "Tidegate's own have one, too"
+
+
+# --- ends
+
+@pytest.mark.parametrize("why", ["requests", "drain"])
+def test_an_answer_that_ends_the_connection_arrives_though_more_was_pipelined(lab, why):
+    """RFC 9112 §9.6: the connection is closed in stages, or a reset for what is unread takes the answer with it."""
+    origin = lab.origin(serve(ok("x" * 1000)))
+    tidegate = lab.proxy(origin, listener={"limits": {"requests_per_connection": 1}} if why == "requests" else None, drain={"delay": "5s"})
+    client = lab.client(tidegate)
+    request = "GET / HTTP/1.1\r\nHost: a\r\nX: " + "y" * 2000 + "\r\n\r\n"
+    if why == "drain":
+        assert client.get("/").status == 200
+        tidegate.signal(15)
+        eventually(lambda: tidegate.api.get("/readyz").status == 503, "the drain")
+    client.send(request * 60)
+    response = client.read_response()
+    assert response.complete and response.get("connection") == "close"
+    assert client.is_closed() == "fin"
+    client.close()
+    assert why == "requests" or tidegate.wait(20) == 0
+
+
+def test_a_connection_that_says_nothing_is_ended_after_its_idle_time_also_where_http2_might_come(lab):
+    tidegate = lab.proxy(lab.origin(serve(ok("x"))), listeners=[
+        {"name": "both", "address": "127.0.0.1:0", "h2c": True, "timeouts": {"idle": "1s"}},
+        {"name": "plain", "address": "127.0.0.1:0", "timeouts": {"idle": "1600ms"}}])
+    both, plain = lab.client(tidegate.names["both"]), lab.client(tidegate.names["plain"])
+    eventually(lambda: both.has_answer() or plain.has_answer(), "the end of one of them")
+    assert both.has_answer() and both.is_closed() == "fin"

@@ -4,6 +4,7 @@ import threading
 import pytest
 
 from harness import eventually, memory_slack, ok, serve
+from harness.faults import never_connects
 from harness.ports import refusing_address
 
 MIB = 1024 * 1024
@@ -297,3 +298,47 @@ def test_mirror_of_a_route_without_one_is_a_conflict_or_invalid(lab):
     tidegate = lab.proxy(lab.origin(serve(ok("old"))))
     answer = tidegate.api.mirror(100, expect=None)
     assert answer.status in (400, 409) and answer.json["error"]["message"]
+
+
+def test_copies_that_hold_memory_never_cost_an_original_a_503(lab):
+    """Here mirror.buffer is more than memory.buffers: what copies may hold of that ends long before originals are refused."""
+    tidegate = lab.proxy(lab.origin(serve(ok("old"))), never_connects(lab.keep), memory={"buffers": "2MiB"},
+                         new_cluster={"timeouts": {"connect": "30s"}}, route={"mirror": {"percent": 100, "methods": ["POST"], "timeout": "30s"}})
+    statuses = []
+    for _ in range(60):
+        client = lab.client(tidegate)
+        client.try_send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000)
+        statuses.append(client.read_response("POST").status)
+        client.close()
+    assert statuses == [200] * 60
+    assert tidegate.api.metric("tidegate_shed_requests_total", reason="memory") == 0
+    mirror = tidegate.api.route()["mirror"]
+    assert mirror["in_flight"] > 0 and mirror["in_flight"] + mirror["dropped"]["buffer"] == mirror["received"] == 60
+
+
+def test_copies_are_given_up_when_originals_need_the_memory_that_they_hold(lab):
+    go_on = threading.Event()
+
+    def script(connection):
+        while request := connection.read_request():
+            if request.target == "/held":
+                go_on.wait(20)
+            connection.send(ok("old"))
+
+    tidegate = lab.proxy(lab.origin(script, record=False), never_connects(lab.keep), memory={"buffers": "1MiB"},
+                         cluster={"pool": {"connections": 1000}}, new_cluster={"timeouts": {"connect": "30s"}},
+                         route={"mirror": {"percent": 100, "methods": ["POST"], "timeout": "30s"}})
+    client = lab.client(tidegate)
+    for _ in range(20):
+        assert client.post(b"x" * 20_000).status == 200
+    copies = tidegate.api.route()["mirror"]["in_flight"]
+    assert copies > 0
+    held = []
+    while tidegate.api.route()["mirror"]["in_flight"] == copies:
+        held.append(lab.client(tidegate).send("GET /held HTTP/1.1\r\nHost: a\r\nX-Long: " + "x" * 3000 + "\r\n\r\n"))
+        assert len(held) < 400
+    assert tidegate.api.metric("tidegate_shed_requests_total", reason="memory") == 0
+    go_on.set()
+    assert [one.read_response().status for one in held] == [200] * len(held)
+    mirror = settled(tidegate)
+    assert mirror["dropped"]["buffer"] == 20 and mirror["mirrored"] == 0

@@ -229,3 +229,18 @@ def test_the_log_of_the_process_to_a_pipe_that_nobody_reads_never_blocks_a_reque
     threading.Thread(target=change, daemon=True).start()
     while not done.is_set():
         assert client.get("/").status == 200
+
+
+@pytest.mark.parametrize("over", ["head", "grpc"])
+def test_an_answer_of_tidegates_own_without_a_body_has_no_bytes_in_the_access_log(lab, over):
+    path = lab.directory / "access.log"
+    tidegate = lab.proxy(lab.origin(lambda c: c.read_request()), listener={"h2c": True}, log={"access": {"path": str(path)}},
+                         route={"retry": {"retries": 0}})
+    if over == "head":
+        response = lab.client(tidegate).get("/", method="HEAD")
+        assert response.status == 502 and response.body == b""
+    else:
+        response = lab.http2_client(tidegate).post(b"\0\0\0\0\0", headers=[("content-type", "application/grpc"), ("te", "trailers")])
+        assert response.headers["grpc-status"] == "14"
+    line = json.loads(eventually(lambda: os.path.exists(path) and path.read_text(), "the line"))
+    assert line["bytes_sent"] == 0

@@ -1,5 +1,6 @@
 """Overload (PRODUCT §1, SECURITY.md): what is refused before memory or descriptors run out, and what goes on nevertheless."""
 import resource
+import threading
 
 import pytest
 
@@ -80,3 +81,43 @@ def test_clients_that_take_every_descriptor_leave_some_for_the_admin_api_and_ups
     with Client(tidegate.address) as late:
         assert late.get("/").status == 200
     served.close()
+
+
+def test_a_worker_that_had_to_give_way_to_another_s_memory_takes_requests_again_also_during_a_drain(lab):
+    """memory.buffers: workers learn of what the others hold ten times a second."""
+    go_on = threading.Event()
+
+    def script(connection):
+        while request := connection.read_request():
+            if request.target == "/held":
+                go_on.wait(20)
+            connection.send(ok("x"))
+
+    origin = lab.origin(script, record=False)
+    tidegate = lab.proxy(origin, workers=2, listener={"h2c": True, "limits": {"h2_streams": 1000}}, memory={"buffers": "1MiB"},
+                         cluster={"pool": {"connections": 2000}}, drain={"delay": "6s"})
+    crowd = lab.http2_client(tidegate)      # all of it on one worker
+    for _ in range(400):
+        crowd.start("/held", headers=[("x-long", "x" * 3000)])
+    shed = lambda: tidegate.api.metric("tidegate_shed_requests_total", reason="memory")
+    eventually(lambda: shed() > 0, "more than may be held")
+
+    def statuses():
+        out = []
+        for _ in range(16):
+            with lab.client(tidegate) as client:
+                out.append(client.get("/", fields="X-Long: " + "x" * 30_000 + "\r\n").status)     # more than the room that a refused one leaves
+        return out
+
+    def nothing_fits():
+        for _ in range(5):      # what was read and written of the many at once is room again
+            crowd.start("/held", headers=[("x-long", "x" * 3000)])
+        return statuses() == [503] * 16
+
+    eventually(nothing_fits, "neither worker takes more", 20)
+    tidegate.signal(15)
+    eventually(lambda: tidegate.api.get("/readyz").status == 503, "the drain")
+    go_on.set()
+    eventually(lambda: statuses() == [200] * 16, "both take requests again", 4)
+    crowd.close()
+    assert tidegate.wait(30) == 0

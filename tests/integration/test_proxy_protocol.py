@@ -509,3 +509,20 @@ def test_a_new_side_that_does_not_take_the_header_is_reverted_and_clients_see_no
     eventually(lambda: tidegate.api.route()["latched"], "the revert", 20)
     assert set(answers) == {200}
     assert len({client.get("/").status for _ in range(20)}) == 1
+
+
+def test_an_endpoint_that_is_left_out_gets_nothing_over_connections_that_were_announced_for_a_client(lab):
+    def bare(name, status):
+        def script(connection):
+            connection._source.until(b"\r\n")       # the PROXY header
+            serve(ok(name, status))(connection)
+        return script
+
+    bad, good = lab.origin(bare("bad", "500 Oops")), lab.origin(bare("good", "200 OK"))
+    tidegate = lab.proxy(bad, route={"retry": {"retries": 0}, "gate": {"on_fail": "notify"}}, clusters={
+        "old": {"endpoints": [bad.address, good.address], "proxy_protocol": "v1", "outlier": {"consecutive_errors": 1, "ejection": "1m"}},
+        "new": {"endpoints": ["127.0.0.1:9"]}})
+    clients = [lab.client(tidegate) for _ in range(8)]
+    met = next(client for client in clients if client.get("/").text == "bad")
+    tidegate.logs(f"{bad.address} is left out for ")
+    assert [met.get("/").text for _ in range(3)] == ["good"] * 3

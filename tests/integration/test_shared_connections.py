@@ -7,7 +7,8 @@ import threading
 import pytest
 from hyperframe.frame import HeadersFrame, PingFrame, RstStreamFrame
 
-from harness import Authority, eventually, ok, stays
+from harness import Authority, eventually, ok, serve, stays
+from harness.faults import never_connects
 from harness.frames import GET, OK, FrameOrigin, data, frames_of, headers, kind
 from harness.http2 import Http2Origin
 
@@ -511,3 +512,67 @@ def test_pings_do_not_keep_a_connection_without_streams(lab):
     client = lab.http2_client(tidegate)
     assert client.get("/").status == 200
     assert "GoAway" in frames_until_the_end(client, lambda: PingFrame(0, b"12345678").serialize())
+
+
+@pytest.mark.parametrize("protocol", ["http1", "http2"])
+def test_attempts_that_wait_for_the_same_connection_are_over_their_time_together_and_not_one_after_the_other(lab, protocol):
+    """per_try_timeout: a connection that is made included. 40 one after the other would take 40 s."""
+    tidegate = lab.proxy(lab.origin(serve(ok("old"))), never_connects(lab.keep), weight=100, cluster={"timeouts": {"connect": "20s"}},
+                         new_cluster={"protocol": protocol, "timeouts": {"connect": "20s"}},
+                         route={"retry": {"on": ["timeout"], "per_try_timeout": "1s", "budget": "100%"}, "gate": {"on_fail": "notify"}})
+    clients = [lab.client(tidegate, timeout=15) for _ in range(40)]
+    for client in clients:
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert [client.read_response().text for client in reversed(clients)] == ["old"] * 40
+    new = lambda: tidegate.api.route()["gate"]["step"]["new"]
+    eventually(lambda: (new()["requests"], new()["failures"]) == (40, 40), "each of them counted")
+    eventually(lambda: tidegate.api.metric("tidegate_upstream_connections", cluster="new", state="active") == 0, "nothing is left of it")
+
+
+class SlowToBegin(Http2Origin):
+    """Its handshakes wait for .go_on. .begun: the connections."""
+
+    def __init__(self, handler, **more):
+        self.go_on, self.begun = threading.Event(), []
+        super().__init__(handler, **more)
+
+    def _serve(self, connection):
+        self.begun.append(connection)
+        self.go_on.wait(20)
+        super()._serve(connection)
+
+
+def slow_to_begin(lab):
+    authority = Authority(lab.directory / "authority")
+    origin = lab.keep(SlowToBegin(answering(b"fine"), tls=authority.server(authority.issue(), alpn=["h2"])))
+    tidegate = lab.proxy(origin, cluster={"protocol": "http2", "tls": {"ca": authority.ca}, "timeouts": {"connect": "20s"}})
+    return origin, tidegate
+
+
+def test_a_client_that_leaves_does_not_end_the_connection_that_others_wait_for(lab):
+    """Over HTTP/2 one connection is made for all who wait."""
+    origin, tidegate = slow_to_begin(lab)
+    clients = [lab.client(tidegate) for _ in range(3)]
+    for turn, client in enumerate(clients):
+        client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        eventually(lambda: len(origin.begun) == 1 and tidegate.api.route()["in_flight"] == turn + 1, "the handshake, and who waits for it")
+    clients[0].rst()
+    eventually(lambda: tidegate.api.route()["in_flight"] == 2, "the first one has left")
+    origin.go_on.set()
+    assert [client.read_response().text for client in clients[1:]] == ["fine"] * 2
+    assert len(origin.begun) == 1, "they went on with the connection that was being made"
+    assert tidegate.api.failures_of_sides() == 0
+
+
+def test_a_connection_that_nobody_waits_for_any_more_is_not_made(lab):
+    origin, tidegate = slow_to_begin(lab)
+    clients = [lab.client(tidegate) for _ in range(3)]
+    for client in clients:
+        client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    eventually(lambda: len(origin.begun) == 1 and tidegate.api.route()["in_flight"] == 3, "the handshake, and who waits for it")
+    for client in clients:
+        client.rst()
+    eventually(lambda: tidegate.api.route()["in_flight"] == 0, "all have left")
+    origin.go_on.set()
+    assert lab.client(tidegate).get("/", host="localhost").text == "fine"
+    assert len(origin.begun) == 2 and tidegate.api.failures_of_sides() == 0

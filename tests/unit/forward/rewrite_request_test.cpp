@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "forward/heads.h"
+#include "http/grammar.h"
 
 namespace tidegate::forward::test {
 namespace {
@@ -168,6 +169,35 @@ TEST(EncodeRequest, AppliesTheRoutesHeaderEdits) {
   EXPECT_FALSE(has(head, "cookie"));
   EXPECT_FALSE(has(head, "x-gone"));
   EXPECT_EQ(lines(head, "x-gone2"), "4");
+}
+
+std::string lower(std::string text) {
+  for (char& c : text) c = http::lower(c);
+  return text;
+}
+
+TEST(EncodeRequest, LetsTheRouteHaveItsWordAboutTidegatesOwnFields) {
+  constexpr std::string_view kRequest =
+      "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 1\r\nX-Forwarded-Host: 2\r\nX-Forwarded-Proto: 3\r\nX-Request-Id: 4\r\n"
+      "Traceparent: 5\r\nX-Forwarded-Client-Cert: 6\r\n";
+  for (const char* const name :
+       {"x-forwarded-for", "X-Forwarded-Host", "x-forwarded-proto", "x-request-id", "traceparent", "x-forwarded-client-cert"}) {
+    for (const bool trusted : {false, true}) {
+      route::HeaderEdits set;
+      set.set = {{name, "ours"}};
+      route::HeaderEdits remove;
+      remove.remove = {lower(name)};
+      RequestContext context = context_of_a_stranger();
+      context.peer_trusted = trusted;
+      context.traceparent = "00-1-2-01";
+      context.client_certificate = "Subject=x";
+      context.edits = &set;
+      EXPECT_EQ(lines(encode(kRequest, context), lower(name)), "ours");
+      context.edits = &remove;
+      EXPECT_FALSE(has(encode(kRequest, context), lower(name)));
+      EXPECT_EQ(lines(encode(kRequest, context), "x-tidegate-hop"), "1");
+    }
+  }
 }
 
 TEST(EncodeRequest, NeverWritesBothFramingFields) {

@@ -1,6 +1,7 @@
 // Responses as clients see them, Tidegate's own among them.
 #include <gtest/gtest.h>
 
+#include "forward/date_line.h"
 #include "forward/heads.h"
 
 namespace tidegate::forward::test {
@@ -66,6 +67,25 @@ TEST(EncodeInformational, RelaysFieldsWithoutFraming) {
   Buffer out(pool);
   encode_informational(out, answer.head);
   EXPECT_EQ(out.view(), "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
+}
+
+TEST(EncodeResponse, GetsADateWhereItHasNone) {
+  ResponseContext context;
+  context.date = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+  EXPECT_EQ(lines(encode(Answer("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n").head, context), "date"), "Sun, 06 Nov 1994 08:49:37 GMT");
+}
+
+TEST(DateLine, IsMadeOnceASecond) {
+  DateLine date;
+  const TimePoint start{std::chrono::hours(1)};
+  date.renew(start, 784111777'250);
+  EXPECT_EQ(date.text(start), "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
+  EXPECT_EQ(date.text(start + std::chrono::milliseconds(749)), "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
+  EXPECT_NE(date.text(start + std::chrono::milliseconds(750)), "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n") << "the next second has begun";
+  date.renew(start, 1709251199'999);
+  EXPECT_EQ(date.text(start), "date: Thu, 29 Feb 2024 23:59:59 GMT\r\n");
+  date.renew(start, 0);
+  EXPECT_EQ(date.text(start), "date: Thu, 01 Jan 1970 00:00:00 GMT\r\n");
 }
 
 std::string local(std::uint16_t status, std::string_view text, bool close) {

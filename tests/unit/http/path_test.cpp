@@ -51,6 +51,7 @@ constexpr std::string_view kAmbiguous = "ambiguous dot segment in the path";
 constexpr std::string_view kClimbs = "path climbs above the root";
 constexpr std::string_view kEscape = "malformed escape in the path";
 constexpr std::string_view kSlash = "escaped slash in the path";
+constexpr std::string_view kNul = "escaped NUL in the path";
 
 TEST(Path, IsPlainWhereNoPolicyWouldTouchIt) {
   for (const std::string_view path : {"/", "/a", "/a/", "*", "", "/index.html", "/v1.2/a..b/c.", "/a/b/c/d/e/f/g", "/;p=1", "/12345678",
@@ -122,9 +123,16 @@ TEST(Path, HasItsEscapedSlashesKeptRefusedOrDecoded) {
                               {"/%%2F2F", "/%/2F"}});
 }
 
+TEST(Path, WithAnEscapedNulIsRefusedWhateverThePolicy) {
+  for (const PathPolicy& policy : {kDefault, kRemove, kRejectSlashes, kDecodeSlashes, kUnreserved, kEdge, kMerge}) {
+    for (const std::string_view target : {"/%00", "/a%00.png", "/a/%00/b?c"}) EXPECT_EQ(normalised(target, policy), kNul) << target;
+    for (const std::string_view target : {"/a?%00", "/%0", "/%2500"}) EXPECT_NE(normalised(target, policy), kNul) << target;
+  }
+}
+
 TEST(Path, HasItsUnreservedCharactersDecodedAndOtherEscapesInUpperCase) {
   expect_all(kUnreserved, {{"/%7Ea%2d%5F%2E", "/~a-_."}, {"/%61%5a%30", "/aZ0"}, {"/%e4%bd%a0", "/%E4%BD%A0"}, {"/a%2fb", "/a%2Fb"},
-                           {"/%20%25", "/%20%25"}, {"/%2541", "/%2541"}, {"/a?%7e", "/a?%7e"}, {"/%00", "/%00"}});
+                           {"/%20%25", "/%20%25"}, {"/%2541", "/%2541"}, {"/a?%7e", "/a?%7e"}, {"/%01", "/%01"}});
   expect_all(kUnreserved, {{"/%", kEscape}, {"/%4", kEscape}, {"/%zz", kEscape}, {"/%%34%31", kEscape}, {"/%?41", kEscape}});
 }
 

@@ -383,5 +383,55 @@ TEST(PoolOfTargets, WhatIsThereBeforeTheFirstExchangeDoesNot) {
   EXPECT_NEAR(share_of_a_new_one(std::chrono::hours(1), false), 0.5, 0.12);
 }
 
+// --- who is left out
+
+struct LeftOut {
+  LeftOut() : cluster(made()), pool(loop.reactor, cluster, {}, events) { pool.set_addresses(0, {first, second}); }
+  static ClusterPolicy made() {
+    ClusterPolicy out = policy({});
+    out.outlier.emplace().max_ejected = 1.0;
+    out.panic_threshold = 0.0;
+    return out;
+  }
+  const net::Address first = *net::make_address("192.0.2.1", 80);
+  const net::Address second = *net::make_address("192.0.2.2", 80);
+  Loop loop;
+  Counted events;
+  const ClusterPolicy cluster;
+  Pool pool;
+};
+
+Task<> until_usable(LeftOut& bench) {
+  while (!bench.pool.is_usable()) {
+    net::test::Pause pause(bench.loop.reactor, net::TimerWheel::kTick);
+    co_await pause;
+  }
+}
+
+TEST(PoolOfTargets, WhoIsLeftOutForAShorterTimeComesBackBeforeWhoIsLeftOutForLonger) {
+  LeftOut bench;
+  bench.pool.eject(0, bench.first, std::chrono::hours(1));
+  bench.pool.eject(0, bench.second, net::test::kShort);
+  EXPECT_FALSE(bench.pool.is_usable());
+  bench.loop.run(until_usable(bench));
+  EXPECT_TRUE(bench.pool.is_usable());
+}
+
+TEST(PoolOfTargets, WhatIsKnownOfAnAddressFromBeforeIsUsedOnce) {
+  LeftOut bench;
+  LeftOut next;
+  bench.pool.eject(0, bench.first, std::chrono::hours(1));
+  bench.pool.eject(0, bench.second, std::chrono::hours(1));
+  next.pool.set_addresses(0, {});
+  next.pool.take_over_health(bench.pool);
+  next.pool.set_addresses(0, {next.first});
+  EXPECT_FALSE(next.pool.is_usable());
+  next.pool.set_addresses(0, {});
+  next.pool.set_addresses(0, {next.second});
+  EXPECT_TRUE(next.pool.is_usable()) << "every endpoint had its addresses: it is new";
+  next.pool.set_addresses(0, {next.first});
+  EXPECT_TRUE(next.pool.is_usable()) << "it went, and is new";
+}
+
 }  // namespace
 }  // namespace tidegate::upstream
