@@ -51,6 +51,7 @@ void App::Parts::reread_tokens() {
   const std::string file = config()->config.admin.token_file;
   if (file.empty() || tokens.is_read_once) return;
   const std::lock_guard lock(tokens.mutex);
+  if (!config::is_token_file_lasting(file)) return;  // a pipe in its place would be waited for; if it is gone the tokens stay
   config::TokenFile read = config::load_tokens(file);
   const std::string errors = joined(read.errors);
   const bool told = std::exchange(tokens.told, errors) == errors;

@@ -78,6 +78,7 @@ int act(const Options& options, Terminal& terminal, const Actions& actions) {
       show_version(options, terminal);
       return code(Exit::Ok);
     case Verb::Validate:
+      if (actions.take_rights_of_run) actions.take_rights_of_run();
       return code(validate(options, terminal));
     case Verb::Run:
       return actions.run(options.config, options.watch);

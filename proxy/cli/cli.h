@@ -15,6 +15,7 @@ namespace tidegate::cli {
 struct Actions {
   std::function<int(const std::string& config_path, bool watch)> run;
   std::function<int(const DemoOptions&)> demo;
+  std::function<void()> take_rights_of_run{};  ///< before files are looked at: what run may not read is a problem; may be empty
 };
 
 int main(int argc, char** argv, const Actions& actions);

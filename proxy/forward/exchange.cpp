@@ -145,9 +145,10 @@ Task<bool> Exchange::begin_retry() {
   if (upload_) co_await rewind_upload();
   lease_.drop();
   if (std::exchange(stale_, false)) {
-    reuse_ = upstream::Reuse::Never;
     --attempts_;
-    --asked_[side_];
+    reuse_ = upstream::Reuse::Never;
+    overtaken_ = side_ == Side::New && route_->route->live->split().weight == Weight::none();
+    if (!turn_to_old()) --asked_[side_];
     co_return true;
   }
   reuse_ = upstream::Reuse::Any;

@@ -118,6 +118,7 @@ class Exchange final : public net::Retirable {
   void accept_head();
   Task<bool> relay_informational();
   static void dispatched(void* self);
+  static bool may_leave_the_queue(void* self);
   static void left_the_queue(void* self);
   bool turn_to_old();
   void start_try_clock();
@@ -204,6 +205,7 @@ class Exchange final : public net::Retirable {
   Failure failure_ = Failure::None;
   bool failure_counted_ = false;
   bool dispatched_ = false;       // the attempt has left for the side
+  bool has_head_ = false;         // of the response, as it was accepted
   bool overtaken_ = false;        // by a revert, while it waited for a connection to new
   upstream::Acquisition acquisition_;
   upstream::Lease lease_;

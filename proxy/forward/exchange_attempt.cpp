@@ -14,7 +14,7 @@ Task<> Exchange::attempt() {
   ++attempts_;
   ++asked_[side_];
   failure_ = Failure::None;
-  failure_counted_ = dispatched_ = overtaken_ = false;
+  failure_counted_ = dispatched_ = overtaken_ = has_head_ = false;
   if (reuse_ != upstream::Reuse::Never) try_expired_ = false;
   attempt_started_ = worker_.reactor.now();
   if (client_gone_ || cut_off_) {
@@ -57,13 +57,18 @@ void Exchange::dispatched(void* self) {
   exchange->plan_hedge();
 }
 
-/// It may have waited: what was decided meanwhile is in force for it, too. A ledger must not see a step that is over.
-void Exchange::left_the_queue(void* self) {
+/// It has waited: a revert is in force for it, too.
+bool Exchange::may_leave_the_queue(void* self) {
   auto* exchange = static_cast<Exchange*>(self);
   const route::SplitState split = exchange->route_->route->live->split();
   exchange->overtaken_ = exchange->side_ == Side::New && split.weight == Weight::none();
-  if (exchange->overtaken_) return;
-  if (exchange->reuse_ != upstream::Reuse::Never) exchange->split_ = split;
+  return !exchange->overtaken_;
+}
+
+/// It may have waited: a ledger must not see a step that is over.
+void Exchange::left_the_queue(void* self) {
+  auto* exchange = static_cast<Exchange*>(self);
+  if (exchange->reuse_ != upstream::Reuse::Never) exchange->split_ = exchange->route_->route->live->split();
   dispatched(self);
 }
 
@@ -71,11 +76,12 @@ void Exchange::left_the_queue(void* self) {
 bool Exchange::turn_to_old() {
   if (!overtaken_ || has_ended()) return false;
   overtaken_ = false;
-  lease_.drop();
+  slow_clock_.disarm();  // of an attempt that was stale
+  try_clock_.disarm();
   --asked_[Side::New];
-  ++asked_[side_ = Side::Old];
+  side_ = Side::Old;
   split_ = route_->route->live->split();
-  reuse_ = upstream::Reuse::Any;
+  reuse_ = http::is_idempotent(request_.method) ? upstream::Reuse::Any : upstream::Reuse::Certain;
   avoided_ = upstream::Pool::kNobody;
   return true;
 }
@@ -137,9 +143,10 @@ bool Exchange::take_idle_connection() {
 }
 
 Task<bool> Exchange::connect() {
-  acquisition_.on_dispatch(&Exchange::left_the_queue, this);
+  acquisition_.on_dispatch(&Exchange::left_the_queue, &Exchange::may_leave_the_queue, this);
   upstream::Acquired acquired = co_await cluster().pool.acquire(acquisition_, reuse_, announced(), carrying(), avoided_);
   while (turn_to_old()) {
+    ++asked_[side_];
     acquired = co_await cluster().pool.acquire(acquisition_, reuse_, announced(), carrying(), avoided_);
   }
   upstream_host_ = acquired.endpoint;
@@ -233,12 +240,12 @@ Task<> Exchange::read_response_head() {
 }
 
 void Exchange::accept_head() {
+  has_head_ = true;
   service_time_ = worker_.reactor.now() - attempt_started_;
   if (may_hedge()) usual_time().note(service_time_);
   if (!hedging_) try_clock_.disarm();  // it is the hedge's as well
   end_slow_clock();
-  const bool failed = response_.status >= 500;
-  if (failed || is_switch()) cluster().pool.note(*lease_, failed);  // else its body may still break off
+  cluster().pool.note(*lease_, response_.status >= 500 ? upstream::Pool::Outcome::Failed : upstream::Pool::Outcome::Answered);
   if (is_error(route_->errors, response_.status)) count_failure(Failure::Status);
 }
 
@@ -283,7 +290,7 @@ void Exchange::fail(Failure why) {
     count_failure(Failure::Status);
   }
   if (why == Failure::Canceled) return;
-  if (lease_) cluster().pool.note(*lease_, true);
+  if (lease_) cluster().pool.note(*lease_, has_head_ ? upstream::Pool::Outcome::Broken : upstream::Pool::Outcome::Failed);
   count_failure(why);
 }
 

@@ -80,7 +80,7 @@ void Exchange::settle_delivery(const Pump& pump, PumpEnd end) {
   const auto blame = [this](Failure why) { fail(client_fault_ != 0 ? Failure::Canceled : why); };
   switch (end) {
     case PumpEnd::Complete:
-      if (response_.status < 500) cluster().pool.note(*lease_, false);
+      cluster().pool.note(*lease_, upstream::Pool::Outcome::Whole);
       if (response_.keep_alive && upload_complete()) lease_.give_back();
       return;
     case PumpEnd::SinkEnded:

@@ -92,7 +92,7 @@ bool Hedge::fail(net::IoStatus status) noexcept {
 bool Hedge::fail(Failure why) noexcept {
   if (canceled_ || why == Failure::Canceled) return false;
   failure_ = why;
-  if (lease_) pool_->note(*lease_, true);
+  if (lease_) pool_->note(*lease_, upstream::Pool::Outcome::Failed);
   return false;
 }
 

@@ -124,7 +124,7 @@ void Pool::set_health(std::size_t endpoint, const net::Address& address, bool he
   if (target == nullptr || target->healthy == healthy) return;
   target->healthy = healthy;
   if (healthy) {
-    target->errors = 0;
+    target->errors = target->breaks = 0;
     target->fails = false;
     if (policy_.slow_start > Duration::zero()) target->appeared = reactor_.now();
   } else {
@@ -133,13 +133,16 @@ void Pool::set_health(std::size_t endpoint, const net::Address& address, bool he
   choose_among();
 }
 
-void Pool::note_outcome(Target& target, bool failed) {
-  if (!failed) {
-    target.errors = 0;
-    if (target.ejected_until == TimePoint{}) target.ejections = 0;
-    return;
+void Pool::note_outcome(Target& target, Outcome outcome) {
+  switch (outcome) {
+    case Outcome::Answered: target.errors = 0; break;
+    case Outcome::Whole: target.breaks = 0; break;
+    case Outcome::Failed: ++target.errors; break;
+    case Outcome::Broken: ++target.breaks; break;
   }
-  if (++target.errors < policy_.outlier->consecutive_errors || target.ejected_until != TimePoint{}) return;
+  const std::uint32_t most = std::max(target.errors, target.breaks);
+  if (most == 0 && target.ejected_until == TimePoint{}) target.ejections = 0;
+  if (most < policy_.outlier->consecutive_errors || target.ejected_until != TimePoint{}) return;
   constexpr std::uint32_t kLongest = 10;
   const Duration length = policy_.outlier->ejection * std::min(target.ejections + 1, kLongest);
   if (eject(target, length)) events_.on_ejected(target.endpoint, target.address, length);
@@ -159,7 +162,7 @@ bool Pool::eject(Target& target, Duration length) {
     ++all;
     if (one->ejected_until != TimePoint{}) ++ejected;
   }
-  target.errors = 0;
+  target.errors = target.breaks = 0;
   if (static_cast<double>(ejected) > policy_.outlier->max_ejected * static_cast<double>(all)) return false;
   target.ejected_until = reactor_.now() + length;
   ++target.ejections;
@@ -213,7 +216,7 @@ Pool::Target& Pool::place_for(std::size_t endpoint, const net::Address& address)
   place->endpoint = endpoint;
   place->address = address;
   place->current = place->healthy = true;
-  place->errors = place->ejections = 0;
+  place->errors = place->breaks = place->ejections = 0;
   place->ejected_until = {};
   place->fails = false;
   place->appeared = was_used_ && policy_.slow_start > Duration::zero() ? reactor_.now() : TimePoint{};
@@ -487,6 +490,11 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
       out.error_number = acquisition.error_number_;
       co_return std::move(out);
     }
+    if (!acquisition.may_leave()) {
+      wake_next();  // what was free for it is for the next
+      out.failure = Failure::Canceled;
+      co_return std::move(out);
+    }
   }
   acquisition.connecting_ = connection.get();
   ++target->load;
@@ -541,7 +549,7 @@ Failure Pool::not_made(std::unique_ptr<Connection> connection, net::IoStatus sta
 void Pool::note_unreachable(Target& target) {
   target.fails = true;
   target.retry_at = reactor_.now() + kAvoidance;
-  if (policy_.outlier) note_outcome(target, true);
+  if (policy_.outlier) note_outcome(target, Outcome::Failed);
 }
 
 // --- a connection for all who wait for it

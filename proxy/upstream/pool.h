@@ -93,8 +93,11 @@ class Acquisition : public Link<> {
   /// connection is still being made has failed
   void cancel(Failure why = Failure::Canceled) noexcept;
   /// Told once the request leaves for the side: a connection was found, or one is being made, for it alone or for many.
-  void on_dispatch(void (*callback)(void*), void* context) noexcept {
+  /// @param permission asked for after each wait in the queue; false: it is not wanted any more, and acquire() ends with Failure::Canceled;
+  /// nullptr: it always is
+  void on_dispatch(void (*callback)(void*), bool (*permission)(void*), void* context) noexcept {
     dispatched_ = callback;
+    may_leave_ = permission;
     dispatched_context_ = context;
   }
 
@@ -108,7 +111,9 @@ class Acquisition : public Link<> {
     making_ = nullptr;
     failure_ = Failure::None;
   }
+  bool may_leave() const noexcept { return may_leave_ == nullptr || may_leave_(dispatched_context_); }
   void (*dispatched_)(void*) = nullptr;
+  bool (*may_leave_)(void*) = nullptr;
   void* dispatched_context_ = nullptr;
   std::coroutine_handle<> waiting_;
   Connection* connecting_ = nullptr;
@@ -142,6 +147,10 @@ struct PoolEvents {
 
 class Pool final : private net::TurnEnd {
  public:
+  /// An exchange has two: Failed; or Answered, and then, unless its client has left, Whole or Broken. Heads that are good and bodies that
+  /// break off are counted apart: a stream that goes on stands between failures, and who cuts every answer is found all the same.
+  enum class Outcome : std::uint8_t { Answered, Failed, Whole, Broken };
+
   static constexpr std::size_t kNobody = ~std::size_t{0};
 
   Pool(net::Reactor& reactor, const ClusterPolicy& policy, PoolShare share, PoolEvents& events);
@@ -174,9 +183,9 @@ class Pool final : private net::TurnEnd {
   void eject(std::size_t endpoint, const net::Address& address, Duration length);
   /// Some address may take requests. Without any the pool still serves, with all that there are.
   bool is_usable() const noexcept { return usable_; }
-  /// With `outlier`: what an exchange over it came to.
-  void note(const Channel& channel, bool failed) {
-    if (policy_.outlier) note_outcome(*targets_[channel.target()], failed);
+  /// With `outlier`: what an exchange over it came to, at the moment that it is known.
+  void note(const Channel& channel, Outcome outcome) {
+    if (policy_.outlier) note_outcome(*targets_[channel.target()], outcome);
   }
 
   /// From now on connections are made with it; nullptr = plain. Idle ones that were made otherwise are closed.
@@ -221,6 +230,7 @@ class Pool final : private net::TurnEnd {
     bool serves = true;             ///< among those that take requests
     bool healthy = true;            ///< as the health checks say
     std::uint32_t errors = 0;       ///< in a row, with outlier
+    std::uint32_t breaks = 0;       ///< of answers that had begun, in a row
     std::uint32_t ejections = 0;    ///< in a row
     TimePoint ejected_until{};      ///< zero: it is not
     /// One exchange at a time tries it again.
@@ -232,7 +242,7 @@ class Pool final : private net::TurnEnd {
   Target* find(std::size_t endpoint, const net::Address& address) noexcept;
   void choose_among();
   void close_idle_to(Target& target);
-  void note_outcome(Target& target, bool failed);
+  void note_outcome(Target& target, Outcome outcome);
   bool eject(Target& target, Duration length);
   void readmit_at(TimePoint when);
   static void readmit(void* self);

@@ -16,7 +16,7 @@ from harness.dns import SERVFAIL, a
 from harness.frames import frames_of, kind
 from harness.http2_load import Http2Load
 from harness.ports import free_port
-from harness.reload import EVIDENCE, TAG, Held, Tunnel, edited, goes_on, listen_on, refuses, reload, tag, tell_tag
+from harness.reload import EVIDENCE, TAG, Held, Tunnel, edited, goes_on, listen_on, prefix, refuses, reload, tag, tell_tag
 from harness.rollout import ask, decisions, moves, plan, reaches, route, where
 from harness.tidegate import TAKES_OVER, Api, descendants, find_binary
 from test_supervisor import Notified, listening
@@ -439,6 +439,69 @@ def test_the_one_before_follows_what_the_new_one_decides(lab):
         answered += len(texts)
         assert before.wait(20) == 0
     print(f"{answered} of 40 connections were asked for once more")
+
+
+@pytest.mark.parametrize("touch", [False, True])
+def test_a_change_that_leaves_the_step_alone_does_not_begin_it_anew_in_the_one_before(lab, touch):
+    """After a change of the weight, that began one there."""
+    new = Held(lab)
+    new.late_status = "500 Oops"
+    tidegate = lab.proxy(lab.origin(serve(ok("old"))), new, weight=50, drain={"timeout": HOUR},
+                         route={"gate": {"breaker": {"requests": 5, "for": "0s"}}, "mirror": {"percent": 0}})
+    clients = [lab.client(tidegate) for _ in range(16)]
+    for client in clients:
+        assert client.get("/").status == 200
+    tidegate.begin_upgrade()
+    tidegate.api.weight(100)
+    for client in clients:
+        client.try_send("GET /late HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: new.asked("/late") >= 10, "in flight in the one before")
+    if touch:
+        tidegate.api.mirror(5)
+    new.go.set()
+    eventually(lambda: tidegate.api.route()["latched"], "the revert")
+
+
+@pytest.mark.parametrize("change", ["endpoint", "errors"])
+def test_the_one_before_follows_a_revert_also_where_the_new_side_is_another_now(lab, change):
+    new = Held(lab, "new")
+    new.late_status = "503 Busy"
+    tidegate = lab.proxy(lab.origin(serve(ok("old"))), new, weight=100, drain={"timeout": HOUR},
+                         route={"gate": {"on_fail": "notify"}, "retry": {"on": ["503"], "other_side": False}})
+    client = lab.client(tidegate)
+    client.send("GET /late HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: new.asked("/late") == 1, "in flight")
+
+    def edit(config):
+        if change == "endpoint":
+            config["clusters"]["new"]["endpoints"].append(f"127.0.0.1:{free_port()}")
+        else:
+            config["routes"][0]["gate"]["errors"] = ["5xx", "connect"]
+    tidegate.write_config(edited(tidegate, edit))
+    tidegate.begin_upgrade()
+    tidegate.api.post("revert")
+    new.go.set()
+    assert client.read_response().text == "old" and new.asked("/late") == 1
+
+
+def test_nothing_waits_for_a_process_before_that_stands_still(lab):
+    """One answer does, for a moment; then nobody."""
+    held = Held(lab)
+    tidegate = lab.proxy(held, drain={"timeout": HOUR}, routes=[prefix(f"r{i}", f"/r{i}", weight=50) for i in range(50)] + [{"name": "all"}])
+    client = lab.client(tidegate)
+    client.send("GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: held.asked("/held"), "in flight")
+    before = tidegate.begin_upgrade()
+    os.kill(before.pid, signal.SIGSTOP)
+    try:
+        for percent in range(1, 50):
+            tidegate.api.weight(percent)
+        assert tidegate.api.call("POST", "/api/v1/revert", {}).status == 200
+        tidegate.logs("does not follow what is decided")
+    finally:
+        os.kill(before.pid, signal.SIGCONT)
+    held.go.set()
+    assert client.read_response().text == held.whole and before.wait(15) == 0
 
 
 def endpoints_of(tidegate, cluster="old"):

@@ -1,17 +1,20 @@
 """What tests/RELIABILITY.md asks of requests, responses and connections that no other file shows. Issue 6."""
 import contextlib
+import json
 import os
 import socket
+import subprocess
 import threading
 
 import hpack
 import pytest
 from hyperframe.frame import RstStreamFrame, SettingsFrame
 
-from harness import Authority, Client, eventually, memory_slack, ok, serve, stays
+from harness import Authority, Client, eventually, make_config, memory_slack, ok, serve, stays
 from harness.frames import GET, OK, PREFACE, FrameOrigin, data, frames, frames_of, headers, kind
 from harness.http1 import chunked
 from harness.reload import reload
+from harness.tidegate import find_binary
 
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 HANDSHAKE = ("GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -504,6 +507,18 @@ def test_whoever_starts_it_it_may_do_no_more_than_listen_on_any_port_and_read_an
     reload(tidegate, lambda config: config["listeners"].append({"name": "low", "address": address}))
     tidegate.descriptors_are_its_own()
     assert lab.client(address).get("/").status == 200
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root's own file has another owner only if root gives it away")
+def test_validate_looks_with_the_rights_that_run_has(lab, tmp_path):
+    os.mkdir(tmp_path / "state")
+    os.chown(tmp_path / "state", 12345, 12345)
+    config = make_config(lab.origin(serve(ok("x"))), state={"path": str(tmp_path / "state" / "tidegate.db")})
+    path = tmp_path / "tidegate.yaml"
+    path.write_text(json.dumps(config))
+    for verb, expected in (("validate", 1), ("run", 78)):
+        done = subprocess.run([find_binary(), verb, "--config", path], capture_output=True, text=True, timeout=30)
+        assert done.returncode == expected and str(tmp_path / "state") in done.stdout + done.stderr, done
 
 
 def is_free(port):

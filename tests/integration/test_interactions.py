@@ -14,14 +14,15 @@ from hyperframe.frame import GoAwayFrame, RstStreamFrame
 
 from harness import Client, eventually, ok, serve, stays
 from harness.dns import a
+from harness.faults import never_connects
 from harness.frames import OK, FrameOrigin, data, headers, kind
 from harness.http2 import Http2Client, Http2Origin
+from test_retries import Pair
 
 LONG = 20
 QUICK = {"interval": "50ms", "timeout": "500ms", "healthy": 2, "unhealthy": 2}
 WATCH = {"gate": {"on_fail": "notify"}}     # the gate counts and does not revert
 BUSY = ok("busy", "503 Service Unavailable")
-
 
 
 def failures(tidegate, reason, cluster="old"):
@@ -355,6 +356,145 @@ def test_a_hedge_that_an_upstream_refuses_unseen_is_no_failure(lab):
     assert failures(tidegate, "reset") == 0
 
 
+@pytest.mark.parametrize("hedge", [True, False])
+def test_the_routes_time_bounds_an_answer_of_5xx_that_waited_for_its_hedge(lab, hedge):
+    pair = Pair(lab, hold=2)
+    tidegate = pair.proxy(lab, {"after": "100ms" if hedge else "1m"}, timeout="1s")
+    client = lab.client(tidegate)
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: len(pair.held) == (2 if hedge else 1), "all are asked")
+    pair.held[0][1].send("HTTP/1.1 500 Oops\r\nContent-Length: 5\r\n\r\n")   # and no body
+    assert not client.read_response().complete, "it has ended"
+    pair.release.set()
+
+
+@pytest.mark.parametrize("first", ["answers 503", "breaks"])
+def test_a_silent_hedge_keeps_back_neither_an_answer_nor_a_retry(lab, first):
+    """For once more the time that was waited before it, not for response_header."""
+    pair = Pair(lab, hold=2)
+    old, new = lab.origin(serve(ok("old"))), [origin.address for origin in pair.origins]
+    tidegate = lab.proxy(old, weight=100, clusters={"old": {"endpoints": [old.address]},
+                                                    "new": {"endpoints": new, "timeouts": {"response_header": "1m"}}},
+                         route={"hedge": {"after": "50ms"}, **WATCH})
+    client = lab.client(tidegate)
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: len(pair.held) == 2, "both are asked")
+    if first == "breaks":
+        pair.held[0][1].rst()
+        assert client.read_response().text == "old"
+    else:
+        pair.held[0][1].send(BUSY)
+        assert client.read_response().status == 503
+    pair.release.set()
+
+
+def test_per_try_timeout_holds_for_an_attempt_that_is_made_again_after_its_hedge_has_failed(lab):
+    go, seen = threading.Event(), []
+
+    def script(connection):
+        while request := connection.read_request():
+            seen.append(request.target)
+            if request.target == "/warm":
+                connection.send(ok("warm"))
+                continue
+            turn = seen.count("/x")
+            if turn == 1:
+                connection.wait(go)      # on the kept connection, which then closes without a word
+            if turn < 3:
+                return connection.rst()  # the second is the hedge
+            return connection.wait_for_end(60)
+    tidegate = lab.proxy(lab.origin(script), cluster={"timeouts": {"response_header": "1m"}},
+                         route={"hedge": {"after": "50ms"}, "retry": {"retries": 0, "per_try_timeout": "1s"}})
+    client = lab.client(tidegate)
+    assert client.get("/warm").text == "warm"
+    client.send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: seen.count("/x") == 2, "the hedge")
+    go.set()
+    assert client.read_response().status == 504
+
+
+def test_the_access_log_says_that_a_hedge_answered_and_not_what_was_wrong_with_the_first(lab, tmp_path):
+    pair, log = Pair(lab, hold=2), tmp_path / "access.log"
+    addresses = [origin.address for origin in pair.origins]
+    tidegate = lab.proxy(addresses[0], clusters={"old": {"endpoints": addresses}, "new": {"endpoints": ["127.0.0.1:9"]}},
+                         route={"hedge": {"after": "50ms"}, "retry": {"retries": 0}}, log={"access": {"path": str(log)}})
+    client = lab.client(tidegate)
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: len(pair.held) == 2, "both are asked")
+    pair.held[0][1].send("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n")
+    eventually(lambda: failures(tidegate, "protocol") == 1, "the first is refused")
+    pair.held[1][1].send(ok("second"))
+    assert client.read_response().text == "second"
+    assert json.loads(eventually(lambda: log.exists() and log.read_text(), "the line"))["reason"] == "hedge"
+    pair.release.set()
+
+
+# --- after a revert
+
+def test_requests_that_a_revert_overtook_in_the_queue_do_not_connect_to_new(lab):
+    """Not even one after the other: only the first was on its way."""
+    tidegate = lab.proxy(lab.origin(serve(ok("old"))), never_connects(lab.keep), weight=100,
+                         new_cluster={"timeouts": {"connect": "1s"}, "pool": {"connections": 1}}, route=WATCH)
+    clients = [lab.client(tidegate) for _ in range(30)]
+    for client in clients:
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: tidegate.api.route()["in_flight"] == 30, "all wait")
+    tidegate.api.post("revert")
+    assert {client.read_response().text for client in clients} == {"old"}
+    assert failures(tidegate, "connect", "new") == 1
+
+
+def test_a_request_that_a_revert_turned_to_old_holds_nothing_of_new(lab):
+    """Old's only connection is busy as well: the one to new is for others meanwhile, and is not closed."""
+    go_new, go_old = threading.Event(), threading.Event()
+
+    def script(name, go):
+        def answer(connection):
+            while request := connection.read_request():
+                if request.target == f"/{name}/hold":
+                    go.wait(LONG)
+                connection.send(ok(name))
+        return answer
+    old, new = lab.origin(script("old", go_old)), lab.origin(script("new", go_new))
+    tidegate = lab.proxy(old, new, cluster={"pool": {"connections": 1}},
+                         routes=[{"name": "old", "match": {"path": {"prefix": "/old"}}, "weight": 0},
+                                 {"name": "still", "match": {"path": {"prefix": "/still"}}, "weight": 100},
+                                 {"name": "all", "weight": 100}])
+    holds_new, holds_old, waits, other = (lab.client(tidegate) for _ in range(4))
+    holds_new.send("GET /new/hold HTTP/1.1\r\nHost: a\r\n\r\n")
+    holds_old.send("GET /old/hold HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: len(old.requests) == len(new.requests) == 1, "both connections are taken")
+    waits.send("GET /waits HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: tidegate.api.route()["in_flight"] == 2, "it waits for new")
+    tidegate.api.post("revert")
+    go_new.set()
+    assert holds_new.read_response().text == "new"
+    assert other.get("/still").text == "new"
+    go_old.set()
+    assert holds_old.read_response().text == waits.read_response().text == "old"
+    assert len(new.connections) == 1
+
+
+def test_an_attempt_on_a_connection_that_was_closed_is_not_made_again_on_new_after_a_revert(lab):
+    go, seen = threading.Event(), []
+
+    def script(connection):
+        while request := connection.read_request():
+            seen.append(request.target)
+            if request.target != "/warm":
+                connection.wait(go)
+                return connection.rst()
+            connection.send(ok("warm"))
+    tidegate = lab.proxy(lab.origin(serve(ok("old"))), lab.origin(script), weight=100, route=WATCH)
+    client = lab.client(tidegate)
+    assert client.get("/warm").text == "warm"
+    client.send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: "/x" in seen, "in flight")
+    tidegate.api.post("revert")
+    go.set()
+    assert client.read_response().text == "old" and seen == ["/warm", "/x"]
+
+
 # --- retries with the rest
 
 def test_informational_answers_of_an_attempt_that_breaks_are_followed_by_the_answer_of_the_retry(lab):
@@ -591,7 +731,8 @@ def test_a_request_that_waited_over_changes_of_the_weight_does_not_blind_the_gat
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     eventually(lambda: attempts(tidegate, "old")[0] == 50 and tidegate.api.route()["in_flight"] == 52, "50 wait as well")
     go_on.set()
-    assert sorted(client.read_response().status for client in clients) == [200] * 50 + [500] * 50
+    statuses = [client.read_response().status for client in clients]
+    assert set(statuses) == {200, 500} and statuses.count(500) >= 10, "those that the revert overtook go to old"
     eventually(lambda: tidegate.api.route()["latched"], "the revert", 3)
     assert holds.read_response().status == waits.read_response().status == 200
 
@@ -703,6 +844,29 @@ def test_an_endpoint_that_cuts_each_answer_is_left_out(lab):
     for _ in range(40):
         lab.client(tidegate).get("/")
     eventually(lambda: f"{bad.address} is left out for " in tidegate.output, "it is left out", 3)
+
+
+def test_streams_that_go_on_stand_between_the_failures_of_an_endpoint(lab):
+    go = threading.Event()
+
+    def script(connection):
+        while request := connection.read_request():
+            if request.target == "/stream":
+                connection.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfive ")
+                connection.wait(go)
+                connection.send("more.")
+            else:
+                connection.send(ok("bad", "500 Oops"))
+    tidegate = lab.proxy(lab.origin(script), route={"retry": {"retries": 0}},
+                         cluster={"outlier": {"consecutive_errors": 3, "ejection": "1m", "max_ejected": "100%"}})
+    client = lab.client(tidegate)
+    for _ in range(4):
+        assert client.get("/bad").status == 500
+        stream = lab.client(tidegate)
+        stream.send("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert stream.has_answer(LONG)
+    assert tidegate.api.metric("tidegate_outlier_ejections_total", cluster="old") == 0
+    go.set()
 
 
 # --- limits and memory
