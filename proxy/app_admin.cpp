@@ -1,5 +1,7 @@
 // The admin API and the metrics listener of an App, and the tokens of the one, which are read again when their file changes.
+#include <filesystem>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "app_parts.h"
@@ -51,7 +53,8 @@ void App::Parts::reread_tokens() {
   const std::string file = config()->config.admin.token_file;
   if (file.empty() || tokens.is_read_once) return;
   const std::lock_guard lock(tokens.mutex);
-  if (!config::is_token_file_lasting(file)) return;  // a pipe in its place would be waited for; if it is gone the tokens stay
+  std::error_code ignored;
+  if (std::filesystem::exists(file, ignored) && !config::is_token_file_lasting(file)) return;  // a pipe in its place would be waited for
   config::TokenFile read = config::load_tokens(file);
   const std::string errors = joined(read.errors);
   const bool told = std::exchange(tokens.told, errors) == errors;

@@ -56,9 +56,13 @@ sigset_t block_signals() {
   sigaddset(&signals, SIGUSR1);
   sigaddset(&signals, SIGUSR2);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
-  ::signal(SIGXFSZ, SIG_IGN);  // a file size limit must be an error of write(), not the end of the proxy
   return signals;
+}
+
+/// What goes wrong with a write is that write's error, not the end of the proxy. Before the first one: standard error may be such a pipe.
+void survive_writes() {
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
 }
 
 /// Without the standard descriptors the first files that are opened would get their numbers, and the log would be written into them.
@@ -295,6 +299,7 @@ int serve(config::Config config, const Started& as, std::optional<Predecessor> b
 int run(const std::string& config_path, bool watch) {
   Started as{program_path(), config_path, watch};
   std::optional<Predecessor> before = Predecessor::from_environment();
+  survive_writes();
   open_standard_descriptors();
   raise_descriptor_limit();
   std::string given_up;
