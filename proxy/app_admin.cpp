@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "app_parts.h"
+#include "base/join.h"
 #include "observe/log.h"
 
 namespace tidegate {
@@ -12,12 +13,6 @@ namespace tidegate {
 namespace {
 
 int first_of(const std::vector<HandedSocket>& handed) { return handed.empty() ? -1 : handed.front().descriptor; }
-
-std::string joined(const std::vector<std::string>& all) {
-  std::string out;
-  for (const std::string& one : all) out += (out.empty() ? "" : "; ") + one;
-  return out;
-}
 
 }  // namespace
 
@@ -34,7 +29,7 @@ void App::Parts::make_admin(const control::Certificates& certificates) {
   if (!admin.token_file.empty()) {
     tokens.is_read_once = !config::is_token_file_lasting(admin.token_file);
     config::TokenFile read = config::load_tokens(admin.token_file);  // its warnings were told with the configuration's
-    if (!read.errors.empty()) throw std::runtime_error(joined(read.errors));
+    if (!read.errors.empty()) throw std::runtime_error(joined(read.errors, "; "));
     tokens.last = std::move(read.tokens);
   }
   admin::Setup setup{admin.address.host, admin.address.port, tokens.last, false, services(), {}, admin_socket, certificates.admin()};
@@ -56,7 +51,7 @@ void App::Parts::reread_tokens() {
   std::error_code ignored;
   if (std::filesystem::exists(file, ignored) && !config::is_token_file_lasting(file)) return;  // a pipe in its place would be waited for
   config::TokenFile read = config::load_tokens(file);
-  const std::string errors = joined(read.errors);
+  const std::string errors = joined(read.errors, "; ");
   const bool told = std::exchange(tokens.told, errors) == errors;
   if (!errors.empty()) {
     if (!told) observe::log_error("admin: " + errors + "; the tokens of before stay in use");

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "app_parts.h"
+#include "base/join.h"
 #include "facts.h"
 #include "observe/log.h"
 
@@ -15,12 +16,6 @@ namespace tidegate {
 namespace {
 
 constexpr Duration kPatience = std::chrono::seconds(10);  // with a worker that does not turn
-
-std::string joined(const std::vector<std::string>& all, const std::string& between) {
-  std::string out;
-  for (const std::string& one : all) out += (out.empty() ? "" : between) + one;
-  return out;
-}
 
 }  // namespace
 

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "app.h"
+#include "base/join.h"
 #include "config/load.h"
 #include "facts.h"
 #include "net/file_watch.h"
@@ -174,8 +175,7 @@ class Reloads {
     const Reloaded came = read_and_reload(app);
     for (const std::string& problem : came.problems) observe::log_error(problem);
     if (came.problems.empty()) {
-      std::string changed;
-      for (const std::string& one : came.changed) changed += (changed.empty() ? "" : "; ") + one;
+      const std::string changed = joined(came.changed, "; ");
       observe::log_info("configuration reloaded: " + (changed.empty() ? "nothing changed" : changed));
     } else {
       observe::log_error("the configuration was not reloaded; the one of before stays in use");

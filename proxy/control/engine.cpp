@@ -57,10 +57,7 @@ Engine::~Engine() { stop(); }
 /// route that is no more must not go without a word.
 void Engine::take_over_saved_state() {
   for (const store::RouteRecord& record : setup_.saved.routes) {
-    RouteControl* route = nullptr;
-    for (const auto& candidate : routes_) {
-      if (candidate->name() == record.route) route = candidate.get();
-    }
+    RouteControl* const route = route_named(record.route);
     if (route == nullptr) {
       if (record.latched && setup_.on_notice) {
         setup_.on_notice("the state file holds a latch of route " + record.route + ", which the configuration does not have: " +

@@ -145,7 +145,7 @@ bool Exchange::take_idle_connection() {
 Task<bool> Exchange::connect() {
   acquisition_.on_dispatch(&Exchange::left_the_queue, &Exchange::may_leave_the_queue, this);
   upstream::Acquired acquired = co_await cluster().pool.acquire(acquisition_, reuse_, announced(), carrying(), avoided_);
-  while (turn_to_old()) {
+  if (turn_to_old()) {
     ++asked_[side_];
     acquired = co_await cluster().pool.acquire(acquisition_, reuse_, announced(), carrying(), avoided_);
   }
