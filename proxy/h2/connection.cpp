@@ -129,7 +129,7 @@ void Connection::announce_goaway() {
 
 void Connection::goaway() {
   closing_ = true;
-  goaway_waits_ = role_ == http::H2Role::Client && !(streams_.empty() && unsettled_.empty());
+  goaway_waits_ = lent_ > 0;
   if (goaway_waits_) return;
   session_.goaway();
   flush();
@@ -151,7 +151,7 @@ void Connection::watch() noexcept {
 void Connection::silent(void* self) {
   auto* connection = static_cast<Connection*>(self);
   const Duration quiet = connection->reactor().now() - connection->heard_at_;
-  if (connection->streams_.empty()) return connection->goaway();  // armed when the last stream ended
+  if (connection->streams_.empty()) return connection->goaway();  // armed when the last stream ended; waits for whoever begins one now
   if (connection->awaiting_pong_ && quiet >= connection->limits_.ping_timeout) {
     connection->failure_ = "the peer does not answer a PING";
     return connection->socket_.cancel();
@@ -194,8 +194,11 @@ void Connection::detach(Stream& stream) noexcept {
   if (streams_.empty() && !ending_) {
     awaiting_pong_ = false;
     watch();
-    if (goaway_waits_) goaway();
   }
+}
+
+void Connection::give_back() noexcept {
+  if (--lent_ == 0 && goaway_waits_ && !ending_) goaway();
 }
 
 // --- what the session tells

@@ -60,7 +60,8 @@ class Connection final : private http::H2Events, private net::TurnEnd {
   /// when it ends; every stream has been told that it is over.
   Task<> run(Buffer& received);
 
-  /// No new requests, please; then: none from now on, and an end once the streams are over (RFC 9113 §6.8).
+  /// No new requests, please; then: none from now on, and an end once the streams are over (RFC 9113 §6.8). A client's GOAWAY waits
+  /// for the streams that are lent: servers may take it for the end of those that are open, and refuse a head that comes after it.
   void announce_goaway();
   void goaway();
   /// Ends run() at once.
@@ -81,6 +82,9 @@ class Connection final : private http::H2Events, private net::TurnEnd {
   friend class Stream;
 
   // for streams
+  /// Client: one more will send its head, now or later; or, told by its end, no longer.
+  void lend() noexcept { ++lent_; }
+  void give_back() noexcept;
   /// Told by settings_known() once the peer has said what it offers.
   void await_settings(Stream& stream) noexcept { unsettled_.push_back(stream); }
   void attach(std::int32_t id, Stream& stream);
@@ -136,7 +140,8 @@ class Connection final : private http::H2Events, private net::TurnEnd {
   TimePoint heard_at_;
   bool awaiting_pong_ = false;
   bool closing_ = false;
-  bool goaway_waits_ = false;  // client: for the last stream; servers may take a farewell for the end of those that are open
+  std::uint32_t lent_ = 0;     // client: streams that somebody has, whether their head was sent or not
+  bool goaway_waits_ = false;  // for the last of those
   bool ending_ = false;     // what is still to be sent is sent, and nothing more is read
   bool busy_ = false;       // the last time there was more to send than a block holds
   std::string_view failure_;

@@ -27,6 +27,7 @@ void Stream::accept(Connection& connection, std::int32_t id, bool ends) {
 void Stream::prepare(Connection& connection, std::string_view scheme) {
   connection_ = &connection;
   scheme_ = scheme;
+  connection.lend();
 }
 
 void Stream::close(http::H2Error code) noexcept {
@@ -37,11 +38,12 @@ void Stream::close(http::H2Error code) noexcept {
   Link<UnsettledTag>::unlink();
   if (connection_ == nullptr) return;
   Connection& connection = *std::exchange(connection_, nullptr);
-  if (id_ < 0) return;
+  if (id_ < 0) return connection.give_back();
   if (!received_.empty()) connection.session().consumed(id_, received_.size());  // the connection's window stays whole
   received_.release();
   if (!over_) connection.session().reset(id_, code);
   connection.detach(*this);
+  if (!scheme_.empty()) connection.give_back();
   connection.flush();
 }
 

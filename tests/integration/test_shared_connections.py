@@ -7,7 +7,7 @@ import threading
 import pytest
 from hyperframe.frame import HeadersFrame, PingFrame, RstStreamFrame
 
-from harness import Authority, eventually, ok, serve, stays
+from harness import Authority, dns, eventually, ok, serve, stays
 from harness.faults import never_connects
 from harness.frames import GET, OK, FrameOrigin, data, frames_of, headers, kind
 from harness.http2 import Http2Origin
@@ -542,10 +542,11 @@ class SlowToBegin(Http2Origin):
         super()._serve(connection)
 
 
-def slow_to_begin(lab):
+def slow_to_begin(lab, to=lambda origin: origin, **options):
     authority = Authority(lab.directory / "authority")
     origin = lab.keep(SlowToBegin(answering(b"fine"), tls=authority.server(authority.issue(), alpn=["h2"])))
-    tidegate = lab.proxy(origin, cluster={"protocol": "http2", "tls": {"ca": authority.ca}, "timeouts": {"connect": "20s"}})
+    tidegate = lab.proxy(to(origin), cluster={"protocol": "http2", "tls": {"ca": authority.ca, "sni": "localhost"},
+                                              "timeouts": {"connect": "20s"}}, **options)
     return origin, tidegate
 
 
@@ -576,3 +577,21 @@ def test_a_connection_that_nobody_waits_for_any_more_is_not_made(lab):
     origin.go_on.set()
     assert lab.client(tidegate).get("/", host="localhost").text == "fine"
     assert len(origin.begun) == 2 and tidegate.api.failures_of_sides() == 0
+
+
+def test_who_gets_a_connection_to_an_address_that_went_meanwhile_is_served_before_its_goaway(lab):
+    """The origin's library, as some servers, takes a client's GOAWAY for the end: a head that came after it would be refused."""
+    names = lab.name_server(dns.a("127.0.0.1", 1))
+    origin, tidegate = slow_to_begin(lab, lambda origin: f"api.test:{origin.address.rsplit(':', 1)[1]}",
+                                     dns={"servers": [names.address]}, route=NO_RETRY)
+    client = lab.client(tidegate)
+    client.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    eventually(lambda: len(origin.begun) == 1, "the handshake")
+    names.answers(dns.a("127.0.0.2", 60))
+    addresses = lambda: [one["address"] for cluster in tidegate.api.get("/api/v1/clusters").json["clusters"]
+                         if cluster["name"] == "old" for one in cluster["endpoints"]]
+    eventually(lambda: addresses() and all("127.0.0.2" in one for one in addresses()), "the other address")
+    origin.go_on.set()
+    assert client.read_response().text == "fine"
+    assert tidegate.api.failures_of_sides() == 0
+    eventually(lambda: origin.open_connections() == 0, "the connection ends after it")
