@@ -295,7 +295,7 @@ HandoverChannel Successor::start(const std::string& program, const std::vector<s
     const bool is_own = variable.starts_with("WATCHDOG_PID=") || variable.starts_with("LISTEN_");
     if (!is_own) texts.emplace_back(variable);
   }
-  texts.push_back(std::string(kVariable) + "=" + std::to_string(kInherited));
+  texts.emplace_back(std::string(kVariable) + "=" + std::to_string(kInherited));
   std::vector<char*> environment, argument_list{const_cast<char*>(program.c_str())};
   for (std::string& text : texts) environment.push_back(text.data());
   environment.push_back(nullptr);

@@ -21,7 +21,8 @@ namespace http = boost::beast::http;
 
 Session::Session(asio::ip::tcp::socket socket, std::shared_ptr<const net::TlsServerContext> tls, Handler& handler,
                  const ServerLimits& limits, Gone gone)
-    : stream_(std::move(socket), std::move(tls)),
+    : tls_(std::move(tls)),
+      stream_(std::move(socket)),
       patience_(stream_.get_executor()),
       buffer_(limits.head_bytes + limits.body_bytes),
       handler_(handler),
@@ -29,8 +30,10 @@ Session::Session(asio::ip::tcp::socket socket, std::shared_ptr<const net::TlsSer
       gone_(std::move(gone)) {}
 
 void Session::start() {
-  if (!stream_.is_usable()) return close();
-  if (!stream_.is_tls()) return read_head();
+  if (tls_ == nullptr) return read_head();
+  ssl_st* const opened = tls_->open();
+  if (opened == nullptr) return close();  // no memory for it
+  stream_.secure(opened);
   secure();
 }
 
@@ -57,7 +60,7 @@ void Session::secure() {
   state_ = State::Securing;
   since_ = Clock::now();
   stream_.expires_after(limits_.handshake);
-  stream_.async_handshake([self = shared_from_this()](const IoError& error) { self->on_secured(error); });
+  stream_.async_handshake(outbound::Wire::Role::server, [self = shared_from_this()](const IoError& error) { self->on_secured(error); });
 }
 
 /// Who speaks HTTP to a port of HTTPS is told so in HTTP. Whoever else fails has an alert on its way.

@@ -15,7 +15,6 @@
 #pragma once
 
 #include <array>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -28,7 +27,8 @@
 
 #include "admin/handler.h"
 #include "admin/limits.h"
-#include "admin/wire.h"
+#include "net/tls_context.h"
+#include "outbound/wire.h"
 
 namespace tidegate::admin {
 
@@ -71,7 +71,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void discard();
   void close();
 
-  Wire stream_;
+  const std::shared_ptr<const net::TlsServerContext> tls_;  // outlives what stream_ has of it
+  outbound::Wire stream_;
   boost::asio::steady_timer patience_;
   boost::beast::flat_buffer buffer_;
   Handler& handler_;

@@ -52,7 +52,7 @@ class Walk {
     if (node.text.find("${") == std::string::npos) return;
     Expanded expanded = expand(node.text, environment_);
     added_ += expanded.text.size();
-    if (added_ > kExpandedBytes) expanded.errors.push_back("the environment variables of this file hold too much text");
+    if (added_ > kExpandedBytes) expanded.errors.emplace_back("the environment variables of this file hold too much text");
     for (std::string& error : expanded.errors) problems_.error(node.at, path, std::move(error));
     if (!expanded.errors.empty()) node.kind = Node::Kind::Broken;
     node.text = expanded.errors.empty() ? std::move(expanded.text) : std::string();

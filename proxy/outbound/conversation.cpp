@@ -78,7 +78,7 @@ Conversation::Conversation(asio::io_context& io, Request request, Ended ended)
     : request_(std::move(request)),
       ended_(std::move(ended)),
       deadline_(io),
-      tcp_(io),
+      wire_(io),
       buffer_(kHeadBytes + kReadAhead) {}
 
 void Conversation::start(Lookup& lookup) {
@@ -148,13 +148,13 @@ void Conversation::connect() {
   const Duration left = started_ + request_.timeout - Clock::now();
   const auto part = left / static_cast<Duration::rep>(addresses_.size());
   addresses_.pop_back();
-  tcp_.close();  // what a failed attempt left
+  wire_.close();  // what a failed attempt left
   if (addresses_.empty()) {
-    tcp_.expires_never();  // the deadline over everything does it
+    wire_.expires_never();  // the deadline over everything does it
   } else {
-    tcp_.expires_after(std::max(part, Duration(1)));
+    wire_.expires_after(std::max(part, Duration(1)));
   }
-  tcp_.async_connect(endpoint, [self = shared_from_this()](const IoError& error) { self->on_connected(error); });
+  wire_.async_connect(endpoint, [self = shared_from_this()](const IoError& error) { self->on_connected(error); });
 }
 
 void Conversation::on_connected(const IoError& error) {
@@ -162,56 +162,54 @@ void Conversation::on_connected(const IoError& error) {
   if (error && !addresses_.empty()) return connect();
   if (error)
     return fail(Kind::Connect, "cannot connect to " + request_.url.endpoint() + ": " + in_sentence(error.message()));
-  tcp_.expires_never();
+  wire_.expires_never();
   if (context_) return secure();
   phase_ = Phase::Asking;
-  write(tcp_);
+  write();
 }
 
 void Conversation::secure() {
   phase_ = Phase::Securing;
-  tls_.emplace(tcp_, *context_);
-  if (!expect_name(tls_->native_handle(), request_.url.host)) {
+  ::SSL* const opened = ::SSL_new(context_->native_handle());
+  if (opened == nullptr) return fail(Kind::Setup, "no memory for TLS with " + request_.url.endpoint());
+  wire_.secure(opened);
+  if (!expect_name(opened, request_.url.host)) {
     ::ERR_clear_error();
     return fail(Kind::Setup, request_.url.host + " is not a name that TLS can ask for");
   }
-  tls_->async_handshake(asio::ssl::stream_base::client,
-                        [self = shared_from_this()](const IoError& error) { self->on_secured(error); });
+  wire_.async_handshake(Wire::Role::client, [self = shared_from_this()](const IoError& error) { self->on_secured(error); });
 }
 
 void Conversation::on_secured(const IoError& error) {
   if (phase_ == Phase::Ended) return;
   if (error) return end(insecure(error));
   phase_ = Phase::Asking;
-  write(*tls_);
+  write();
 }
 
 // --- the answer
 
-template <class Stream>
-void Conversation::write(Stream& stream) {
-  http::async_write(stream, message_, [self = shared_from_this(), &stream](const IoError&, std::size_t) {
+void Conversation::write() {
+  http::async_write(wire_, message_, [self = shared_from_this()](const IoError&, std::size_t) {
     if (self->phase_ == Phase::Ended) return;
-    self->read(stream);  // also after an error: who refuses a body early answers before it closes
+    self->read();  // also after an error: who refuses a body early answers before it closes
   });
 }
 
-template <class Stream>
-void Conversation::read(Stream& stream) {
+void Conversation::read() {
   parser_.emplace();
   parser_->header_limit(kHeadBytes);
   parser_->body_limit(request_.answer_bytes);
   if (request_.method == "HEAD") parser_->skip(true);
-  http::async_read(stream, buffer_, *parser_, [self = shared_from_this(), &stream](const IoError& error, std::size_t) {
-    if (self->phase_ != Phase::Ended) self->on_read(stream, error);
+  http::async_read(wire_, buffer_, *parser_, [self = shared_from_this()](const IoError& error, std::size_t) {
+    if (self->phase_ != Phase::Ended) self->on_read(error);
   });
 }
 
-template <class Stream>
-void Conversation::on_read(Stream& stream, const IoError& error) {
+void Conversation::on_read(const IoError& error) {
   if (error) return end(broken(error));
   if (is_interim()) {
-    if (++interim_ <= kInterimAnswers) return read(stream);
+    if (++interim_ <= kInterimAnswers) return read();
     return fail(Kind::NotHttp, "what " + request_.url.origin() + " answered is not HTTP: it never ends");
   }
   auto& head = parser_->get();
@@ -243,7 +241,7 @@ void Conversation::on_deadline() {
 }
 
 Error Conversation::insecure(const IoError& error) {
-  const long verified = ::SSL_get_verify_result(tls_->native_handle());
+  const long verified = ::SSL_get_verify_result(wire_.tls());
   if (is_tls_error(error) && request_.tls.verify && verified != X509_V_OK)
     return {Kind::Tls,
             "the certificate of " + request_.url.endpoint() + " is not valid: " +
@@ -284,7 +282,7 @@ void Conversation::end(Result result) {
 void Conversation::close() {
   phase_ = Phase::Ended;
   deadline_.cancel();
-  tcp_.close();
+  wire_.close();
 }
 
 }  // namespace tidegate::outbound

@@ -11,10 +11,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -24,6 +22,7 @@
 
 #include "outbound/lookup.h"
 #include "outbound/message.h"
+#include "outbound/wire.h"
 
 namespace tidegate::outbound {
 
@@ -48,12 +47,9 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
   void on_connected(const IoError& error);
   void secure();
   void on_secured(const IoError& error);
-  template <class Stream>
-  void write(Stream& stream);
-  template <class Stream>
-  void read(Stream& stream);
-  template <class Stream>
-  void on_read(Stream& stream, const IoError& error);
+  void write();
+  void read();
+  void on_read(const IoError& error);
   bool is_interim() const;
 
   void on_deadline();
@@ -69,9 +65,8 @@ class Conversation : public std::enable_shared_from_this<Conversation> {
   TimePoint started_{};
   boost::asio::steady_timer deadline_;
   std::vector<boost::asio::ip::address> addresses_;  ///< those that are not tried yet, the next one last
-  boost::beast::tcp_stream tcp_;
-  std::unique_ptr<boost::asio::ssl::context> context_;
-  std::optional<boost::asio::ssl::stream<boost::beast::tcp_stream&>> tls_;
+  std::unique_ptr<boost::asio::ssl::context> context_;  // outlives what wire_ has of it
+  Wire wire_;
   boost::beast::http::request<boost::beast::http::string_body> message_;
   boost::beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
