@@ -184,6 +184,7 @@ def written(tmp_path, admin):
     return str(path)
 
 
+@pytest.mark.one_worker
 @pytest.mark.parametrize("text, problem", [
     ("", ": is empty"), ("# nobody\n\n", ": holds no token"),
     (f"{ADMIN}\n{VIEWER} vewer\n", ":2: unknown role \"vewer\""), (f"{ADMIN}\n{VIEWER} secret words\n", ":2: unknown role:"),
@@ -199,6 +200,7 @@ def test_what_is_wrong_with_the_tokens_is_told_with_file_and_line_by_validate_an
     assert run_cli("run", "--config", path).returncode == 78
 
 
+@pytest.mark.one_worker
 def test_tokens_that_can_be_guessed_or_read_by_everybody_are_warned_about(tmp_path):
     tokens = Tokens(tmp_path / "tokens", f"{ADMIN}\nshort viewer\n")
     path = written(tmp_path, f"{{token_file: {tokens.path}}}")
@@ -211,6 +213,7 @@ def test_tokens_that_can_be_guessed_or_read_by_everybody_are_warned_about(tmp_pa
     assert told.returncode == 3 and "every user of this machine can read it" in told.stderr, told.stderr
 
 
+@pytest.mark.one_worker
 def test_an_address_that_others_reach_needs_tokens_also_with_tls_and_client_certificates(tmp_path, pki):
     tls = f"tls: {{cert: {pki.server.cert}, key: {pki.server.key}, client_ca: {pki.clients.ca}}}"
     told = run_cli("validate", "--config", written(tmp_path, f"{{address: '0.0.0.0:9900', {tls}}}"))
@@ -351,6 +354,7 @@ def test_the_configuration_that_is_shown_names_the_files_and_not_what_is_in_them
     assert shown == {"cert": pki.server.cert, "key": pki.server.key, "min_version": "1.2", "client_ca": None}
 
 
+@pytest.mark.one_worker
 @pytest.mark.parametrize("keys, problem", [
     ("{cert: none, key: KEY}", "admin.tls.cert: none: cannot be read"), ("{cert: CERT, key: OTHER}", "is not the key of the certificate"),
     ("{cert: CERT, key: KEY, client_ca: KEY}", "admin.tls.client_ca: "), ("{cert: CERT}", "\"key\" is missing"),
@@ -364,6 +368,7 @@ def test_validate_tells_what_is_wrong_with_the_certificate(tmp_path, pki, keys, 
     assert told.returncode == 1 and problem in told.stderr, told.stderr
 
 
+@pytest.mark.one_worker
 def test_an_expired_certificate_is_a_warning(tmp_path, pki):
     path = written(tmp_path, f"{{tls: {{cert: {pki.expired.cert}, key: {pki.expired.key}}}}}")
     told = run_cli("validate", "--strict", "--config", path)

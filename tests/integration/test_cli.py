@@ -11,6 +11,8 @@ from harness import Authority, Identity, ok, serve
 from harness.ports import refusing_address
 from harness.tidegate import ROOT, run_cli
 
+pytestmark = pytest.mark.one_worker
+
 GOOD = """\
 listeners:
   - address: 127.0.0.1:0
@@ -190,6 +192,7 @@ def test_a_server_that_is_something_else_is_1_not_a_crash(lab):
     assert result.returncode == 1 and result.stderr.strip()
 
 
+@pytest.mark.several_threads
 def test_status_as_a_table_and_as_json(lab, proxy):
     client = lab.client(proxy)
     for _ in range(20):
@@ -206,6 +209,7 @@ def test_status_as_a_table_and_as_json(lab, proxy):
     assert proxy.cli("status", "-o", "yaml").stdout.count("routes:") == 1
 
 
+@pytest.mark.several_threads
 def test_an_unknown_route_is_1_and_named(proxy):
     for arguments in (["status", "nope"], ["weight", "nope", "1"], ["revert", "nope"], ["rearm", "nope"],
                       ["rollout", "status", "nope"], ["rollout", "abort", "nope"], ["history", "nope"]):
@@ -213,6 +217,7 @@ def test_an_unknown_route_is_1_and_named(proxy):
         assert result.returncode == 1 and "nope" in result.stderr, (arguments, result)
 
 
+@pytest.mark.several_threads
 def test_weight_mirror_revert_rearm_history_one_after_the_other(lab, proxy):
     result = proxy.cli("weight", "all", "25", "--reason", "canary, ticket 4711")
     assert result.returncode == 0 and "25" in result.stdout
@@ -235,6 +240,7 @@ def test_weight_mirror_revert_rearm_history_one_after_the_other(lab, proxy):
     assert lab.client(proxy).get("/").text == "new"
 
 
+@pytest.mark.several_threads
 def test_the_status_shows_each_streams_verdict_with_its_numbers(lab):
     origin = lab.origin(serve(ok("x")), record=False)
     tidegate = lab.proxy(origin, origin, weight=50, route={"gate": {"slow": {"over": "1s"}, "on_fail": "notify"}})
@@ -245,11 +251,13 @@ def test_the_status_shows_each_streams_verdict_with_its_numbers(lab):
     assert "on_fail: notify, reverts nothing" in shown
 
 
+@pytest.mark.several_threads
 def test_revert_all_reverts_every_route(lab, proxy):
     result = proxy.cli("revert", "--all")
     assert result.returncode == 0 and proxy.api.route()["latched"]
 
 
+@pytest.mark.several_threads
 def test_revert_all_shuts_every_gate_of_several_routes_at_once(lab):
     old, new = lab.origin(serve(ok("old"))), lab.origin(serve(ok("new")))
     tidegate = lab.tidegate({
@@ -269,11 +277,13 @@ def test_revert_all_shuts_every_gate_of_several_routes_at_once(lab):
     assert not tidegate.api.route("a")["latched"] and tidegate.api.route("b")["latched"]
 
 
+@pytest.mark.several_threads
 def test_the_server_may_come_from_the_environment(proxy):
     result = run_cli("status", "-o", "json", env={"TIDEGATE_SERVER": f"http://{proxy.admin_address}"})
     assert result.returncode == 0 and json.loads(result.stdout)["routes"]
 
 
+@pytest.mark.several_threads
 def test_a_token_is_demanded_when_there_is_one(lab, tmp_path):
     token = tmp_path / "token"
     token.write_text("s3cret-token-of-the-test\n")
@@ -285,6 +295,7 @@ def test_a_token_is_demanded_when_there_is_one(lab, tmp_path):
     assert tidegate.api.get("/healthz").status == 200
 
 
+@pytest.mark.several_threads
 def test_a_foreign_origin_and_a_foreign_host_are_refused(proxy):
     for fields in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
         answer = proxy.api.call("PUT", "/api/v1/routes/all/weight", {"percent": 99}, fields)
@@ -292,6 +303,7 @@ def test_a_foreign_origin_and_a_foreign_host_are_refused(proxy):
     assert proxy.api.route()["weight"]["effective"] == 10
 
 
+@pytest.mark.several_threads
 def test_get_never_changes_anything_and_errors_are_json(proxy):
     for path in ("/api/v1/routes/all/revert", "/api/v1/routes/all/weight"):
         answer = proxy.api.get(path)
@@ -331,6 +343,7 @@ def test_a_port_in_use_is_1_with_a_clear_message(lab, which):
     assert address in tidegate.output and re.search("in use", tidegate.output), tidegate.output
 
 
+@pytest.mark.several_threads
 def test_a_second_tidegate_on_the_same_port_is_refused_and_takes_no_traffic(lab):
     first = lab.proxy(lab.origin(serve(ok("first"))))
     second = lab.tidegate(GOOD.replace("- address: 127.0.0.1:0", f"- address: {first.address}"), ready=False)

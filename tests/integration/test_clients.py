@@ -8,6 +8,8 @@ import pytest
 from harness import Authority, Client, eventually, ok, serve
 from harness.frames import GET, frames_of, headers, kind
 
+pytestmark = pytest.mark.one_worker
+
 MIB = 1024 * 1024
 REFUSED = "tidegate_downstream_connections_refused_total"
 
@@ -23,6 +25,7 @@ def served(lab, tidegate, count, **options):
     return clients
 
 
+@pytest.mark.several_threads
 def test_a_client_s_connections_are_bounded_over_all_workers_and_others_are_not(lab):
     tidegate = limited(lab, workers=4)
     assert tidegate.api.metric(REFUSED, reason="client_limit") == 0
@@ -37,6 +40,7 @@ def test_a_client_s_connections_are_bounded_over_all_workers_and_others_are_not(
     assert all(client.get("/").status == 200 for client in kept)
 
 
+@pytest.mark.several_threads
 def test_a_connection_that_ends_makes_room_however_it_ends(lab):
     tidegate = limited(lab, most=1, workers=2)
 
@@ -55,6 +59,7 @@ def test_a_connection_that_ends_makes_room_however_it_ends(lab):
     tidegate.api.counts(0, "tidegate_downstream_connections")
 
 
+@pytest.mark.several_threads
 def test_the_client_is_the_one_that_the_proxy_header_names(lab):
     tidegate = limited(lab, most=2, listener={"proxy_protocol": "accept"}, trusted_proxies=["127.0.0.1"])
 
@@ -79,6 +84,7 @@ def test_the_client_is_the_one_that_the_proxy_header_names(lab):
     tidegate.api.counts(3, REFUSED, reason="client_limit")
 
 
+@pytest.mark.several_threads
 def test_whoever_is_trusted_stands_for_many_and_a_unix_domain_socket_for_anybody(lab):
     trusted = limited(lab, most=1, trusted_proxies=["127.0.0.1"])
     served(lab, trusted, 5)
@@ -283,6 +289,7 @@ def test_connections_that_came_together_do_not_leave_together(lab):
     assert left[-1] - left[0] > 0.02
 
 
+@pytest.mark.several_threads
 @pytest.mark.parametrize("spent", [{"limits": {"requests_per_connection": 2}}, {"timeouts": {"max_connection_age": "100ms"}}], ids=["requests", "age"])
 def test_a_connection_of_http2_that_is_spent_says_goaway_and_finishes_what_it_has(lab, spent):
     """What the client had sent before it knew is served; streams that are open go on; then the connection ends."""

@@ -9,6 +9,8 @@ from harness import Client, eventually, memory_slack, ok, serve, stays
 from harness.http1 import Cut
 from harness.ports import refusing_address
 
+pytestmark = pytest.mark.one_worker
+
 NO_RETRY = {"retry": {"retries": 0}}
 
 
@@ -122,6 +124,7 @@ def test_a_kept_connection_that_the_upstream_closed_meanwhile_costs_no_request(l
         assert client.post(b"body").status == 200
 
 
+@pytest.mark.several_threads
 def test_an_upstream_that_closes_every_idle_connection_at_random_costs_no_safe_request(lab):
     def script(connection):
         for _ in range(1 + connection.index % 3):
@@ -247,6 +250,7 @@ def test_a_client_connection_that_never_sends_anything_is_closed_after_the_idle_
     assert lab.client(tidegate).is_closed() == "fin"
 
 
+@pytest.mark.several_threads
 def test_more_connections_than_allowed_wait_or_are_refused_and_the_others_are_served(lab):
     tidegate = lab.proxy(lab.origin(serve(ok("x"))), listener={"limits": {"connections": 5}})
     first = [lab.client(tidegate) for _ in range(5)]
@@ -361,6 +365,7 @@ def test_a_client_that_never_reads_is_dropped_after_its_idle_time(lab):
     eventually(lambda: origin.connections and origin.connections[0].socket.fileno() < 0, "the end of the upstream", 10)
 
 
+@pytest.mark.several_threads
 @pytest.mark.parametrize("how", ["rst", "close"])
 @pytest.mark.parametrize("answering", [True, False], ids=["answered", "unanswered"])
 def test_clients_that_vanish_at_each_byte_leave_nothing_behind(lab, how, answering):
@@ -410,6 +415,7 @@ def test_clients_that_vanish_while_a_response_of_every_kind_comes_leave_nothing_
         assert client.get("/0").size == 200000
 
 
+@pytest.mark.several_threads
 @pytest.mark.skipif(memory_slack() > 1, reason="UBSan's vptr check opens a pipe: without descriptors it calls every object bad")
 def test_out_of_descriptors_it_keeps_serving_does_not_spin_and_recovers(lab):
     import resource
@@ -431,6 +437,7 @@ def test_out_of_descriptors_it_keeps_serving_does_not_spin_and_recovers(lab):
     served.close()
 
 
+@pytest.mark.several_threads
 @pytest.mark.skipif(memory_slack() > 1, reason="UBSan's vptr check opens a pipe: without descriptors it calls every object bad")
 def test_out_of_descriptors_for_the_upstream_it_is_503_and_nobody_s_failure(lab):
     """Before a gate that would revert at the first ten failures of new, and for an old that would rescue what new failed."""

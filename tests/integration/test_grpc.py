@@ -112,6 +112,7 @@ def test_a_grpc_status_reverts_though_its_http_status_is_200(calls):
     assert tidegate.api.route()["gate"]["reason"] in ("shared_degradation", "observing", "attribution", "worse_than_old", "hard_breaker")
 
 
+@pytest.mark.one_worker
 def test_a_grpc_failure_of_tidegates_own_is_a_status_of_grpc(lab):
     gone = refusing_address()
     tidegate = lab.proxy(gone, gone, listener={"h2c": True}, cluster={"protocol": "http2"})
@@ -121,6 +122,7 @@ def test_a_grpc_failure_of_tidegates_own_is_a_status_of_grpc(lab):
     assert raised.value.code() == grpc.StatusCode.UNAVAILABLE and "upstream failure" in raised.value.details()
 
 
+@pytest.mark.one_worker
 def test_a_grpc_clients_own_deadline_is_nobodys_failure(calls):
     old, _, tidegate, channel = calls
     with pytest.raises(grpc.RpcError) as raised:

@@ -16,6 +16,8 @@ from harness.http1 import chunked
 from harness.reload import reload
 from harness.tidegate import find_binary
 
+pytestmark = pytest.mark.one_worker
+
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 HANDSHAKE = ("GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
              "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
@@ -109,6 +111,7 @@ def test_a_body_is_passed_on_though_the_upstream_never_says_100(lab):
 
 # --- Upgrade
 
+@pytest.mark.several_threads
 def test_bytes_behind_an_upgrade_reach_the_server_after_its_101_and_not_before(lab):
     go, early = threading.Event(), []
 
@@ -193,6 +196,7 @@ def test_a_request_of_http2_that_ends_with_its_head_has_a_length_of_0_where_its_
     assert [(request.method, request.get("content-length")) for request in origin.requests] == [(method, "0"), ("DELETE", None)]
 
 
+@pytest.mark.several_threads
 def test_a_stream_that_its_client_resets_ends_the_upstream_request_and_its_copy(lab):
     old, new = (lab.origin(lambda c: (c.read_request(), c.wait_for_end())) for _ in range(2))
     tidegate = lab.proxy(old, new, listener={"h2c": True}, route={"mirror": {"methods": ["POST"]}})
@@ -403,6 +407,7 @@ def test_an_answer_over_http2_that_is_cut_at_any_byte_is_never_passed_off_as_com
     assert tidegate.api.failures_of_sides() == len(ANSWER)
 
 
+@pytest.mark.several_threads
 @pytest.mark.parametrize("how", ["close", "rst"])
 def test_clients_of_http2_that_vanish_at_each_byte_leave_nothing_behind_and_count_for_no_gate(lab, how):
     block = hpack.Encoder().encode([(":method", "POST"), (":scheme", "http"), (":authority", "a"), (":path", "/")])
@@ -422,6 +427,7 @@ def test_clients_of_http2_that_vanish_at_each_byte_leave_nothing_behind_and_coun
     assert tidegate.api.failures_of_sides() == 0 and not tidegate.api.route()["latched"]
 
 
+@pytest.mark.several_threads
 def test_each_cut_of_an_answer_is_exactly_one_failure_of_its_side(lab):
     whole = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(b"0123456789", [("x-t", "1")])
 
@@ -490,6 +496,7 @@ def capabilities(pid):
     return out
 
 
+@pytest.mark.several_threads
 def test_whoever_starts_it_it_may_do_no_more_than_listen_on_any_port_and_read_any_file(lab, tmp_path):
     kept = 1 << 10 | 1 << 2   # CAP_NET_BIND_SERVICE, CAP_DAC_READ_SEARCH
     tidegate = lab.proxy(lab.origin(serve(ok("old"))))

@@ -13,6 +13,8 @@ import pytest
 from harness import Client, eventually, ok
 from harness.large import block, echo, sha
 
+pytestmark = pytest.mark.one_worker
+
 KIB, MIB = 1024, 1024 * 1024
 PIPES = 64          # of one worker; more transfers than that copy
 NO_RETRY = {"retry": {"retries": 0}}
@@ -191,6 +193,7 @@ def test_an_upload_that_is_answered_early_stops(lab):
     tidegate.has_only_its_own_descriptors(5)
 
 
+@pytest.mark.several_threads
 def test_more_transfers_at_once_than_there_are_pipes(lab):
     """All are stuck in the middle at the same time, those with a pipe and those without, and go on."""
     count, size = PIPES + 16, 12 * MIB
@@ -221,6 +224,7 @@ def test_more_transfers_at_once_than_there_are_pipes(lab):
     eventually(lambda: pipes_of(tidegate) == 0, "the idle pipes closed", 10)
 
 
+@pytest.mark.several_threads
 def test_a_mirrored_upload_is_the_same_on_both_sides_and_takes_no_pipe(lab):
     digests = {}
 
@@ -272,6 +276,7 @@ def test_an_urgent_byte_in_an_upload_is_skipped_as_ever(lab, proxied):
     assert client.read_response().text == f"{size} {sha(block(size))}"
 
 
+@pytest.mark.several_threads
 def test_without_descriptors_for_pipes_bodies_are_copied(lab):
     """The last descriptors are taken while transfers run."""
     origin = lab.origin(echo, record=False)

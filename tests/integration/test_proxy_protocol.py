@@ -15,6 +15,8 @@ import pytest
 from harness import Authority, Client, Haproxy, NginxServer, curl, eventually, ok, serve
 from harness.proxies import HAPROXY_TELLS
 
+pytestmark = pytest.mark.one_worker
+
 KIB, MIB = 1024, 1024 * 1024
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 V1 = b"PROXY TCP4 192.0.2.1 198.51.100.7 56324 443\r\n"
@@ -213,6 +215,7 @@ def test_a_header_that_is_cut_off_is_counted_and_a_port_check_is_not(lab):
     assert tidegate.output.count("closed the connection of") == 1
 
 
+@pytest.mark.several_threads
 def test_many_refusals_are_one_line_in_the_log(lab):
     tidegate = accepting(lab)
     for _ in range(50):
@@ -223,6 +226,7 @@ def test_many_refusals_are_one_line_in_the_log(lab):
     assert tidegate.output.count("closed the connection of") < 10
 
 
+@pytest.mark.several_threads
 def test_a_connection_that_waits_for_its_header_does_not_hold_up_the_end(lab):
     tidegate = accepting(lab, listener={"timeouts": {"header": "1h"}})
     silent, half = lab.client(tidegate), lab.client(tidegate)
@@ -261,6 +265,7 @@ def test_curl_sends_it(lab):
     refused(tidegate, malformed=1)
 
 
+@pytest.mark.several_threads
 def test_http2_may_come_behind_the_header(lab):
     tidegate = accepting(lab, listener={"h2c": True})
     answer = curl("--haproxy-protocol", "--http2-prior-knowledge", tidegate.url())
@@ -414,6 +419,7 @@ def test_a_connection_that_was_announced_for_a_client_carries_no_other_s_request
     tidegate.api.counts(1, "tidegate_upstream_connections", cluster="old")
 
 
+@pytest.mark.several_threads
 def test_clients_of_one_worker_at_the_same_time_never_get_each_other_s(lab):
     origin = lab.origin(announced)
     tidegate = lab.proxy(origin, workers=2, cluster={"proxy_protocol": "v2"})
@@ -476,6 +482,7 @@ def test_a_connection_that_the_upstream_closed_is_made_anew_for_the_same_client(
         assert client.get("/").text == f"v1 {ends_of(client, tidegate)}"
 
 
+@pytest.mark.several_threads
 @pytest.mark.parametrize("version, own", [("v1", "v1 unknown"), ("v2", "v2 local")])
 def test_copies_of_a_mirror_are_tidegate_s_own_and_share_their_connections(lab, version, own):
     old, new = lab.origin(announced), lab.origin(announced)
@@ -488,6 +495,7 @@ def test_copies_of_a_mirror_are_tidegate_s_own_and_share_their_connections(lab, 
     assert read_ends(new.connections[0].received.split(b"GET")[0]) == own
 
 
+@pytest.mark.several_threads
 def test_the_split_is_exact_and_each_side_is_told_in_its_own_version(lab):
     tidegate = lab.proxy(lab.origin(announced), lab.origin(announced), weight=25, cluster={"proxy_protocol": "v1"},
                          new_cluster={"proxy_protocol": "v2"})
@@ -497,6 +505,7 @@ def test_the_split_is_exact_and_each_side_is_told_in_its_own_version(lab):
     assert said[f"v2 {ends} #0"] in (49, 50, 51) and said[f"v1 {ends} #0"] == 200 - said[f"v2 {ends} #0"]
 
 
+@pytest.mark.several_threads
 def test_a_new_side_that_does_not_take_the_header_is_reverted_and_clients_see_nothing(lab):
     def script(connection):
         connection._source.take(1)
@@ -511,6 +520,7 @@ def test_a_new_side_that_does_not_take_the_header_is_reverted_and_clients_see_no
     assert len({client.get("/").status for _ in range(20)}) == 1
 
 
+@pytest.mark.several_threads
 def test_an_endpoint_that_is_left_out_gets_nothing_over_connections_that_were_announced_for_a_client(lab):
     def bare(name, status):
         def script(connection):

@@ -9,6 +9,8 @@ from harness import eventually, ok, serve, stays
 from harness.faults import never_connects
 from harness.frames import OK, FrameOrigin, headers, kind
 
+pytestmark = pytest.mark.one_worker
+
 LONG = 20
 
 
@@ -29,6 +31,7 @@ def only_new(retry, **more):
 
 # --- per_try_timeout
 
+@pytest.mark.several_threads
 def test_an_attempt_that_is_over_its_time_is_made_again_on_the_other_side(lab):
     new = lab.origin(silent)
     tidegate = lab.proxy(lab.origin(serve(ok("old"))), new, **only_new({"on": ["timeout"], "per_try_timeout": "100ms"}))
@@ -139,6 +142,7 @@ def test_the_routes_timeout_ends_the_wait_with_504(lab):
     assert failures(tidegate, "timeout", "old") == 0, "nobody was asked when the time was over"
 
 
+@pytest.mark.several_threads
 def test_a_drain_that_is_over_ends_the_wait(lab):
     tidegate, client, origin = waits(lab, drain={"delay": "0s", "timeout": "200ms"})
     began = time.monotonic()
@@ -146,6 +150,7 @@ def test_a_drain_that_is_over_ends_the_wait(lab):
     assert time.monotonic() - began < 8
 
 
+@pytest.mark.several_threads
 def test_a_revert_reaches_a_request_that_waits(lab):
     new = lab.origin(lambda c: c.read_request())
     tidegate = lab.proxy(lab.origin(serve(ok("old"))), new, **only_new({"retries": 1, "other_side": False, "backoff": {"base": "2s", "max": "2s"}}))
@@ -195,6 +200,7 @@ def counted_for_nobody(tidegate):
     assert tidegate.api.metric("tidegate_retries_total") == 0
 
 
+@pytest.mark.several_threads
 @pytest.mark.parametrize("size", [1, 2_000, 20_000, 60_000])
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 def test_a_post_that_an_upstream_refuses_is_sent_again_with_its_body(lab, size, framing):
@@ -292,6 +298,7 @@ def test_a_put_on_a_kept_connection_that_the_upstream_closes_meanwhile_costs_not
     counted_for_nobody(tidegate)
 
 
+@pytest.mark.several_threads
 def test_the_mirrors_copy_of_a_body_that_is_sent_again_is_whole_and_one(lab):
     origin = lab.keep(RefusingOrigin(5))
     shadow = lab.origin(serve(ok("x")))
@@ -353,6 +360,7 @@ def counted_once(tidegate, requests):
     assert tidegate.api.route("all")["gate"]["step"]["old"]["failures"] == 0
 
 
+@pytest.mark.several_threads
 def test_a_request_that_takes_long_is_answered_by_another_endpoint(lab):
     pair = Pair(lab)
     tidegate = pair.proxy(lab, {"after": "50ms"})
@@ -412,6 +420,7 @@ def test_a_hedge_that_is_under_way_saves_a_request_whose_first_attempt_breaks(la
     assert hedges(tidegate, "won") == 1
 
 
+@pytest.mark.several_threads
 @pytest.mark.parametrize("ends", ["client", "route", "attempt", "drain"])
 def test_what_ends_a_request_ends_both_of_its_attempts(lab, ends):
     pair = Pair(lab, hold=2)
@@ -446,6 +455,7 @@ def test_only_safe_requests_without_a_body_are_hedged(lab):
     assert [client.read_response().text for client in clients] == ["held", "held"]
 
 
+@pytest.mark.several_threads
 def test_hedges_are_on_the_budget_of_retries(lab):
     """3 always may."""
     pair = Pair(lab, hold=100)
@@ -460,6 +470,7 @@ def test_hedges_are_on_the_budget_of_retries(lab):
     eventually(lambda: hedges(tidegate, "won") + hedges(tidegate, "lost") == 3, "three")
 
 
+@pytest.mark.several_threads
 def test_the_percentile_is_the_sides_own(lab):
     pair = Pair(lab, hold=0)
     tidegate = pair.proxy(lab, {"after": "p95"})

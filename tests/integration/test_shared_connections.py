@@ -12,6 +12,8 @@ from harness.faults import never_connects
 from harness.frames import GET, OK, FrameOrigin, data, frames_of, headers, kind
 from harness.http2 import Http2Origin
 
+pytestmark = pytest.mark.one_worker
+
 HANDSHAKE = ("GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: %s\r\n"
              "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 CONNECT = [(":protocol", "websocket"), ("sec-websocket-version", "13")]
@@ -94,6 +96,7 @@ def test_a_client_that_does_not_read_many_responses_does_not_stall_those_of_othe
     nothing_failed(tidegate, 23)
 
 
+@pytest.mark.several_threads
 def test_clients_that_cancel_do_not_end_the_upstream_connection_that_they_share_with_others(lab):
     """Answers that cross a cancel are late on a stream that is over: thousands of them are no attack of the server's."""
     begun, cancelled = [], []
@@ -129,6 +132,7 @@ def test_clients_that_cancel_do_not_end_the_upstream_connection_that_they_share_
     assert tidegate.api.failures_of_sides() == 0
 
 
+@pytest.mark.several_threads
 @pytest.mark.parametrize("changed", ["ca", "cert"])
 def test_new_tls_files_of_a_cluster_let_exchanges_over_http2_end_and_serve_later_ones(lab, tmp_path, changed):
     authority = Authority(tmp_path / "pki")
@@ -250,6 +254,7 @@ def test_a_body_that_could_not_be_sent_whole_is_not_ended_as_if_it_were(lab):
 
 # --- what waits for a connection
 
+@pytest.mark.several_threads
 @pytest.mark.parametrize("up", ["http1", "http2"])
 def test_a_request_whose_time_passes_while_it_waits_here_is_no_failure_of_the_side(lab, up):
     """Of the side that it never went to: the gate counts neither the request nor a failure."""
@@ -579,6 +584,7 @@ def test_a_connection_that_nobody_waits_for_any_more_is_not_made(lab):
     assert len(origin.begun) == 2 and tidegate.api.failures_of_sides() == 0
 
 
+@pytest.mark.several_threads
 def test_who_gets_a_connection_to_an_address_that_went_meanwhile_is_served_before_its_goaway(lab):
     """The origin's library, as some servers, takes a client's GOAWAY for the end: a head that came after it would be refused."""
     names = lab.name_server(dns.a("127.0.0.1", 1))

@@ -14,6 +14,8 @@ import pytest
 from harness import Authority, Client, WrkLoad, curl, eventually, ok, openssl, serve
 from harness.tidegate import run_cli
 
+pytestmark = pytest.mark.one_worker
+
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 MIB = 1024 * 1024
 
@@ -106,6 +108,7 @@ def subject_served(proxy, pki, name=None, **options):
 
 # --- clients
 
+@pytest.mark.several_threads
 def test_a_request_over_tls_is_served_and_the_origin_learns_that_it_was(proxy, pki):
     result = curl("--cacert", pki.authority.ca, f"https://{proxy.address}/a?b")
     assert result.exit_code == 0 and result.status == 200, result.trace
@@ -214,6 +217,7 @@ def test_key_updates_are_answered(proxy):
 
 # --- sessions
 
+@pytest.mark.several_threads
 @pytest.mark.parametrize("only", [V12, V13])
 def test_sessions_are_resumed_also_on_another_worker(lab, pki, only):
     proxy = lab.proxy(lab.origin(serve(echo)), listener=tls(pki.server), workers=2)
@@ -490,6 +494,7 @@ def test_idle_connections_to_a_tls_endpoint_are_used_again(lab, pki):
     assert upstream_handshakes(proxy, "ok") == 1
 
 
+@pytest.mark.several_threads
 @pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
 def test_endpoints_of_one_version_are_spoken_to_and_sessions_resumed(lab, pki, version):
     origin = lab.nginx("old", tls=pki.server, tls_lines=f"ssl_protocols {version}; ssl_session_cache shared:a:1m;")
@@ -567,6 +572,7 @@ def test_an_endpoint_that_refuses_the_own_certificate_is_named(lab, pki):
     proxy.logs("unknown ca")
 
 
+@pytest.mark.several_threads
 def test_copies_go_over_tls_too(lab, pki):
     new = lab.origin(serve(ok("new")), tls=pki.authority.server(pki.server))
     proxy = lab.proxy(lab.origin(serve(ok("old"))), new, route={"mirror": {}}, listener=tls(pki.server),
@@ -611,6 +617,7 @@ def not_after(proxy):
     return proxy.api.metric("tidegate_tls_cert_not_after_timestamp_seconds", used_by="listener/listener-1")
 
 
+@pytest.mark.several_threads
 def test_a_certificate_that_is_replaced_is_used_by_new_connections_and_old_ones_go_on(lab, pki, moving):
     before = lab.client(moving.proxy, tls=pki.authority.client())
     assert before.get().status == 200
@@ -623,6 +630,7 @@ def test_a_certificate_that_is_replaced_is_used_by_new_connections_and_old_ones_
     assert not_after(moving.proxy) == renewed.not_after
 
 
+@pytest.mark.several_threads
 def test_kubernetes_swap_of_a_link_is_noticed(lab, pki, tmp_path):
     def revision(name, identity):
         folder = tmp_path / "secret" / name
@@ -645,6 +653,7 @@ def test_kubernetes_swap_of_a_link_is_noticed(lab, pki, tmp_path):
         eventually(lambda: subject_served(proxy, pki) == renewed.serial, "the new secret")
 
 
+@pytest.mark.several_threads
 @pytest.mark.parametrize("what, message", [
     ("key", "tls.key: is not the key of the certificate in "),
     ("garbage", "tls.crt: holds no certificate in PEM form"),
@@ -678,6 +687,7 @@ def test_a_bad_pair_changes_nothing_and_is_told_once(lab, pki, moving, tmp_path,
     assert moving.proxy.output.count("what was read before stays in use") <= 2  # and perhaps one for half of the new pair
 
 
+@pytest.mark.several_threads
 def test_a_bad_pair_does_not_hold_up_a_good_one(lab, pki, tmp_path):
     first, second = (pki.authority.issue("DNS:" + name, stem=tmp_path / name) for name in ("one.test", "two.test"))
     proxy = lab.proxy(lab.origin(serve(echo)), listener=tls(first, second))
@@ -690,6 +700,7 @@ def test_a_bad_pair_does_not_hold_up_a_good_one(lab, pki, tmp_path):
     assert subject_served(proxy, pki, "one.test") == first.serial
 
 
+@pytest.mark.several_threads
 def test_no_request_fails_while_certificates_change_under_load(lab, pki, moving):
     identities = [pki.authority.issue() for _ in range(4)]
     stop, failures, done = threading.Event(), [], [0]
@@ -718,6 +729,7 @@ def test_no_request_fails_while_certificates_change_under_load(lab, pki, moving)
     assert not failures and result.failed == 0 and result.requests > 100, (failures[:3], result.text)
 
 
+@pytest.mark.several_threads
 def test_the_authorities_and_the_own_certificate_of_an_endpoint_are_re_read(lab, pki, tmp_path):
     trusted = tmp_path / "ca.pem"
     shutil.copy(pki.stranger.ca, trusted)
@@ -731,6 +743,7 @@ def test_the_authorities_and_the_own_certificate_of_an_endpoint_are_re_read(lab,
     proxy.logs("cluster old: its TLS files were read again")
 
 
+@pytest.mark.several_threads
 def test_the_authorities_of_clients_are_re_read_and_old_sessions_do_not_get_around_it(lab, pki, tmp_path):
     trusted = tmp_path / "clients.pem"
     shutil.copy(pki.clients.ca, trusted)
@@ -806,6 +819,7 @@ def test_paths_are_shown_and_keys_are_not(proxy, pki):
     assert secret not in answer.text and "BEGIN" not in answer.text
 
 
+@pytest.mark.several_threads
 def test_many_handshakes_at_once_do_not_hold_up_a_connection_that_is_there(lab, pki):
     """Nothing is timed: everything has to get its turn, on one worker."""
     proxy = lab.proxy(lab.origin(serve(echo)), listener=tls(pki.rsa))

@@ -12,6 +12,8 @@ import pytest
 from harness import Client, curl, eventually, make_config, ok, serve, wrk
 from harness.large import block, echo, sha
 
+pytestmark = pytest.mark.one_worker
+
 KIB, MIB = 1024, 1024 * 1024
 
 
@@ -40,6 +42,7 @@ def names(folder):
     return [path, f"@tidegate-{os.path.basename(folder)}"]
 
 
+@pytest.mark.several_threads
 @pytest.mark.parametrize("kind", [0, 1], ids=["path", "abstract"])
 def test_a_listener_may_be_a_unix_socket_and_says_so_at_start(lab, folder, kind):
     name = names(folder)[kind]
@@ -55,6 +58,7 @@ def test_a_listener_may_be_a_unix_socket_and_says_so_at_start(lab, folder, kind)
     assert (config["address"], config["mode"]) == (f"unix:{name}", None)
 
 
+@pytest.mark.several_threads
 @pytest.mark.parametrize("kind", [0, 1], ids=["path", "abstract"])
 def test_an_endpoint_may_be_a_unix_socket(lab, folder, kind):
     origin = lab.origin(serve(tell), path=names(folder)[kind])
@@ -100,6 +104,7 @@ def test_chunks_trailers_and_pipelines_are_the_same_as_over_tcp(lab, folder):
     assert client.read_response().status == 400 and client.is_closed(20)
 
 
+@pytest.mark.several_threads
 def test_several_workers_accept_from_the_one_socket(lab, folder):
     origin = lab.origin(serve(ok("x")), record=False)
     path = os.path.join(folder, "a.sock")
@@ -123,6 +128,7 @@ def test_several_workers_accept_from_the_one_socket(lab, folder):
     assert [client.read_response().status for client in held] == [200] * 64
 
 
+@pytest.mark.several_threads
 def test_connections_beyond_a_worker_s_share_go_to_another_worker(lab, folder):
     """Four workers with room for two each: eight clients are served at a time, whoever was woken for them."""
     path = os.path.join(folder, "a.sock")
@@ -198,6 +204,7 @@ def test_a_file_that_another_has_put_in_its_place_is_not_removed(lab, folder):
         assert os.path.exists(path)
 
 
+@pytest.mark.several_threads
 def test_a_drain_removes_the_file_first_and_answers_what_came_before_it(lab, folder):
     path = os.path.join(folder, "a.sock")
     go_on, asked = threading.Event(), threading.Event()
@@ -268,6 +275,7 @@ def test_real_servers_behind_and_in_front_on_unix_sockets(lab, folder):
     assert (answer.status, answer.body) == (200, b"b.test unix:")
 
 
+@pytest.mark.several_threads
 def test_many_requests_over_a_unix_endpoint_all_succeed(lab, folder):
     nginx = lab.nginx_server("    location / { return 200 \"x\"; }", path=os.path.join(folder, "nginx"))
     tidegate = lab.proxy(nginx, workers=2)

@@ -11,6 +11,8 @@ import websockets
 
 from harness import Authority, eventually, ok, serve
 
+pytestmark = pytest.mark.one_worker
+
 HANDSHAKE = ("GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: %s\r\n"
              "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 
@@ -96,6 +98,7 @@ def test_large_messages_pass_intact(lab, down, up):
     assert echo(Legs(lab, down, up).address, messages) == messages
 
 
+@pytest.mark.several_threads
 @over_every_pair
 def test_many_websockets_at_a_time_pass_intact(lab, down, up):
     legs = Legs(lab, down, up)
@@ -187,6 +190,7 @@ async def code_after(address, what):
         return connection.close_code
 
 
+@pytest.mark.several_threads
 @over_every_pair
 def test_a_revert_sends_connections_to_new_away_with_1001(lab, down, up):
     route = {"upgrade": {"on_revert": "close", "close_jitter": "100ms"}}
@@ -195,6 +199,7 @@ def test_a_revert_sends_connections_to_new_away_with_1001(lab, down, up):
     eventually(lambda: legs.servers[1].codes == [1001], "the server's own close", 10)
 
 
+@pytest.mark.several_threads
 @over_every_pair
 def test_a_drain_sends_connections_away_with_1001_and_ends_with_0(lab, down, up):
     legs = Legs(lab, down, up)
@@ -202,6 +207,7 @@ def test_a_drain_sends_connections_away_with_1001_and_ends_with_0(lab, down, up)
     assert legs.tidegate.wait() == 0
 
 
+@pytest.mark.several_threads
 def test_a_copy_is_not_made_and_is_counted(lab):
     server = lab.keep(WebSocketServer())
     tidegate = lab.proxy(server, server, route={"mirror": {"percent": 100}})
