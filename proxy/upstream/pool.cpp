@@ -13,6 +13,7 @@
 namespace tidegate::upstream {
 
 namespace {
+constexpr Duration kLook = std::chrono::milliseconds(20);
 constexpr Duration kAvoidance = std::chrono::seconds(10);  // as NGINX's max_fails=1 fail_timeout=10s, its defaults
 }
 
@@ -60,7 +61,8 @@ Pool::Pool(net::Reactor& reactor, const ClusterPolicy& policy, PoolShare share, 
       share_(share),
       events_(events),
       readmission_(&Pool::readmit, this),
-      expects_many_(policy.protocol == Protocol::Http2 && policy.may_carry_many()) {}
+      expects_many_(policy.protocol == Protocol::Http2 && policy.may_carry_many()),
+      look_(&Pool::look_at_queue, this) {}
 
 Pool::~Pool() { close_idle(); }  // and what is being made for nobody: who waits is gone by now
 
@@ -466,6 +468,7 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
         by.waiting_ = handle;
         among.push_back(by);
         pool.pending_count_ += places;
+        if (places > 0 && !pool.look_.armed()) pool.reactor_.arm(pool.look_, kLook);
         if (by.making_ != nullptr) ++by.making_->waiters;
       }
       void await_resume() const noexcept {
@@ -766,6 +769,28 @@ void Pool::end_wait(Failure why, const Target* of, int error_number) {
   while (Acquisition* waiter = waiting.pop_front()) {
     waiter->failure_ = why;
     waiter->error_number_ = error_number;
+    std::exchange(waiter->waiting_, {}).resume();
+  }
+}
+
+/// Who waits for something that may not be free for long is not kept by what has changed meanwhile: a revert is in force at once.
+/// Those whose connection is being made are on their way.
+void Pool::look_at_queue(void* self) {
+  auto* pool = static_cast<Pool*>(self);
+  pool->turn_away(pool->pending_);
+  pool->turn_away(pool->pending_one_);
+  if (pool->pending_count_ > 0) pool->reactor_.arm(pool->look_, kLook);
+}
+
+void Pool::turn_away(List<Acquisition>& among) {
+  List<Acquisition> unwanted, others;
+  while (Acquisition* waiter = among.pop_front()) {
+    const bool stays = waiter->making_ != nullptr || waiter->may_leave();
+    (stays ? others : unwanted).push_back(*waiter);
+  }
+  while (Acquisition* waiter = others.pop_front()) among.push_back(*waiter);
+  while (Acquisition* waiter = unwanted.pop_front()) {
+    waiter->canceled_ = true;  // nothing was free for it, so nothing is for the next
     std::exchange(waiter->waiting_, {}).resume();
   }
 }

@@ -93,8 +93,8 @@ class Acquisition : public Link<> {
   /// connection is still being made has failed
   void cancel(Failure why = Failure::Canceled) noexcept;
   /// Told once the request leaves for the side: a connection was found, or one is being made, for it alone or for many.
-  /// @param permission asked for after each wait in the queue; false: it is not wanted any more, and acquire() ends with Failure::Canceled;
-  /// nullptr: it always is
+  /// @param permission asked for after each wait in the queue, and every 20 ms while it lasts; false: it is not wanted any more, and
+  /// acquire() ends with Failure::Canceled; nullptr: it always is
   void on_dispatch(void (*callback)(void*), bool (*permission)(void*), void* context) noexcept {
     dispatched_ = callback;
     may_leave_ = permission;
@@ -284,6 +284,8 @@ class Pool final : private net::TurnEnd {
   void on_turn_end() override;
   Acquisition* waiter_for(Making& making);
   void end_wait(Failure why, const Target* of, int error_number = 0);
+  void turn_away(List<Acquisition>& among);
+  static void look_at_queue(void* self);
   void gone(std::size_t target) noexcept;
   void on_stream_end(SharedConnection& connection, bool is_over);
   void on_shared_end(SharedConnection& connection);
@@ -311,6 +313,7 @@ class Pool final : private net::TurnEnd {
   std::vector<Known> known_;       // until the addresses are here
   std::uint32_t wakes_ = 0;        // that are due at the turn's end
   std::uint32_t pending_count_ = 0;
+  net::Timer look_;                // at who waits, while somebody does
 };
 
 }  // namespace tidegate::upstream
