@@ -29,7 +29,7 @@ void Exchange::attach(Downstream& client) {
   route_ = nullptr;
   split_ = {};
   has_side_ = false;
-  attempts_ = 0;
+  attempts_ = renewals_ = 0;
   asked_ = {};
   on_budget_ = stale_ = try_expired_ = hedged_ = hedge_answered_ = false;
   reuse_ = upstream::Reuse::Any;
@@ -146,6 +146,7 @@ Task<bool> Exchange::begin_retry() {
   lease_.drop();
   if (std::exchange(stale_, false)) {
     --attempts_;
+    ++renewals_;
     reuse_ = upstream::Reuse::Never;
     overtaken_ = side_ == Side::New && route_->route->live->split().weight == Weight::none();
     if (!turn_to_old()) --asked_[side_];

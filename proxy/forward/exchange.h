@@ -193,7 +193,9 @@ class Exchange final : public net::Retirable {
   bool has_side_ = false;
   bool spilled_ = false;          // the side that it was for has no healthy endpoint
   unsigned hops_ = 0;           // proxies like this one that the request has come through
+  static constexpr std::uint32_t kMostRenewals = 4;
   std::uint32_t attempts_ = 0;
+  std::uint32_t renewals_ = 0;    // attempts that nobody looked at, and that were made again
   PerSide<std::uint32_t> asked_{};  // of them, by the side
   RetryDecision retry_;
   Pause pause_;                   // before an attempt is made again

@@ -251,6 +251,7 @@ void Exchange::accept_head() {
 
 /// Nobody's failure, and made again at once on a new connection.
 bool Exchange::is_stale_connection() const {
+  if (lease_->frames != nullptr && lease_->frames->unsent() && renewals_ < kMostRenewals) return holds_body();
   if (reuse_ == upstream::Reuse::Never || !holds_body() || !was_never_looked_at(*lease_)) return false;
   return http::is_idempotent(request_.method) || (lease_->frames != nullptr && lease_->frames->unprocessed());
 }

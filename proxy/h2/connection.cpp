@@ -73,6 +73,8 @@ Task<> Connection::read(Buffer& received) {
 /// Ends when everything was sent that a connection at its end still has to say, or nothing can be sent.
 Task<> Connection::write() {
   for (;;) {
+    // The server has gone: what was not sent is not, for whoever asked is told that it can be asked elsewhere.
+    if (ending_ && role_ == http::H2Role::Client && !session_.is_over()) break;
     if (busy_) out_.prefer_large();
     const bool large = busy_ && out_.capacity() >= bytes_of(BlockSize::Large);
     session_.produce(out_, large ? kLargeOutput : kOutput);
@@ -114,9 +116,11 @@ void Connection::settle() {
 void Connection::end_streams() {
   for (const auto& [id, stream] : streams_) {
     stream->lost_ = true;
-    if (!stream->over_) stream->take_closed(http::H2Error::Cancel, true, false);
+    if (stream->over_) continue;
+    stream->unsent_ = role_ == http::H2Role::Client && session_.is_unsent(id);
+    stream->take_closed(http::H2Error::Cancel, true, false);
   }
-  while (Stream* stream = unsettled_.pop_front()) stream->take_closed(http::H2Error::Cancel, true, true);
+  while (Stream* stream = unsettled_.pop_front()) stream->take_closed(http::H2Error::Cancel, true, true);  // its head waits
   settle();
   for (const auto& [id, stream] : streams_) stream->connection_ = nullptr;
   streams_.clear();
@@ -141,10 +145,15 @@ void Connection::cut_off() { socket_.cancel(); }
 
 void Connection::watch() noexcept {
   if (!streams_.empty()) {
-    if (limits_.ping_after > Duration::zero()) reactor().arm(silence_, awaiting_pong_ ? limits_.ping_timeout : limits_.ping_after);
+    if (limits_.ping_after > Duration::zero()) reactor().arm(silence_, awaiting_pong_ ? limits_.ping_timeout : until_ping());
   } else if (limits_.idle > Duration::zero()) {
     reactor().arm(silence_, limits_.idle);
   }
+}
+
+/// Clients may be asked as often as they are silent.
+Duration Connection::until_ping() const noexcept {
+  return pinged_ && role_ == http::H2Role::Client ? limits_.ping_again : limits_.ping_after;
 }
 
 /// Idle: a farewell. Otherwise a question, and without an answer the end.
@@ -155,8 +164,8 @@ void Connection::silent(void* self) {
   if (connection->awaiting_pong_ && quiet >= connection->limits_.ping_timeout) {
     connection->failure_ = "the peer does not answer a PING";
     return connection->socket_.cancel();
-  } else if (!connection->awaiting_pong_ && quiet >= connection->limits_.ping_after) {
-    connection->awaiting_pong_ = true;
+  } else if (!connection->awaiting_pong_ && quiet >= connection->until_ping()) {
+    connection->awaiting_pong_ = connection->pinged_ = true;
     connection->session_.ping();
     connection->flush();
   }
@@ -210,10 +219,12 @@ void Connection::on_request(std::int32_t stream, http::RequestHead& head, Buffer
 void Connection::on_refused(std::int32_t stream, const http::Refusal& refusal) { owner_.on_refused(stream, refusal); }
 
 void Connection::on_response(std::int32_t stream, http::ResponseHead& head, Buffer& bytes, bool ends) {
+  pinged_ = false;
   if (Stream* to = find(stream)) to->take_response(head, bytes, ends);
 }
 
 void Connection::on_data(std::int32_t stream, std::string_view data) {
+  pinged_ = false;
   if (Stream* to = find(stream)) {
     to->take_data(data);
   } else {

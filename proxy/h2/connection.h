@@ -31,6 +31,9 @@ struct Limits {
   Duration write_timeout = std::chrono::seconds(30); ///< without progress while there is something to send
   Duration ping_after = std::chrono::seconds(30);    ///< of silence while streams are open: is the peer still there?
   Duration ping_timeout = std::chrono::seconds(10);
+  /// After a PING that was all that came, the next one: servers of gRPC take PINGs without data for abuse when they come more often
+  /// than every 5 min (gRPC's A8, "too_many_pings").
+  Duration ping_again = std::chrono::seconds(330);
 };
 
 /// What the owner is told.
@@ -111,6 +114,7 @@ class Connection final : private http::H2Events, private net::TurnEnd {
   void on_sent_end(std::int32_t stream) override;
 
   void on_turn_end() override;
+  Duration until_ping() const noexcept;
   Stream* find(std::int32_t id) noexcept;
   Task<> read(Buffer& received);
   Task<> write();
@@ -139,6 +143,7 @@ class Connection final : private http::H2Events, private net::TurnEnd {
   net::Timer head_clock_;   // from the first byte of a field section to its end
   TimePoint heard_at_;
   bool awaiting_pong_ = false;
+  bool pinged_ = false;        // since the last frame of a stream
   bool closing_ = false;
   std::uint32_t lent_ = 0;     // client: streams that somebody has, whether their head was sent or not
   bool goaway_waits_ = false;  // for the last of those

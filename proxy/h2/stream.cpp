@@ -87,8 +87,11 @@ void Stream::take_end() noexcept {
 void Stream::take_closed(http::H2Error code, bool by_peer, bool unprocessed) noexcept {
   over_ = true;
   unprocessed_ = unprocessed;
-  // The peer may say that it does not want the rest of a request that it has answered (RFC 9113 §8.1): no failure.
-  reset_ = code != http::H2Error::NoError || (by_peer && !end_received_);
+  // The peer may say that it does not want the rest of a request that it has answered (RFC 9113 §8.1): no failure. Servers say so
+  // with other codes than the RFC's as well, and what they have answered is whole.
+  const bool is_answered = !scheme_.empty() && by_peer && end_received_;
+  reset_ = !is_answered && (code != http::H2Error::NoError || (by_peer && !end_received_));
+  unprocessed_ = unprocessed_ && reset_;
   news();
 }
 
@@ -110,15 +113,17 @@ http::H2Pulled Stream::pull(char* to, std::size_t most) noexcept {
       if (out.bytes > 0 && op.timeout > Duration::zero()) reactor_.arm(send_timer_, op.timeout);
       return out;
     }
-    send_done_ = true;
-    news();
+    if (!ends_with_trailers_) {
+      send_done_ = true;
+      news();
+    }
   }
   out.last = finishing_;
   return out;
 }
 
 void Stream::flushed() noexcept {
-  if (sender_ == nullptr || send_done_ || !ends_with_head_) return;
+  if (sender_ == nullptr || send_done_ || !(ends_with_head_ || ends_with_trailers_)) return;
   send_done_ = true;
   news();
 }
@@ -259,7 +264,9 @@ void Stream::finish(const http::FieldList* trailers) {
   if (trailers == nullptr || connection_ == nullptr || over_) return;
   http::H2Fields& fields = connection_->fields();
   fields.assign_trailers(*trailers, connection_->scratch());
-  if (!fields.view().empty()) connection_->session().trailers(id_, fields.view());
+  if (fields.view().empty()) return;
+  ends_with_trailers_ = true;  // whoever sends waits for them as well: a reset of the stream would overtake them
+  connection_->session().trailers(id_, fields.view());
 }
 
 bool Stream::take_head(http::ResponseHead& head) {

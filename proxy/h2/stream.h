@@ -68,6 +68,7 @@ class Stream final : public net::ByteStream, public http::Frames, public Link<Ne
   bool body_ended() const noexcept override { return end_received_ && !reset_ && received_.empty(); }
   const http::FieldList* trailers() const noexcept override { return trailers_ ? &trailers_->fields : nullptr; }
   bool unprocessed() const noexcept override { return unprocessed_; }
+  bool unsent() const noexcept override { return unsent_; }
   std::string_view refusal() const noexcept override { return refusal_; }
 
  private:
@@ -122,10 +123,12 @@ class Stream final : public net::ByteStream, public http::Frames, public Link<Ne
   bool end_received_ = false;
   bool head_sent_ = false;    // the final one
   bool ends_with_head_ = false;
+  bool ends_with_trailers_ = false;
   bool finishing_ = false;
   bool over_ = false;
   bool reset_ = false;
   bool unprocessed_ = false;
+  bool unsent_ = false;
   bool lost_ = false;         // the connection ended, not the stream
   bool canceled_ = false;
   bool send_done_ = false;

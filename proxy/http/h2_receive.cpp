@@ -81,7 +81,10 @@ bool Impl::check(const H2FrameHeader& header) {
       return (header.flags & kH2Ack) != 0 || within(floods_.settings(header.length / kSettingsEntry, now));
     case H2FrameType::RstStream:
       if (role == H2Role::Server && !within(floods_.reset(now))) return false;
-      return find(header.stream) != nullptr || within(floods_.glitch(now));
+      if (find(header.stream) != nullptr) return true;
+      // Behind a whole answer a server says that it does not want the rest of the request (RFC 9113 §8.1).
+      if (role == H2Role::Client && closed_.find(header.stream) == H2Ending::Complete) return within(floods_.useful(now));
+      return within(floods_.glitch(now));
     case H2FrameType::PushPromise:
       end(H2Error::Protocol, "PUSH_PROMISE, which was not allowed");
       return false;

@@ -185,6 +185,8 @@ bool H2Session::peer_takes_connect_protocol() const noexcept {
   return nghttp2_session_get_remote_settings(impl_->session, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
 }
 
+bool H2Session::is_unsent(std::int32_t id) const noexcept { return impl_->find(id) == nullptr; }
+
 void H2Session::resume(std::int32_t id) { nghttp2_session_resume_data(impl_->session, id); }
 
 void H2Session::trailers(std::int32_t id, std::span<const H2Field> fields) {

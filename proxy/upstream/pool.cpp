@@ -432,7 +432,7 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
       out.lease = take_from(*target, reuse, streams_for(carrying));
     }
     const bool for_all = carrying == Carrying::Any && expects_many_;
-    const bool shares = for_all && target->making != nullptr && pending_count_ < share_.pending;
+    const bool shares = for_all && will_be_shared(*target) && pending_count_ < share_.pending;
     const bool below = total_ < share_.connections || total_ - closing() < share_.connections;
     bool makes = !out.lease && !shares && below;
     if (!makes && !out.lease && !announced) out.lease = take_any(reuse, carrying);
@@ -457,7 +457,7 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
       acquisition.making_ = shares ? target->making : nullptr;
       if (shares) acquisition.dispatch();  // its time runs from here on, as for who began it
     }
-    acquisition.awaited_ = acquisition.making_ != nullptr ? target : nullptr;
+    acquisition.awaited_ = acquisition.making_ != nullptr || shares ? target : nullptr;
     struct Wait {
       Pool& pool;
       Acquisition& by;
@@ -590,7 +590,7 @@ void Pool::hand_out(Making& making, net::IoStatus status) {
   Lease lease = many ? share(std::move(making.connection), first != nullptr) : lend(*making.connection.release());
   if (first != nullptr) {
     first->unlink();
-    if (!lease) first->failure_ = Failure::Reset;  // it ended as soon as it was made
+    if (!lease && std::exchange(first->renewed_, true)) first->failure_ = Failure::Reset;  // once more, and not for ever
     first->given_ = std::move(lease);
     std::exchange(first->waiting_, {}).resume();
   } else {
@@ -756,13 +756,27 @@ void Pool::wake_for_stream() {
   if (Acquisition* waiter = pending_.pop_front()) std::exchange(waiter->waiting_, {}).resume();
 }
 
+/// Who waits is not kept by connections without room while another one may be made. One is enough: whoever makes it wakes the others.
+void Pool::consider_another() {
+  const bool below = total_ < share_.connections || total_ - closing() < share_.connections;
+  if (below && makings_.empty()) wake_next();
+}
+
+/// A connection to it is being made, or has been and waits for what the server allows.
+bool Pool::will_be_shared(Target& target) noexcept {
+  bool found = target.making != nullptr;
+  target.shared.for_each([&](SharedConnection& connection) { found = found || connection.is_new(); });
+  return found;
+}
+
 /// Those who wait for a connection that many share share its failure, too: one after the other they would wait for ever.
 /// Those who wait for one to another target do not. Without a failure it has turned out that it carries one: each looks for a
 /// connection of its own. @param of nullptr: all of them.
 void Pool::end_wait(Failure why, const Target* of, int error_number) {
   List<Acquisition> waiting, others;
+  const bool is_last = total_ == 0;  // who waits for just anything waits in vain
   while (Acquisition* waiter = pending_.pop_front()) {
-    const bool is_of_it = of == nullptr || waiter->awaited_ == nullptr || waiter->awaited_ == of;
+    const bool is_of_it = of == nullptr || waiter->awaited_ == of || (waiter->awaited_ == nullptr && is_last);
     (is_of_it ? waiting : others).push_back(*waiter);
   }
   while (Acquisition* waiter = others.pop_front()) pending_.push_back(*waiter);

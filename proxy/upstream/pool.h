@@ -109,6 +109,7 @@ class Acquisition : public Link<> {
   void begin() noexcept {
     is_dispatched_ = canceled_ = is_late_ = false;
     making_ = nullptr;
+    renewed_ = false;
     failure_ = Failure::None;
   }
   bool may_leave() const noexcept { return may_leave_ == nullptr || may_leave_(dispatched_context_); }
@@ -120,6 +121,7 @@ class Acquisition : public Link<> {
   const void* awaited_ = nullptr;  // the target whose connection, which many will share, it waits for
   Making* making_ = nullptr;       // that connection, while it is being made
   bool is_dispatched_ = false;
+  bool renewed_ = false;           // the connection that was made for it had no place for it
   bool canceled_ = false;
   bool is_late_ = false;           // and why: its time was over
   Lease given_;                    // that it waited for
@@ -281,6 +283,8 @@ class Pool final : private net::TurnEnd {
   std::uint32_t pending_count() const noexcept { return pending_count_; }
   void wake_next() noexcept;
   void wake_for_stream();
+  void consider_another();
+  bool will_be_shared(Target& target) noexcept;
   void on_turn_end() override;
   Acquisition* waiter_for(Making& making);
   void end_wait(Failure why, const Target* of, int error_number = 0);

@@ -56,11 +56,13 @@ SharedConnection::SharedConnection(net::Reactor& reactor, Pool& pool, const Clus
       pool_(pool),
       policy_(policy),
       established_(std::move(established)),
-      connection_(established_->socket, http::H2Role::Client, limits_of(policy), *this) {}
+      connection_(established_->socket, http::H2Role::Client, limits_of(policy), *this),
+      patience_(&SharedConnection::patience_is_over, this) {}
 
 SharedConnection::~SharedConnection() = default;
 
 void SharedConnection::start() {
+  if (policy_.timeouts.connect > Duration::zero()) reactor_.arm(patience_, policy_.timeouts.connect);
   root_ = serve();
   root_.start(&SharedConnection::done, this);
   look_for_room();
@@ -77,9 +79,9 @@ void SharedConnection::done(void* self) {
 }
 
 bool SharedConnection::has_room() const noexcept {
-  const std::uint32_t most = policy_.pool.requests_per_connection;
+  if (is_new()) return open_ == 0;
   const std::uint32_t open = std::max(open_, connection_.session().open_streams());  // one that was let go may still count for the peer
-  return !connection_.closing() && open < connection_.session().peer_streams() && (most == 0 || opened_ < most);
+  return !is_closing() && open < connection_.session().peer_streams();
 }
 
 Channel& SharedConnection::open() {
@@ -96,10 +98,17 @@ void SharedConnection::closed(StreamChannel& channel) {
     if (open_ == 0) reactor_.retire(std::unique_ptr<net::Retirable>(this));
     return;
   }
-  const std::uint32_t most = policy_.pool.requests_per_connection;
-  if (open_ == 0 && most != 0 && opened_ >= most) retire();
+  if (open_ == 0 && is_used_up()) retire();
   look_for_room();
 }
+
+void SharedConnection::retire() {
+  connection_.goaway();
+  look_for_room();
+}
+
+/// Some servers never say so: then what the RFC recommends at the least is taken for it.
+void SharedConnection::patience_is_over(void* self) { static_cast<SharedConnection*>(self)->look_for_room(); }
 
 /// Whoever waits is resumed when the session is at rest.
 void SharedConnection::look_for_room() noexcept {
@@ -108,6 +117,8 @@ void SharedConnection::look_for_room() noexcept {
 
 void SharedConnection::on_turn_end() {
   for (std::uint32_t left = pool_.pending_count(); left > 0 && pool_.has_pending() && has_room(); --left) pool_.wake_for_stream();
+  const bool is_full = !has_room() && !is_new() && (open_ > 0 || is_closing());  // one that allows nothing from the start is not made again
+  if (is_full && pool_.has_pending()) pool_.consider_another();
 }
 
 }  // namespace tidegate::upstream

@@ -1,5 +1,6 @@
 // A connection to an endpoint that carries many exchanges at a time (HTTP/2). Each exchange borrows a stream of it; it stays in
-// its pool, lent or not, until it takes no new streams, and ends when the last one is over.
+// its pool, lent or not, until it takes no new streams, and ends when the last one is over. One that is new carries one until the
+// server has said how many it allows (its first frame, RFC 9113 §3.4), at most for `timeouts.connect`: what is too many is refused.
 //
 // Owned by its pool; retired at the end of its coroutine. One worker's thread.
 #pragma once
@@ -30,10 +31,13 @@ class SharedConnection final : public net::Retirable, public Link<>, private h2:
   /// A stream for one exchange; has_room() was asked. Goes back by Channel::release().
   Channel& open();
   std::size_t streams() const noexcept { return open_; }
-  bool is_closing() const noexcept { return connection_.closing(); }
+  /// It takes no new streams.
+  bool is_closing() const noexcept { return connection_.closing() || is_used_up(); }
+  /// The server has not said yet how many streams it allows, and still may: one is all that is opened until then.
+  bool is_new() const noexcept { return !connection_.closing() && !connection_.session().knows_peer() && patience_.armed(); }
   std::size_t target() const noexcept { return established_->target(); }
   /// No new streams; ends when those that are open are over.
-  void retire() { connection_.goaway(); }
+  void retire();
   void cut_off() { connection_.cut_off(); }
 
  private:
@@ -45,6 +49,8 @@ class SharedConnection final : public net::Retirable, public Link<>, private h2:
   void on_capacity() override { look_for_room(); }
   void on_turn_end() override;
   void look_for_room() noexcept;
+  bool is_used_up() const noexcept { return policy_.pool.requests_per_connection != 0 && opened_ >= policy_.pool.requests_per_connection; }
+  static void patience_is_over(void* self);
   void closed(StreamChannel& channel);
   Task<> serve();
   static void done(void* self);
@@ -56,6 +62,7 @@ class SharedConnection final : public net::Retirable, public Link<>, private h2:
   h2::Connection connection_;
   std::uint32_t open_ = 0;
   std::uint32_t opened_ = 0;
+  net::Timer patience_;   // with a server that does not say how many streams it allows
   Task<> root_;
 };
 
