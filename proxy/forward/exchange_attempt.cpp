@@ -75,9 +75,10 @@ void Exchange::left_the_queue(void* self) {
 /// Nothing has left for new, and nothing may any more.
 bool Exchange::turn_to_old() {
   if (!overtaken_ || has_ended()) return false;
-  overtaken_ = false;
+  overtaken_ = dispatched_ = false;
   slow_clock_.disarm();  // of an attempt that was stale
   try_clock_.disarm();
+  hedge_clock_.disarm();
   --asked_[Side::New];
   side_ = Side::Old;
   split_ = route_->route->live->split();

@@ -39,6 +39,7 @@ Task<> Connection::run(Buffer& received) {
   watch();
   co_await read(received);
   if (failure_.empty()) failure_ = session_.refusal();
+  if (role_ == http::H2Role::Client && !session_.refusal().empty()) wake_writer();  // the server is told why, and nothing else
   closing_ = ending_ = true;
   silence_.disarm();
   head_clock_.disarm();
@@ -74,7 +75,7 @@ Task<> Connection::read(Buffer& received) {
 Task<> Connection::write() {
   for (;;) {
     // The server has gone: what was not sent is not, for whoever asked is told that it can be asked elsewhere.
-    if (ending_ && role_ == http::H2Role::Client && !session_.is_over()) break;
+    if (ending_ && role_ == http::H2Role::Client) break;
     if (busy_) out_.prefer_large();
     const bool large = busy_ && out_.capacity() >= bytes_of(BlockSize::Large);
     session_.produce(out_, large ? kLargeOutput : kOutput);
@@ -120,7 +121,10 @@ void Connection::end_streams() {
     stream->unsent_ = role_ == http::H2Role::Client && session_.is_unsent(id);
     stream->take_closed(http::H2Error::Cancel, true, false);
   }
-  while (Stream* stream = unsettled_.pop_front()) stream->take_closed(http::H2Error::Cancel, true, true);  // its head waits
+  while (Stream* stream = unsettled_.pop_front()) {
+    stream->unsent_ = true;
+    stream->take_closed(http::H2Error::Cancel, true, true);
+  }
   settle();
   for (const auto& [id, stream] : streams_) stream->connection_ = nullptr;
   streams_.clear();
@@ -145,7 +149,7 @@ void Connection::cut_off() { socket_.cancel(); }
 
 void Connection::watch() noexcept {
   if (!streams_.empty()) {
-    if (limits_.ping_after > Duration::zero()) reactor().arm(silence_, awaiting_pong_ ? limits_.ping_timeout : until_ping());
+    if (limits_.ping_after > Duration::zero()) reactor().arm(silence_, awaiting_pong_ ? limits_.ping_timeout : limits_.ping_after);
   } else if (limits_.idle > Duration::zero()) {
     reactor().arm(silence_, limits_.idle);
   }
@@ -233,10 +237,12 @@ void Connection::on_data(std::int32_t stream, std::string_view data) {
 }
 
 void Connection::on_trailers(std::int32_t stream, http::FieldList& fields, Buffer& bytes) {
+  pinged_ = false;
   if (Stream* to = find(stream)) to->take_trailers(fields, bytes);
 }
 
 void Connection::on_end(std::int32_t stream) {
+  pinged_ = false;
   if (Stream* to = find(stream)) to->take_end();
 }
 

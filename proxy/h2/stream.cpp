@@ -89,7 +89,7 @@ void Stream::take_closed(http::H2Error code, bool by_peer, bool unprocessed) noe
   unprocessed_ = unprocessed;
   // The peer may say that it does not want the rest of a request that it has answered (RFC 9113 §8.1): no failure. Servers say so
   // with other codes than the RFC's as well, and what they have answered is whole.
-  const bool is_answered = !scheme_.empty() && by_peer && end_received_;
+  const bool is_answered = !scheme_.empty() && !tunnel_ && by_peer && end_received_;
   reset_ = !is_answered && (code != http::H2Error::NoError || (by_peer && !end_received_));
   unprocessed_ = unprocessed_ && reset_;
   news();
@@ -113,7 +113,9 @@ http::H2Pulled Stream::pull(char* to, std::size_t most) noexcept {
       if (out.bytes > 0 && op.timeout > Duration::zero()) reactor_.arm(send_timer_, op.timeout);
       return out;
     }
-    if (!ends_with_trailers_) {
+    if (ends_with_trailers_) {
+      if (op.timeout > Duration::zero()) reactor_.arm(send_timer_, op.timeout);
+    } else {
       send_done_ = true;
       news();
     }
@@ -229,6 +231,7 @@ bool Stream::send_request(Buffer& encoded, bool ends) {
   http::H2Fields& fields = connection_->fields();
   fields.assign_request(encoded, scheme_);
   if (fields.is_extended_connect()) {
+    tunnel_ = true;
     if (!session.knows_peer()) {
       held_ = std::make_unique<Buffer>(reactor_.blocks(), BlockSize::Small);
       held_->swap(encoded);

@@ -124,6 +124,7 @@ class Stream final : public net::ByteStream, public http::Frames, public Link<Ne
   bool head_sent_ = false;    // the final one
   bool ends_with_head_ = false;
   bool ends_with_trailers_ = false;
+  bool tunnel_ = false;       // of ours (RFC 8441)
   bool finishing_ = false;
   bool over_ = false;
   bool reset_ = false;

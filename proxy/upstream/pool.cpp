@@ -583,7 +583,8 @@ void Pool::hand_out(Making& making, net::IoStatus status) {
     const int error_number = status == net::IoStatus::TimedOut ? 0 : making.connection->socket.error_number();
     const Failure why = not_made(std::move(making.connection), status, false);
     if (why != Failure::Canceled) end_wait(why, &target, error_number);
-    return wake_next();
+    if (may_connect()) wake_next();
+    return;
   }
   target.fails = false;
   const bool many = carries_many(*making.connection);
@@ -732,7 +733,7 @@ std::uint32_t Pool::closing() noexcept {
   for (auto& target : targets_) {
     target->shared.for_each([&](SharedConnection& connection) { found += connection.is_closing() ? 1 : 0; });
   }
-  return found;
+  return std::min(found, share_.connections);  // whoever ends them all soon, or uses them up, gets no more than twice the bound
 }
 
 /// A connection may be made or was given back. Whoever waits is resumed at the turn's end: it may end itself and others, which whoever
@@ -759,7 +760,20 @@ void Pool::wake_for_stream() {
 /// Who waits is not kept by connections without room while another one may be made. One is enough: whoever makes it wakes the others.
 void Pool::consider_another() {
   const bool below = total_ < share_.connections || total_ - closing() < share_.connections;
-  if (below && makings_.empty()) wake_next();
+  if (below && makings_.empty() && may_connect()) wake_next();
+}
+
+/// Otherwise those who wait for a connection that lives had better go on waiting than fail, one after the other.
+bool Pool::may_connect() const noexcept {
+  const TimePoint now = reactor_.now();
+  return total_ == 0 || std::any_of(current_.begin(), current_.end(), [now](const Target* one) { return !one->fails || now >= one->retry_at; });
+}
+
+/// What was new has its places: who got none waits for whatever comes, not for that connection.
+void Pool::await_anything(std::size_t target) noexcept {
+  pending_.for_each([&](Acquisition& one) {
+    if (one.making_ == nullptr && one.awaited_ == targets_[target].get()) one.awaited_ = nullptr;
+  });
 }
 
 /// A connection to it is being made, or has been and waits for what the server allows.
@@ -788,7 +802,7 @@ void Pool::end_wait(Failure why, const Target* of, int error_number) {
 }
 
 /// Who waits for something that may not be free for long is not kept by what has changed meanwhile: a revert is in force at once.
-/// Those whose connection is being made are on their way.
+/// Those whose connection is being made are on their way. The gate's step is over for the others.
 void Pool::look_at_queue(void* self) {
   auto* pool = static_cast<Pool*>(self);
   pool->turn_away(pool->pending_);

@@ -284,7 +284,9 @@ class Pool final : private net::TurnEnd {
   void wake_next() noexcept;
   void wake_for_stream();
   void consider_another();
+  bool may_connect() const noexcept;
   bool will_be_shared(Target& target) noexcept;
+  void await_anything(std::size_t target) noexcept;
   void on_turn_end() override;
   Acquisition* waiter_for(Making& making);
   void end_wait(Failure why, const Target* of, int error_number = 0);

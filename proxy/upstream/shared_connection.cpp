@@ -73,6 +73,8 @@ Task<> SharedConnection::serve() { co_await connection_.run(established_->receiv
 /// The connection is over; exchanges may still hold streams of it, which read what has arrived.
 void SharedConnection::done(void* self) {
   auto* connection = static_cast<SharedConnection*>(self);
+  connection->patience_.disarm();
+  static_cast<net::TurnEnd*>(connection)->unlink();
   connection->pool_.close_socket(*connection->established_);
   connection->pool_.on_shared_end(*connection);
   if (connection->open_ == 0) connection->reactor_.retire(std::unique_ptr<net::Retirable>(connection));
@@ -117,7 +119,9 @@ void SharedConnection::look_for_room() noexcept {
 
 void SharedConnection::on_turn_end() {
   for (std::uint32_t left = pool_.pending_count(); left > 0 && pool_.has_pending() && has_room(); --left) pool_.wake_for_stream();
-  const bool is_full = !has_room() && !is_new() && (open_ > 0 || is_closing());  // one that allows nothing from the start is not made again
+  if (is_new()) return;
+  if (!std::exchange(settled_, true)) pool_.await_anything(target());
+  const bool is_full = !has_room() && (connection_.session().peer_streams() > 0 || is_closing());  // another is not asked of who allows none
   if (is_full && pool_.has_pending()) pool_.consider_another();
 }
 

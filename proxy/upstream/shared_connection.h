@@ -62,6 +62,7 @@ class SharedConnection final : public net::Retirable, public Link<>, private h2:
   h2::Connection connection_;
   std::uint32_t open_ = 0;
   std::uint32_t opened_ = 0;
+  bool settled_ = false;  // it is new no more, and those who wait know
   net::Timer patience_;   // with a server that does not say how many streams it allows
   Task<> root_;
 };

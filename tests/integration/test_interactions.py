@@ -293,7 +293,7 @@ def test_an_attempt_whose_first_half_broke_still_has_its_time(lab):
 def test_a_hedge_that_is_under_way_may_answer_when_the_first_attempt_says_503(lab):
     """config: the first that begins with a status below 500 answers."""
     held = Held(lab, 2)
-    tidegate = held.proxy(lab, retry={"retries": 0})
+    tidegate = held.proxy(lab, after="2s", retry={"retries": 0})  # as long again it may take for its answer
     client = lab.client(tidegate)
     held.both(client)
     held.say(0, BUSY)

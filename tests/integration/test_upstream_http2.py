@@ -389,3 +389,38 @@ def test_who_waits_for_a_busy_address_does_not_share_the_failure_of_another(lab)
     origin.send(connection, data(stream, b"", "END_STREAM"))
     statuses = [client.read_response().status for client in others]
     assert set(statuses) <= {200, 502} and statuses.count(200) > 0
+
+
+def test_who_waits_for_a_connection_that_lives_does_not_fail_because_another_cannot_be_made(lab):
+    class Lonely(Held):
+        def _converse(self, connection):
+            self.listener.shutdown(socket.SHUT_RDWR)  # nobody else is let in
+            super()._converse(connection)
+    origin = lab.keep(Lonely({MOST_STREAMS: 1}))
+    tidegate = proxy_to(lab, origin)
+    clients = [lab.client(tidegate) for _ in range(8)]
+    with tidegate.stopped():
+        for client in clients:
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: origin.held and tidegate.api.failures_of_sides() > 0, "one who tried another")
+    connection, stream = origin.held[0]
+    origin.send(connection, data(stream, b"", "END_STREAM"))
+    statuses = [client.read_response().status for client in clients]
+    assert sorted(statuses) == [200] * 7 + [502]
+
+
+def test_connections_that_are_used_up_and_busy_are_at_most_as_many_again_as_the_pool_may_have(lab):
+    origin = lab.keep(FrameOrigin(lambda connection, frame: None))
+    tidegate = proxy_to(lab, origin, {"pool": {"connections": 2, "requests_per_connection": 1, "pending": 5}})
+    for _ in range(20):
+        lab.client(tidegate).send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: tidegate.api.metric("http_requests_total", status="503", side="old") == 20 - 4 - 5, "the others are refused")
+    assert len(origin.connections) == 4 and tidegate.api.route()["in_flight"] == 9
+
+
+def test_a_server_that_breaks_the_protocol_is_told_so(lab):
+    origin = lab.keep(FrameOrigin(lambda connection, frame: origin.send(connection, data(2, b"x")) if kind(frame) == "Headers" else None))
+    tidegate = proxy_to(lab, origin)
+    assert lab.client(tidegate).get("/").status == 502
+    goaway, = eventually(lambda: origin.seen("GoAway"), "GOAWAY")
+    assert goaway.error_code == 1
