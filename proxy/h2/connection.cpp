@@ -248,7 +248,7 @@ void Connection::on_end(std::int32_t stream) {
 
 http::H2Pulled Connection::pull(std::int32_t stream, char* to, std::size_t most) {
   Stream* from = find(stream);
-  return from != nullptr ? from->pull(to, most) : http::H2Pulled{0, true};
+  return from != nullptr ? from->pull(to, most) : http::H2Pulled{0, false};  // who left has not said that this was all
 }
 
 void Connection::on_closed(std::int32_t stream, http::H2Error code, bool by_peer, bool unprocessed) {

@@ -1,11 +1,12 @@
 """What one client may take: connections at a time, and time by being slow. (Heads that dribble and clients that stop: test_faults.py.)"""
 import itertools
+import socket
 import threading
 import time
 
 import pytest
 
-from harness import Authority, Client, eventually, ok, serve
+from harness import Authority, Client, eventually, ok, serve, stays
 from harness.frames import GET, frames_of, headers, kind
 
 pytestmark = pytest.mark.one_worker
@@ -319,3 +320,31 @@ def test_a_connection_of_http2_that_is_spent_says_goaway_and_finishes_what_it_ha
     assert (last.error_code, last.last_stream_id) == (0, unaware)
     release.set()
     assert any(kind(frame) == "Data" and frame.stream_id == 1 and "END_STREAM" in frame.flags for frame in seen), "to its end"
+
+
+def test_a_client_of_http2_that_half_closes_while_it_does_not_read_is_not_told_that_a_part_is_all(lab):
+    size, sent = 64 << 20, []
+
+    def script(connection):
+        connection.read_request()
+        connection.send(f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n")
+        for _ in range(size >> 16):
+            connection.send(b"x" * 65536)
+            sent.append(1)
+    tidegate = lab.proxy(lab.origin(script, record=False), listener={"h2c": True})
+    client = lab.http2_client(tidegate)
+    client.peer.h2.update_settings({4: 2**31 - 1})  # windows that never are why something waits
+    client.peer.h2.increment_flow_control_window(2**30)
+    client.peer.flush()
+    client.start("/")
+
+    def is_stalled():
+        before = len(sent)
+        stays(lambda: len(sent) == before, "nothing more is taken", 0.3)
+        return before > 0
+    eventually(is_stalled, "everything on the way is full", 30)
+    client.peer.socket.shutdown(socket.SHUT_WR)
+    eventually(lambda: tidegate.api.route()["in_flight"] == 0, "it has ended")
+    got = list(frames_of(client))
+    assert 0 < sum(len(frame.data) for frame in got if kind(frame) == "Data") < size
+    assert not any("END_STREAM" in frame.flags for frame in got)
