@@ -86,12 +86,11 @@ void Stream::take_end() noexcept {
 
 void Stream::take_closed(http::H2Error code, bool by_peer, bool unprocessed) noexcept {
   over_ = true;
-  unprocessed_ = unprocessed;
   // The peer may say that it does not want the rest of a request that it has answered (RFC 9113 §8.1): no failure. Servers say so
   // with other codes than the RFC's as well, and what they have answered is whole.
   const bool is_answered = !scheme_.empty() && !tunnel_ && by_peer && end_received_;
   reset_ = !is_answered && (code != http::H2Error::NoError || (by_peer && !end_received_));
-  unprocessed_ = unprocessed_ && reset_;
+  unprocessed_ = unprocessed && reset_;
   news();
 }
 

@@ -433,7 +433,7 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
     }
     const bool for_all = carrying == Carrying::Any && expects_many_;
     const bool shares = for_all && will_be_shared(*target) && pending_count_ < share_.pending;
-    const bool below = total_ < share_.connections || total_ - closing() < share_.connections;
+    const bool below = is_below_bound();
     bool makes = !out.lease && !shares && below;
     if (!makes && !out.lease && !announced) out.lease = take_any(reuse, carrying);
     if (out.lease) {
@@ -757,10 +757,12 @@ void Pool::wake_for_stream() {
   if (Acquisition* waiter = pending_.pop_front()) std::exchange(waiter->waiting_, {}).resume();
 }
 
+/// What will end by itself makes room.
+bool Pool::is_below_bound() noexcept { return total_ < share_.connections || total_ - closing() < share_.connections; }
+
 /// Who waits is not kept by connections without room while another one may be made. One is enough: whoever makes it wakes the others.
 void Pool::consider_another() {
-  const bool below = total_ < share_.connections || total_ - closing() < share_.connections;
-  if (below && makings_.empty() && may_connect()) wake_next();
+  if (is_below_bound() && makings_.empty() && may_connect()) wake_next();
 }
 
 /// Otherwise those who wait for a connection that lives had better go on waiting than fail, one after the other.

@@ -283,6 +283,7 @@ class Pool final : private net::TurnEnd {
   std::uint32_t pending_count() const noexcept { return pending_count_; }
   void wake_next() noexcept;
   void wake_for_stream();
+  bool is_below_bound() noexcept;
   void consider_another();
   bool may_connect() const noexcept;
   bool will_be_shared(Target& target) noexcept;
