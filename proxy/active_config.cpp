@@ -72,6 +72,11 @@ ActiveConfig::ActiveConfig(config::Config from, const ActiveConfig* before,
     client_limits.push_back(place ? before->client_limits[*place]
                                   : std::make_shared<forward::ClientLimit>(listener.connections_per_client));
   }
+  for (const upstream::ClusterPolicy& cluster : config.clusters) {
+    const std::size_t place = before == nullptr ? 0 : place_of(cluster, before->config.clusters);
+    const bool stays = before != nullptr && place < before->config.clusters.size() && before->config.clusters[place] == cluster;
+    clusters_since_.push_back(stays ? before->clusters_since_[place] : number);
+  }
   workers_.reserve(workers.size());
   for (std::size_t i = 0; i < workers.size(); ++i) add_worker(before == nullptr ? nullptr : &before->workers_[i], before);
   addresses.found.resize(config.clusters.size());
@@ -130,6 +135,7 @@ forward::GenerationSetup ActiveConfig::generation(std::size_t worker) const {
   setup.number = number;
   setup.snapshot = &snapshot;
   setup.clusters = &config.clusters;
+  setup.clusters_since = clusters_since_;
   setup.counters = &of.counters;
   setup.trusted = trusted_;
   for (std::size_t i = 0; i < config.routes.size(); ++i) {
@@ -163,6 +169,12 @@ std::uint64_t ActiveConfig::copies(std::size_t route) const {
   std::uint64_t sum = 0;
   for (const OfWorker& worker : workers_) sum += worker.counters.routes[route].mirror.mirrored.read();
   return sum;
+}
+
+std::optional<std::uint64_t> ActiveConfig::cluster_since(const std::string& name) const noexcept {
+  const upstream::ClusterPolicy* const of = cluster_named(name);
+  if (of == nullptr) return std::nullopt;
+  return clusters_since_[static_cast<std::size_t>(of - config.clusters.data())];
 }
 
 const upstream::ClusterPolicy* ActiveConfig::cluster_named(const std::string& name) const noexcept {

@@ -49,6 +49,8 @@ class ActiveConfig {
   const config::Config config;
   const route::Snapshot snapshot;
   std::vector<std::shared_ptr<forward::ClientLimit>> client_limits;  ///< by listener
+  /// The number of the configuration that made the cluster what it is here; nullopt: there is none of that name.
+  std::optional<std::uint64_t> cluster_since(const std::string& name) const noexcept;
   const observe::Metrics& metrics() const noexcept { return *metrics_; }
 
   /// What the endpoints' names resolve to, by cluster and endpoint; guarded.
@@ -69,6 +71,7 @@ class ActiveConfig {
   std::shared_ptr<const std::vector<double>> bounds_;  // of the histograms of new routes
   std::vector<OfWorker> workers_;
   std::vector<net::AddressRange> trusted_;
+  std::vector<std::uint64_t> clusters_since_;
   std::unique_ptr<observe::Metrics> metrics_;
 };
 

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <future>
+#include <numeric>
 #include <stdexcept>
 #include <thread>
 #include <utility>
 
 #include "base/duration_text.h"
+#include "base/memory_shares.h"
 #include "config/token_file.h"
 #include "facts.h"
 #include "observe/log.h"
@@ -36,6 +38,7 @@ App::Parts::Parts(config::Config from, Events to, std::vector<HandedSocket> sock
     : events(std::move(to)), handed_over(std::move(sockets)), started_ms(wall_clock_ms()), latency_bounds(latency_bounds_of(from)) {
   make_counters(from);
   current_.config = std::make_shared<const ActiveConfig>(std::move(from), nullptr, all_counters(), started_ms);
+  posted.config = current_.config;
 }
 
 App::Parts::Current App::Parts::current() const {
@@ -137,26 +140,27 @@ void App::Parts::open_access_log(const config::AccessLog& of) {
 /// Called on a worker's thread: the others need not find out for themselves.
 forward::AddressNews App::Parts::address_news() {
   forward::AddressNews news;
-  news.on_health = [this](const std::string& cluster, std::size_t endpoint, const net::Address& address, bool healthy,
-                          const std::string& why) {
-    const std::string place = config()->place(cluster, endpoint, address);
-    health.set_health(cluster, net::text(address), healthy, why, wall_clock_ms());
+  news.on_health = [this](const forward::ClusterAddress& of, bool healthy, const std::string& why) {
+    const std::lock_guard lock(posted.mutex);
+    if (posted.config->cluster_since(of.cluster) != of.since) return;  // the one that came after it asks for itself
+    const std::string place = posted.config->place(of.cluster, of.endpoint, of.address);
+    health.set_health(of.cluster, net::text(of.address), healthy, why, wall_clock_ms());
     if (healthy) {
       observe::log_info(place + " is healthy again");
     } else {
       observe::log_warn(place + " is unhealthy: " + why);
     }
-    on_every_worker([=](forward::Worker& w) { w.set_health(cluster, endpoint, address, healthy); });
+    on_every_worker([=](forward::Worker& w) { w.set_health(of.cluster, of.endpoint, of.address, healthy); });
   };
-  news.on_ejected = [this](const std::string& cluster, std::size_t endpoint, const net::Address& address, Duration length) {
-    const std::shared_ptr<const ActiveConfig> now = config();
-    const upstream::ClusterPolicy* const of = now->cluster_named(cluster);
-    const std::string why = of != nullptr && of->outlier
-                                ? std::to_string(of->outlier->consecutive_errors) + " failures in a row"
-                                : std::string();
-    health.eject(cluster, net::text(address), why, Clock::now(), length, wall_clock_ms());
-    observe::log_warn(now->place(cluster, endpoint, address) + " is left out for " + duration_text(length) + (why.empty() ? "" : ": ") + why);
-    on_every_worker([=](forward::Worker& w) { w.eject(cluster, endpoint, address, length); });
+  news.on_ejected = [this](const forward::ClusterAddress& of, Duration length) {
+    const std::lock_guard lock(posted.mutex);
+    if (posted.config->cluster_since(of.cluster) != of.since) return;
+    const upstream::ClusterPolicy* const cluster = posted.config->cluster_named(of.cluster);
+    const std::string why = cluster->outlier ? std::to_string(cluster->outlier->consecutive_errors) + " failures in a row" : std::string();
+    health.eject(of.cluster, net::text(of.address), why, Clock::now(), length, wall_clock_ms());
+    observe::log_warn(posted.config->place(of.cluster, of.endpoint, of.address) + " is left out for " + duration_text(length) +
+                      (why.empty() ? "" : ": ") + why);
+    on_every_worker([=](forward::Worker& w) { w.eject(of.cluster, of.endpoint, of.address, length); });
   };
   return news;
 }
@@ -430,18 +434,14 @@ void App::drain_and_stop(const std::function<bool()>& hurry, bool at_once) {
 }
 
 void App::share_out_memory() {
-  constexpr std::uint64_t kCopiesPart = 2;  // of the budget: with more than that held, mirrors begin to drop
   constexpr std::size_t kWorthIt = 32u << 20;
   constexpr Duration kPause = std::chrono::seconds(10);
   Parts& p = *parts_;
-  const std::uint64_t budget = p.config()->config.memory.buffers;
-  std::size_t lent = 0;
-  for (const auto& worker : p.workers) lent += worker->reactor.lent_bytes();
-  const auto left = [](std::uint64_t all, std::uint64_t others) { return all > others ? all - others : 0; };
-  for (const auto& worker : p.workers) {
-    const std::size_t others = lent - worker->reactor.lent_bytes();
-    worker->reactor.allow_bytes(left(budget, others), left(budget / kCopiesPart, others));
-  }
+  std::vector<std::size_t> readings;
+  for (const auto& worker : p.workers) readings.push_back(worker->reactor.lent_bytes());
+  const std::vector<MemoryShare> shares = share_out(p.config()->config.memory.buffers, readings);
+  for (std::size_t i = 0; i < shares.size(); ++i) p.workers[i]->reactor.allow_bytes(shares[i]);
+  const std::size_t lent = std::accumulate(readings.begin(), readings.end(), std::size_t{0});
   p.most_lent = std::max(p.most_lent, lent);
   const TimePoint now = Clock::now();
   if (p.most_lent - lent < kWorthIt || now - p.gave_back < kPause) return;

@@ -89,6 +89,13 @@ struct App::Parts {
     std::shared_ptr<upstream::Resolver> resolver;
     std::shared_ptr<notify::Notifier> notifier;  // none without targets
   };
+  /// The configuration that every worker was told to serve by last. Who tells all of them something that is about it holds the mutex: they
+  /// hear it either before they change over or after.
+  struct Posted {
+    std::mutex mutex;
+    std::shared_ptr<const ActiveConfig> config;
+  };
+  Posted posted;
   Current current() const;
   std::shared_ptr<const ActiveConfig> config() const { return current().config; }
   void replace(Current next);

@@ -41,23 +41,30 @@ void App::Parts::change_over(const Current& next, std::vector<std::optional<Open
   const ActiveConfig& to = *next.config;
   auto engine_done = std::make_shared<Countdown>(1);
   engine->adopt(reconfiguration(next.config), [engine_done] { engine_done->arrive(); });
-  engine_done->wait(kPatience);
+  if (!engine_done->wait(kPatience)) observe::log_error("no decision is made at present: until one is, every route of the new configuration sends its requests to old");
+  struct Next {
+    forward::GenerationSetup serving;
+    std::vector<forward::ListenerSetup> listeners;
+  };
+  std::vector<std::shared_ptr<Next>> setups;
+  for (std::size_t i = 0; i < workers.size(); ++i) {
+    setups.push_back(std::make_shared<Next>(Next{generation(next.config, i, *next.certificates), listener_setups(to, *next.certificates)}));
+    for (std::size_t l = 0; l < opened.size(); ++l) {
+      forward::ListenerSetup& setup = setups[i]->listeners[l];
+      setup.carried = ActiveConfig::carried(to.config.listeners[l], before);
+      if (!opened[l]) continue;
+      setup.descriptors = opened[l]->take(i);
+      setup.sharing = opened[l]->sharing;
+    }
+  }
   auto workers_done = std::make_shared<Countdown>(workers.size());
   {
-    const std::lock_guard lock(to.addresses.mutex);
+    const std::scoped_lock lock(to.addresses.mutex, posted.mutex);  // news of addresses come before it on every worker, or after
+    posted.config = next.config;
     for (std::size_t i = 0; i < workers.size(); ++i) {
-      auto generation_setup = std::make_shared<forward::GenerationSetup>(generation(next.config, i, *next.certificates));
-      generation_setup->addresses = to.addresses.found;
-      auto setups = std::make_shared<std::vector<forward::ListenerSetup>>(listener_setups(to, *next.certificates));
-      for (std::size_t l = 0; l < setups->size(); ++l) {
-        forward::ListenerSetup& setup = (*setups)[l];
-        setup.carried = ActiveConfig::carried(to.config.listeners[l], before);
-        if (!opened[l]) continue;
-        setup.descriptors = opened[l]->take(i);
-        setup.sharing = opened[l]->sharing;
-      }
-      workers[i]->post([generation_setup, setups, workers_done](forward::Worker& worker) {
-        worker.adopt(std::move(*generation_setup), std::move(*setups));
+      setups[i]->serving.addresses = to.addresses.found;
+      workers[i]->post([setup = std::move(setups[i]), workers_done](forward::Worker& worker) {
+        worker.adopt(std::move(setup->serving), std::move(setup->listeners));
         workers_done->arrive();
       });
     }

@@ -104,15 +104,16 @@ std::shared_ptr<ClusterRuntime> Generation::make_cluster(net::Reactor& reactor, 
   for (std::size_t i = 0; before != nullptr && i < before->clusters.size(); ++i) {
     if (before->clusters[i]->policy.name == policy.name) same = before->clusters[i];
   }
-  const bool stays = same != nullptr && same->policy == policy;
+  const std::uint64_t since = setup.clusters_since[index];
+  const bool stays = same != nullptr && same->since == since;
   std::shared_ptr<ClusterRuntime> cluster = same;
   if (!stays) {
     const upstream::PoolShare share{part.of(policy.pool.connections), part.of(policy.pool.pending)};
-    cluster = std::make_shared<ClusterRuntime>(reactor, policy, share, setup.counters->clusters.share(index));
+    cluster = std::make_shared<ClusterRuntime>(reactor, policy, since, share, setup.counters->clusters.share(index));
     ClusterRuntime* const self = cluster.get();
     if (news.on_ejected) {
       cluster->tell_ejected = [self, told = news.on_ejected](std::size_t endpoint, const net::Address& address, Duration length) {
-        told(self->policy.name, endpoint, address, length);
+        told({self->policy.name, self->since, endpoint, address}, length);
       };
     }
     if (policy.health && index % part.count == part.index) {
@@ -120,7 +121,7 @@ std::shared_ptr<ClusterRuntime> Generation::make_cluster(net::Reactor& reactor, 
       told.on_check = [self](bool passed) { (passed ? self->counters.checks_passed : self->counters.checks_failed).add(); };
       told.on_change = [self, tell = news.on_health](std::size_t endpoint, const net::Address& address, bool healthy,
                                                      const std::string& why) {
-        if (tell) tell(self->policy.name, endpoint, address, healthy, why);
+        if (tell) tell({self->policy.name, self->since, endpoint, address}, healthy, why);
       };
       cluster->prober = std::make_unique<upstream::Prober>(reactor, self->policy, std::move(told));
     }

@@ -31,9 +31,10 @@ namespace tidegate::forward {
 /// A cluster as this worker sees it. Like all that a worker writes for a request it begins on a cache line: the heap puts
 /// the parts of two workers beside each other (tests/budget/cache_line_test.cpp).
 struct alignas(64) ClusterRuntime final : private upstream::PoolEvents {
-  ClusterRuntime(net::Reactor& reactor, const upstream::ClusterPolicy& from, upstream::PoolShare share,
+  ClusterRuntime(net::Reactor& reactor, const upstream::ClusterPolicy& from, std::uint64_t number, upstream::PoolShare share,
                  std::shared_ptr<observe::ClusterCounters> to)
       : policy(from),
+        since(number),
         counters(*to),
         pool(reactor, policy, share, *this),
         mirror_pool(reactor, policy, share, *this),
@@ -50,6 +51,7 @@ struct alignas(64) ClusterRuntime final : private upstream::PoolEvents {
   void set_tls(const std::shared_ptr<const net::TlsClientContext>& context);
 
   const upstream::ClusterPolicy policy;
+  const std::uint64_t since;  ///< the configuration that made the policy what it is
   observe::ClusterCounters& counters;
   upstream::Pool pool;
   upstream::Pool mirror_pool;  ///< copies never compete with originals for connections
@@ -98,6 +100,7 @@ struct GenerationSetup {
   std::shared_ptr<const void> keep{};          ///< what is pointed to lives as long as this
   const route::Snapshot* snapshot = nullptr;
   const std::vector<upstream::ClusterPolicy>* clusters = nullptr;
+  std::vector<std::uint64_t> clusters_since;   ///< by cluster: the number of the configuration that made it what it is
   const observe::ConfiguredCounters* counters = nullptr;
   std::vector<gate::ErrorRule> errors;         ///< by route
   std::vector<Duration> slow_over;             ///< by route
@@ -110,11 +113,18 @@ struct GenerationSetup {
   std::vector<std::vector<std::vector<net::Address>>> addresses{};
 };
 
+/// An address of a cluster as it has been since a configuration: after that cluster has changed, no news of it are about the next.
+struct ClusterAddress {
+  std::string cluster;
+  std::uint64_t since = 0;
+  std::size_t endpoint = 0;
+  net::Address address;
+};
+
 /// What one worker has found out about an address and the others are to know. Called on its thread.
 struct AddressNews {
-  std::function<void(const std::string& cluster, std::size_t endpoint, const net::Address&, bool healthy, const std::string& why)>
-      on_health;
-  std::function<void(const std::string& cluster, std::size_t endpoint, const net::Address&, Duration)> on_ejected;
+  std::function<void(const ClusterAddress&, bool healthy, const std::string& why)> on_health;
+  std::function<void(const ClusterAddress&, Duration)> on_ejected;
 };
 
 /// One of several equal parts; a share is never nothing unless the whole is, because a bound below the number of workers

@@ -20,6 +20,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/intrusive_list.h"
+#include "base/memory_shares.h"
 #include "net/splice_pipe.h"
 #include "net/timer_wheel.h"
 
@@ -106,11 +107,10 @@ class Reactor {
   BlockPool& blocks() noexcept { return blocks_; }
   /// Any thread: what buffers held at the end of the last turn.
   std::size_t lent_bytes() const noexcept { return lent_bytes_.load(std::memory_order_relaxed); }
-  /// Any thread: how much buffers are meant to hold, and up to where what can be done without (copies of a mirror) may take
-  /// more. Nobody is refused a block for it: who begins something asks first.
-  void allow_bytes(std::size_t most, std::size_t most_for_copies) noexcept {
-    allowed_bytes_.store(most, std::memory_order_relaxed);
-    allowed_for_copies_.store(most_for_copies, std::memory_order_relaxed);
+  /// Any thread: how much buffers are meant to hold. Nobody is refused a block for it: who begins something asks first.
+  void allow_bytes(const MemoryShare& share) noexcept {
+    allowed_bytes_.store(share.most, std::memory_order_relaxed);
+    allowed_for_copies_.store(share.most_for_copies, std::memory_order_relaxed);
   }
   bool is_short_of_memory() const noexcept { return blocks_.lent_bytes() > allowed_bytes_.load(std::memory_order_relaxed); }
   bool has_memory_for_copies() const noexcept { return blocks_.lent_bytes() <= allowed_for_copies_.load(std::memory_order_relaxed); }

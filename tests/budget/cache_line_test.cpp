@@ -83,6 +83,7 @@ WorkerParts make(std::size_t index, const route::Snapshot& routes, const std::ve
   setup.access_log = parts.sink.get();
   setup.serving.snapshot = &routes;
   setup.serving.clusters = &clusters;
+  setup.serving.clusters_since.assign(clusters.size(), 1);
   setup.serving.counters = parts.configured.get();
   setup.serving.errors.resize(kRoutes);
   setup.serving.slow_over.resize(kRoutes);

@@ -203,6 +203,7 @@ class Proxy {
     setup.counters = counters_.get();
     setup.serving.snapshot = snapshot_.get();
     setup.serving.clusters = &policies_;
+    setup.serving.clusters_since.assign(policies_.size(), 1);
     setup.serving.counters = &configured_;
     setup.serving.errors.resize(1);
     setup.serving.slow_over.resize(1);
