@@ -42,6 +42,7 @@ Engine::Engine(EngineSetup setup) : setup_(std::move(setup)), config_(&setup_.co
     const config::Route& configured = config_->routes[i];
     routes_.push_back(std::make_shared<RouteControl>(configured, setup_.snapshot.routes()[i], setup_.ledgers[i], config_->checks,
                                                      saved_of(configured.policy.name)));
+    routes_.back()->keep(setup_.keep);
   }
 }
 
@@ -151,7 +152,8 @@ void Engine::tick() {
     tick_rollout(*route, i, dt);
   }
   if (beside_) tell_what_is_in_force();
-  if (!setup_.writer.healthy()) note_store_error(setup_.writer.last_error());
+  if (setup_.writer.healthy()) return;
+  if (const std::string error = setup_.writer.last_error(); !error.empty()) note_store_error(error);  // it may have become well just now
 }
 
 /// A decision of the gate. Only a revert changes the route (and its epoch: what a person has seen of a route that the gate
@@ -415,8 +417,8 @@ Status Engine::collect() const {
   Status out;
   out.epoch = epoch_;
   for (const auto& route : routes_) out.routes.push_back(route->status());
-  out.store = {setup_.writer.healthy(), config_->state.path, setup_.writer.last_error(), setup_.writer.failures(),
-               setup_.writer.pending()};
+  const std::string error = setup_.writer.last_error();
+  out.store = {error.empty(), config_->state.path, error, setup_.writer.failures(), setup_.writer.pending()};
   return out;
 }
 

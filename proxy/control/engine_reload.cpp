@@ -82,10 +82,11 @@ void Engine::adopt_on_control(Reconfiguration next) {
     const config::Route& was = route->configured();
     const bool other_weight = was.policy.weight != is.policy.weight;
     const Weight mirror = route->mirror();
+    const bool weight_is_files = other_weight && route->state() == RouteControl::State::Open;
     const bool other_mirror = was.policy.mirror && is.policy.mirror && was.policy.mirror->percent != is.policy.mirror->percent;
     route->configure({is, next.snapshot.routes()[i], next.ledgers[i], next.config.checks,
-                      sides_differ(*config_, was, next.config, is), next.keep});
-    if (other_weight && route->state() == RouteControl::State::Open) changed.push_back({route.get(), route->weight()});
+                      sides_differ(*config_, was, next.config, is), weight_is_files && is.policy.weight != route->weight(), next.keep});
+    if (weight_is_files) changed.push_back({route.get(), route->weight()});
     if (other_mirror) changed.push_back({route.get(), route->weight(), mirror});
     routes_.push_back(std::move(route));
   }

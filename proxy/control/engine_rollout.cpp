@@ -153,7 +153,8 @@ void Engine::begin_rollout(RouteControl& route, store::Action action, const Comm
 // --- what happens
 
 void Engine::tick_rollout(RouteControl& route, std::size_t index, double dt_s) {
-  const std::uint64_t copies = setup_.copies && route.has_mirror() ? setup_.copies(index) : 0;
+  std::optional<std::uint64_t> copies;
+  if (setup_.copies && route.has_mirror()) copies = setup_.copies(index);
   const auto order = route.tick_rollout(last_tick_, dt_s, copies, asker(route));
   if (order) carry_out(route, *order);
 }

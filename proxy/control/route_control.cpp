@@ -89,7 +89,7 @@ void RouteControl::configure(Configured to) {
     accumulator_ = gate::Accumulator(ledgers_, step_);
   }
   if (other_gate || other_evidence) {
-    next_step();
+    if (!to.weight_follows) next_step();  // two at once would use the counters (by parity) that requests of before still use
     if (other_gate) {
       gate_ = gate::RouteGate(now.gate, now.slow, weight_.share());
     } else {
@@ -188,7 +188,7 @@ void RouteControl::apply(const rollout::Moved& moved, std::uint64_t epoch) {
   const bool begins = to.step != rollout_.now().step || rollout_.now().state != rollout::State::Running;
   const bool enters = to.state == rollout::State::Running && to.step > 0 && begins &&
                       to.current().kind == rollout::Step::Kind::Weight;
-  copies_at_step_ = copies_;
+  copies_at_step_ = copies_.value_or(0);
   rollout_.set(to);
   if (moved.mirror != mirror_) set_mirror(moved.mirror, epoch);
   if (enters || moved.weight != weight_) set_weight(moved.weight, epoch);
@@ -202,9 +202,12 @@ void RouteControl::apply(rollout::Rollout next, std::uint64_t epoch) {
   publish();
 }
 
-std::optional<RolloutControl::Order> RouteControl::tick_rollout(TimePoint now, double dt_s, std::uint64_t copies,
+std::optional<RolloutControl::Order> RouteControl::tick_rollout(TimePoint now, double dt_s, std::optional<std::uint64_t> copies,
                                                                 const CheckBoard::Ask& ask) {
-  copies_ = copies;
+  if (copies) {
+    if (!copies_) copies_at_step_ = *copies;
+    copies_ = copies;
+  }
   return rollout_.tick(now, dt_s, weight_, [this] { return evidence(); }, ask);
 }
 
@@ -217,7 +220,7 @@ rollout::Evidence RouteControl::evidence() const {
   out.gate_sentence = said(ruling_);
   out.gate_only_reports = configured_->on_fail == gate::OnFail::Notify;
   out.requests_new = ruling_.step.counts.new_total;
-  out.mirrored = copies_ - copies_at_step_;
+  out.mirrored = copies_.value_or(0) - copies_at_step_;
   return out;
 }
 

@@ -47,6 +47,7 @@ class RouteControl : public std::enable_shared_from_this<RouteControl> {
     std::vector<const gate::Ledger*> ledgers;
     const std::vector<check::CheckPolicy>& checks;
     bool sides_are_others = false;  ///< requests go somewhere else than before: what was counted says nothing of it
+    bool weight_follows = false;    ///< set_weight_of_file() comes next, and begins the step
     std::shared_ptr<const void> keep;
   };
   /// Another configuration. Weight, latch and rollout stay; the gate keeps its evidence unless it, or what it watches, is
@@ -138,8 +139,8 @@ class RouteControl : public std::enable_shared_from_this<RouteControl> {
   const RolloutControl& rollout() const noexcept { return rollout_; }
   rollout::Present present() const noexcept { return {weight_, mirror_}; }
   const config::Route& configured() const noexcept { return *configured_; }
-  /// @param copies that the route's mirror has sent since the start of the process.
-  std::optional<RolloutControl::Order> tick_rollout(TimePoint now, double dt_s, std::uint64_t copies,
+  /// @param copies that the route's mirror has sent since the start of the process; none while there is no mirror.
+  std::optional<RolloutControl::Order> tick_rollout(TimePoint now, double dt_s, std::optional<std::uint64_t> copies,
                                                     const CheckBoard::Ask& ask);
 
   store::RouteRecord record() const;
@@ -188,8 +189,8 @@ class RouteControl : public std::enable_shared_from_this<RouteControl> {
   RulingNews news_;
   bool was_shared_ = false;
   RolloutControl rollout_;
-  std::uint64_t copies_ = 0;          // of the mirror, as last told
-  std::uint64_t copies_at_step_ = 0;
+  std::optional<std::uint64_t> copies_;  // of the mirror, as last told; they only grow
+  std::uint64_t copies_at_step_ = 0;     // or when they were told first, if that was later
   std::array<std::uint64_t, kRevertReasonCount> reverts_{};
   std::array<std::uint64_t, kHoldReasonCount> holds_{};
 };

@@ -18,7 +18,7 @@ class EngineReload : public EngineTest {
     auto next = std::make_shared<const Loaded>(std::move(config));
     std::promise<void> done;
     std::vector<std::vector<const gate::Ledger*>> ledgers(next->config.routes.size(), {&ledger_});
-    engine_->adopt({next->config, next->snapshot, std::move(ledgers), next, ask_}, [&done] { done.set_value(); });
+    engine_->adopt({next->config, next->snapshot, std::move(ledgers), next, ask_, {}, copies_}, [&done] { done.set_value(); });
     done.get_future().get();
     return next;
   }
@@ -130,6 +130,15 @@ TEST_F(EngineReload, TheGateBeginsAnewWhenItsRuleOrWhatItWatchesIsAnother) {
   EXPECT_NE(split(*adopt(std::move(other_side))).step, second);
 }
 
+/// The counters of two steps are kept, by parity; requests of the configuration of before go on in the step that they know.
+TEST_F(EngineReload, AReloadThatRaisesTheWeightUnderAnotherRuleBeginsOneStepAndNotTwo) {
+  start(one_route(10));
+  const std::uint32_t step = split(*adopt(one_route(20))).step;
+  config::Config next = one_route(50);
+  next.routes.front().gate.max_error_rate = 0.05;
+  EXPECT_EQ(split(*begin_to_adopt(std::move(next))).step, step + 1);
+}
+
 TEST_F(EngineReload, AMirrorPercentageThatChangedInTheFileWins) {
   start(one_route(10, true));
   ASSERT_TRUE(set_mirror(40));
@@ -170,6 +179,108 @@ TEST_F(EngineReload, WhatTheFileSaysNowIsKeptForARestartAlsoWhereItIsInForceAlre
   EXPECT_EQ(last().file_weight.text(), "50");
   EXPECT_EQ(last().file_mirror->text(), "70");
   EXPECT_FALSE(last().mirror);
+}
+
+config::Config with_mirror_step(bool has_mirror, double percent = 0) {
+  config::Config config = one_route(0, true);
+  config::Route& route = config.routes.front();
+  route.policy.mirror->percent = *Weight::from_percent(percent);
+  if (!has_mirror) route.policy.mirror.reset();
+  rollout::Step step;
+  step.kind = rollout::Step::Kind::Mirror;
+  step.percent = *Weight::from_percent(50);
+  rollout::Step weight;
+  weight.percent = *Weight::from_percent(10);
+  weight.time = std::chrono::hours(1);
+  route.rollout.emplace();
+  route.rollout->steps = {step, weight};
+  route.rollout->min_requests = 5;
+  route.rollout->advance = rollout::Advance::Time;
+  return config;
+}
+
+/// In a mirror step that needs five copies; there were a thousand before it.
+class EngineReloadInMirrorStep : public EngineReload {
+ protected:
+  void start_step() {
+    copies_ = [this](std::size_t) {
+      ++looks_;
+      return copies_made_.load();
+    };
+    start(with_mirror_step(true));
+    look();
+    ASSERT_TRUE(ask([&](Reply reply) { engine_->rollout("all", rollout::Event::Start, false, {}, std::move(reply)); }));
+  }
+  void look() {
+    const int before = looks_;
+    while (looks_ < before + 2) std::this_thread::yield();
+  }
+  RolloutStatus now() { return *status().routes.front().rollout; }
+  /// Two ticks later.
+  std::string needed() {
+    const double before = now().step_s;
+    for (double seen = before; seen < before + 0.03;) seen = now().step_s;
+    const RolloutStatus at = now();
+    EXPECT_EQ(at.rollout.step, 1u);
+    return at.waiting.empty() ? "nothing" : at.waiting.front().sentence;
+  }
+  std::atomic<std::uint64_t> copies_made_{1000};
+  std::atomic<int> looks_{0};
+};
+
+TEST_F(EngineReloadInMirrorStep, ItWaitsForCopiesThatWereMadeSinceItBegan) {
+  start_step();
+  EXPECT_EQ(needed(), "0 of 5 copies seen");
+  copies_made_ = 1003;
+  look();
+  EXPECT_EQ(needed(), "3 of 5 copies seen");
+  adopt(with_mirror_step(true, 1));
+  EXPECT_EQ(needed(), "3 of 5 copies seen");
+}
+
+TEST_F(EngineReloadInMirrorStep, WithoutItsMirrorItDoesNotGoOn) {
+  start_step();
+  adopt(with_mirror_step(false));
+  EXPECT_EQ(needed(), "0 of 5 copies seen");
+  copies_made_ = 1002;
+  adopt(with_mirror_step(true));
+  look();
+  EXPECT_EQ(needed(), "2 of 5 copies seen");
+}
+
+TEST_F(EngineReloadInMirrorStep, OfARouteThatCameBackCopiesOfBeforeCountForNothing) {
+  start_step();
+  adopt(without_routes());
+  adopt(with_mirror_step(true));
+  look();
+  EXPECT_EQ(needed(), "0 of 5 copies seen");
+}
+
+/// What the first configuration refers to is used until the last answer that somebody waits for has come.
+TEST_F(EngineReload, TheFirstConfigurationLivesUntilWhatItsRoutesAskedIsAnswered) {
+  std::promise<std::function<void(const check::Answer&)>> asked;
+  bool once = false;
+  ask_ = [&](const CheckQuestion&, std::function<void(const check::Answer&)> answered) {
+    if (!std::exchange(once, true)) asked.set_value(std::move(answered));
+  };
+  config::Config config = with_mirror_step(true);
+  check::CheckPolicy& check = config.checks.emplace_back();
+  check.name = "smoke";
+  config.routes.front().rollout->checks = {"smoke"};
+  auto first = std::make_shared<const Loaded>(std::move(config));
+  const std::weak_ptr<const Loaded> seen = first;
+  writer_.emplace(store_, store::Writer::Limits{16, std::chrono::milliseconds(1), std::chrono::milliseconds(5), std::chrono::milliseconds(50)});
+  engine_.emplace(EngineSetup{.config = first->config, .snapshot = first->snapshot, .ledgers = {{&ledger_}}, .writer = *writer_, .saved = {},
+                              .on_decision = {}, .on_store_error = {}, .ask = ask_, .keep = first});
+  first.reset();
+  engine_->start();
+  ASSERT_TRUE(ask([&](Reply reply) { engine_->rollout("all", rollout::Event::Start, false, {}, std::move(reply)); }));
+  std::function<void(const check::Answer&)> answered = asked.get_future().get();
+  const auto next = adopt(without_routes());
+  EXPECT_FALSE(seen.expired());
+  answered({});
+  answered = {};
+  while (!seen.expired()) (void)status();
 }
 
 }  // namespace

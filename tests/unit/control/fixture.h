@@ -92,7 +92,7 @@ class EngineTest : public testing::Test {
     writer_.emplace(store_, store::Writer::Limits{16, std::chrono::milliseconds(1), std::chrono::milliseconds(5),
                                                   std::chrono::milliseconds(50)});
     engine_.emplace(EngineSetup{config_, *snapshot_, {{&ledger_}}, *writer_, std::move(saved),
-                                [this](const store::Decision& made) { note(made); }, {}, {}, {}, ask_});
+                                [this](const store::Decision& made) { note(made); }, {}, {}, {}, ask_, {}, copies_});
     engine_->start();
   }
   void TearDown() override {
@@ -160,6 +160,7 @@ class EngineTest : public testing::Test {
   }
 
   std::function<void(const CheckQuestion&, std::function<void(const check::Answer&)>)> ask_;
+  std::function<std::uint64_t(std::size_t)> copies_;
   MemoryStore store_;
   gate::Ledger ledger_;
   config::Config config_;
