@@ -222,6 +222,7 @@ std::optional<pid_t> wait_for_the_end(App& app, const sigset_t& signals, const s
           app.share_out_memory();
           const int signal = next_signal(signals, std::chrono::milliseconds(0));
           if (signal == SIGHUP) reloads.ask({});  // later
+          if (signal == SIGHUP || signal == SIGUSR1) app.reopen_logs();
           ends = signal == SIGTERM || signal == SIGINT;
           if (ends) throw std::runtime_error("this process was asked to end");
         };
@@ -285,7 +286,10 @@ int serve(config::Config config, const Started& as, std::optional<Predecessor> b
   bool was_asked = !next;  // to end; after an upgrade nobody has asked for that yet
   const auto hurry = [&] {
     const int signal = next_signal(signals, std::chrono::milliseconds(0));
-    if (next && signal == SIGHUP) ::kill(*next, SIGHUP);  // it is meant for who serves now
+    if (signal == SIGHUP || signal == SIGUSR1) {
+      app->reopen_logs();                 // its last requests are written there
+      if (next) ::kill(*next, signal);    // it is meant for who serves now
+    }
     const bool asked = signal == SIGTERM || signal == SIGINT;
     return std::exchange(was_asked, was_asked || asked) && asked;
   };

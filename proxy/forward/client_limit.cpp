@@ -27,10 +27,13 @@ ClientLimit::Part& ClientLimit::part_of(const ClientId& client) noexcept {
 bool ClientLimit::enter(const ClientId& client) {
   Part& part = part_of(client);
   const std::lock_guard lock(part.mutex);
-  std::uint32_t& connections = part.connections[client];
-  if (connections >= most_) return false;
-  ++connections;
-  return true;
+  const std::uint32_t most = most_.load(std::memory_order_relaxed);
+  const auto found = part.connections.try_emplace(client, 0).first;
+  if (most == 0 || found->second < most) {  // 0: the bound was taken away since the caller looked
+    ++found->second;
+    return true;
+  }
+  return false;
 }
 
 void ClientLimit::leave(const ClientId& client) noexcept {

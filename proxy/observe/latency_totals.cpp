@@ -2,13 +2,34 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace tidegate::observe {
 
-void LatencyTotals::add(const LatencyHistogram::View& part) noexcept {
-  if (!std::equal(bounds.begin(), bounds.end(), part.bounds().begin(), part.bounds().end())) return;
-  for (std::size_t i = 0; i < buckets.size(); ++i) buckets[i] += part.bucket(i);
+void LatencyTotals::add(const LatencyHistogram::View& part) {
+  const std::span<const double> finer = part.bounds();
+  keep_common(finer);
+  std::size_t to = 0;
+  for (std::size_t from = 0; from <= finer.size(); ++from) {
+    while (to < bounds.size() && (from == finer.size() || finer[from] > bounds[to])) ++to;
+    buckets[to] += part.bucket(from);
+  }
   sum_seconds += part.sum_seconds();
+}
+
+/// A bucket whose bound goes is added to the next one.
+void LatencyTotals::keep_common(std::span<const double> others) {
+  std::size_t kept = 0;
+  std::uint64_t without_bound = 0;
+  for (std::size_t i = 0; i < buckets.size(); ++i) {
+    without_bound += buckets[i];
+    const bool last = i == bounds.size();
+    if (!last && !std::binary_search(others.begin(), others.end(), bounds[i])) continue;
+    if (!last) bounds[kept] = bounds[i];
+    buckets[kept++] = std::exchange(without_bound, 0);
+  }
+  bounds.resize(kept - 1);
+  buckets.resize(kept);
 }
 
 std::uint64_t LatencyTotals::count() const noexcept {

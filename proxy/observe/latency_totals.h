@@ -13,14 +13,15 @@
 namespace tidegate::observe {
 
 struct LatencyTotals {
-  explicit LatencyTotals(std::span<const double> of = kLatencyBounds) : bounds(of), buckets(of.size() + 1) {}
+  explicit LatencyTotals(std::span<const double> of = kLatencyBounds) : bounds(of.begin(), of.end()), buckets(of.size() + 1) {}
 
-  std::span<const double> bounds;
+  std::vector<double> bounds;          ///< ascending
   std::vector<std::uint64_t> buckets;  ///< not cumulative; the last is +Inf
   double sum_seconds = 0.0;
 
-  /// One that has other bounds, as a worker may have for a moment while a reload changes them, is left out.
-  void add(const LatencyHistogram::View& part) noexcept;
+  /// Of bounds that are others, as a worker's may be for a moment while a reload adds one, those stay that both have: no count is missing,
+  /// or the sum over workers would fall.
+  void add(const LatencyHistogram::View& part);
 
   /// Of the buckets that were read, so that it always agrees with them.
   std::uint64_t count() const noexcept;
@@ -28,6 +29,9 @@ struct LatencyTotals {
   /// In seconds, by linear interpolation in the bucket; the last finite bound if it lies above it. Empty without data.
   /// @param q 0..1
   std::optional<double> quantile(double q) const noexcept;
+
+ private:
+  void keep_common(std::span<const double> others);
 };
 
 }  // namespace tidegate::observe

@@ -12,7 +12,7 @@ std::uint64_t RequestTotals::count(http::Method method, std::uint16_t status) co
   return sum;
 }
 
-LatencyTotals RequestTotals::latency() const noexcept {
+LatencyTotals RequestTotals::latency() const {
   LatencyTotals totals(parts_.front()->latency.view().bounds());
   for (const SideCounters* part : parts_) totals.add(part->latency.view());
   return totals;

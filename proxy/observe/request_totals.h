@@ -22,7 +22,7 @@ class RequestTotals {
     for (std::size_t i = 0; i < http::kMethodCount; ++i) for_each_status(static_cast<http::Method>(i), f);
   }
   std::uint64_t count(http::Method method, std::uint16_t status) const noexcept;
-  LatencyTotals latency() const noexcept;
+  LatencyTotals latency() const;
 
  private:
   template <class F>

@@ -174,3 +174,27 @@ def test_a_websocket_that_is_answered_during_the_drain_is_sent_away_like_the_oth
     assert client.read_informational()[0] == 101
     assert tidegate.wait(12) == 0
     assert client.read_until_close() == b"\x88\x02\x03\xe9", "Close 1001"
+
+
+def test_sigusr1_in_a_drain_opens_the_access_log_again(lab):
+    path, rotated = lab.directory / "access.log", lab.directory / "access.log.1"
+    go, asked = threading.Event(), threading.Event()
+
+    def script(connection):
+        connection.read_request()
+        asked.set()
+        go.wait(30)
+        connection.send(ok("x"))
+    tidegate = lab.proxy(lab.origin(script), log={"access": {"path": str(path)}}, drain=AT_ONCE)
+    client = lab.client(tidegate)
+    client.send("GET /last HTTP/1.1\r\nHost: a\r\n\r\n")
+    asked.wait(10)
+    tidegate.signal(signal.SIGTERM)
+    tidegate.logs("draining")
+    path.rename(rotated)
+    tidegate.signal(signal.SIGUSR1)
+    eventually(path.exists, "a new file")
+    go.set()
+    assert client.read_response().status == 200
+    assert tidegate.wait() == 0
+    assert "/last" in path.read_text() and "/last" not in rotated.read_text()

@@ -22,6 +22,16 @@ TEST(ClientLimit, IsExactForEachClientAlone) {
   EXPECT_FALSE(limit.enter(id("192.0.2.1")));
 }
 
+TEST(ClientLimit, RefusesNobodyWhenTheBoundWasTakenAwayMeanwhile) {
+  ClientLimit limit(1);
+  const ClientId client{0, 1};
+  ASSERT_TRUE(limit.enter(client));
+  EXPECT_FALSE(limit.enter(client));
+  limit.set_most(0);
+  EXPECT_TRUE(limit.enter(client));
+  EXPECT_TRUE(limit.enter(ClientId{0, 2}));
+}
+
 TEST(ClientLimit, TakesIPv6ByItsSubscriber) {
   EXPECT_EQ(id("2001:db8:1:2::1"), id("2001:db8:1:2:ffff::9"));
   EXPECT_NE(id("2001:db8:1:2::1"), id("2001:db8:1:3::1"));

@@ -60,6 +60,27 @@ TEST(LatencyTotals, MoreBoundsComeInBetweenEachOnce) {
   EXPECT_EQ(totals.buckets.back(), 1u);
 }
 
+TEST(LatencyTotals, OfWorkersWithOtherBoundsNothingIsMissing) {
+  const std::vector<double> more = latency_bounds(std::vector<double>{0.3});
+  for (const bool finer_first : {false, true}) {
+    LatencyHistogram finer(more);
+    LatencyHistogram coarser;
+    for (const int ms : {1, 270, 290, 310, 100000}) {
+      finer.add(std::chrono::milliseconds(ms));
+      coarser.add(std::chrono::milliseconds(ms));
+    }
+    LatencyTotals totals((finer_first ? finer : coarser).view().bounds());
+    totals.add(finer.view());
+    totals.add(coarser.view());
+    totals.add(finer.view());
+    LatencyTotals expected;
+    for (int i = 0; i < 3; ++i) expected.add(coarser.view());
+    EXPECT_EQ(totals.bounds, expected.bounds);
+    EXPECT_EQ(totals.buckets, expected.buckets);
+    EXPECT_DOUBLE_EQ(totals.sum_seconds, expected.sum_seconds);
+  }
+}
+
 TEST(LatencyTotals, NoDataHaveNoQuantile) { EXPECT_FALSE(LatencyTotals().quantile(0.5)); }
 
 TEST(LatencyHistogram, OneMoreBoundKeepsEveryCountBelowTheBoundsThatItWasBelow) {
