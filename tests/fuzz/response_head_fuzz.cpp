@@ -32,7 +32,7 @@ void check_encoded(const ResponseHead& head, Method asked) {
   must(sent.framing != Framing::Length || sent.content_length == head.content_length, "length");
   must(sent.status < 200 || sent.keep_alive == head.keep_alive, "keep-alive");
   must(sent.fields.count(FieldId::ContentLength) + sent.fields.count(FieldId::TransferEncoding) <= 1, "one framing");
-  must(sent.status >= 200 && sent.status != 204 || sent.fields.count(FieldId::ContentLength) == 0, "length of no content");
+  must((sent.status >= 200 && sent.status != 204) || sent.fields.count(FieldId::ContentLength) == 0, "length of no content");
 }
 
 }  // namespace

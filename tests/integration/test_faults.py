@@ -416,7 +416,6 @@ def test_clients_that_vanish_while_a_response_of_every_kind_comes_leave_nothing_
 
 
 @pytest.mark.several_threads
-@pytest.mark.skipif(memory_slack() > 1, reason="UBSan's vptr check opens a pipe: without descriptors it calls every object bad")
 def test_out_of_descriptors_it_keeps_serving_does_not_spin_and_recovers(lab):
     import resource
     origin = lab.origin(serve(ok("x")))
@@ -438,7 +437,6 @@ def test_out_of_descriptors_it_keeps_serving_does_not_spin_and_recovers(lab):
 
 
 @pytest.mark.several_threads
-@pytest.mark.skipif(memory_slack() > 1, reason="UBSan's vptr check opens a pipe: without descriptors it calls every object bad")
 def test_out_of_descriptors_for_the_upstream_it_is_503_and_nobody_s_failure(lab):
     """Before a gate that would revert at the first ten failures of new, and for an old that would rescue what new failed."""
     import resource
