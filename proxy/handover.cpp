@@ -295,7 +295,7 @@ HandoverChannel Successor::start(const std::string& program, const std::vector<s
     const bool is_own = variable.starts_with("WATCHDOG_PID=") || variable.starts_with("LISTEN_");
     if (!is_own) texts.emplace_back(variable);
   }
-  texts.emplace_back(std::string(kVariable) + "=" + std::to_string(kInherited));
+  texts.push_back(std::string(kVariable).append("=").append(std::to_string(kInherited)));
   std::vector<char*> environment, argument_list{const_cast<char*>(program.c_str())};
   for (std::string& text : texts) environment.push_back(text.data());
   environment.push_back(nullptr);
@@ -328,7 +328,7 @@ HandoverChannel Successor::start(const std::string& program, const std::vector<s
 Successor::Successor(const std::string& program, const std::vector<std::string>& arguments)
     : channel_(start(program, arguments, pid_)) {}
 
-std::string Successor::end() {
+std::string Successor::end(bool at_once) {
   if (pid_ == 0) return {};
   constexpr int kLooks = 50;
   constexpr useconds_t kLookUs = 20'000;  // it may be about to say why
@@ -336,6 +336,7 @@ std::string Successor::end() {
   pid_t ended = 0;
   for (int i = 0; i < kLooks && ended == 0; ++i) {
     ended = ::waitpid(pid_, &status, WNOHANG);
+    if (at_once) break;
     if (ended == 0) ::usleep(kLookUs);
   }
   const pid_t pid = std::exchange(pid_, 0);
@@ -348,6 +349,6 @@ std::string Successor::end() {
   return "it was ended by signal " + std::to_string(WTERMSIG(status));
 }
 
-Successor::~Successor() { end(); }
+Successor::~Successor() { end(false); }
 
 }  // namespace tidegate

@@ -225,6 +225,7 @@ std::optional<pid_t> wait_for_the_end(App& app, const sigset_t& signals, const s
           if (signal == SIGHUP || signal == SIGUSR1) app.reopen_logs();
           ends = signal == SIGTERM || signal == SIGINT;
           if (ends) throw std::runtime_error("this process was asked to end");
+          if (drain_asked) throw std::runtime_error("this process was asked to drain");
         };
         const std::optional<pid_t> next = upgrade(app, as.program, as.arguments(), idle);
         if (next || ends) return next;

@@ -17,7 +17,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr Duration kToStart = std::chrono::seconds(30);
-constexpr Duration kToServe = std::chrono::seconds(10);
+constexpr Duration kToServe = std::chrono::seconds(5);  // nothing is decided meanwhile
 constexpr Duration kLook = std::chrono::milliseconds(100);
 
 void hand_over_sockets(const App& app, const HandoverChannel& to, TimePoint deadline) {
@@ -80,7 +80,7 @@ std::optional<pid_t> upgrade(App& app, const std::string& program, const std::ve
     observe::log_info("upgrade: pid " + std::to_string(pid) + " takes over");
     return pid;
   } catch (const std::exception& error) {
-    std::string how = next ? next->end() : std::string();
+    std::string how = next ? next->end(held) : std::string();  // nothing is decided until this one goes on
     if (!how.empty()) how = "; " + how;
     if (held) app.go_on();
     observe::log_error("upgrade failed: " + std::string(error.what()) + how + "; this process goes on as before");
@@ -95,7 +95,11 @@ void start_after(App& app, Predecessor& before) {
   parts.health = before.health();
   parts.take_state = [&before] { return before.take_state(); };
   app.start(&parts);
-  before.tell_serving(app.left_over());
+  try {
+    before.tell_serving(app.left_over());
+  } catch (const std::exception& error) {
+    observe::log_warn("the process before is gone already (" + std::string(error.what()) + "): what it still served is lost");
+  }
   app.own_files(std::make_shared<ChannelToOther>(before.take_channel()));
   observe::log_info("took over from pid " + std::to_string(before.pid()));
 }

@@ -65,7 +65,9 @@ class Client {
   Result put(const std::string& target, std::string json, std::string if_match = {}) const {
     return ask("PUT", target, std::move(json), std::move(if_match));
   }
-  Result post(const std::string& target, std::string json) const { return ask("POST", target, std::move(json), {}); }
+  Result post(const std::string& target, std::string json, std::string if_match = {}) const {
+    return ask("POST", target, std::move(json), std::move(if_match));
+  }
 
  private:
   Result ask(const std::string& method, const std::string& target, std::string json, std::string if_match) const;

@@ -22,7 +22,7 @@ enum class ErrorCode : std::uint8_t {
   Stale,                 ///< 412: If-Match names an older epoch
   TooLarge,              ///< 413
   UnsupportedMediaType,  ///< 415
-  StoreFailed,           ///< 503: could not be made durable, and was taken back
+  StoreFailed,           ///< 503: could not be made durable, and was not done
   Unavailable,           ///< 503: no answer in time, or the process ends
   TlsRequired,           ///< 400: plain HTTP where TLS is spoken
 };

@@ -193,19 +193,18 @@ void Handler::revert_all(Call& call) {
         error_response(ErrorCode::Invalid, "If-Match names one route's epoch; this reverts all", "If-Match"));
   }
   const auto all = std::make_shared<RevertOfAll>();
-  const std::shared_ptr<const config::Config> config = services_.config();
-  all->waiting = config->routes.size();
-  if (all->waiting == 0) return call.answer(all->response());
-  for (const config::Route& route : config->routes) {
-    const std::string& name = route.policy.name;
-    services_.engine.revert(name, *command,
-                            [post = post_, all, name, answer = call.answer](const control::Outcome& outcome) {
-                              post([all, name, answer, outcome] {
-                                all->add(name, outcome);
-                                if (all->waiting == 0) answer(all->response());
-                              });
-                            });
-  }
+  const auto begin = [post = post_, all, answer = call.answer](std::size_t routes) {
+    post([all, answer, routes] {
+      all->waiting = routes;
+      if (routes == 0) answer(all->response());
+    });
+  };
+  services_.engine.revert_all(*command, begin, [post = post_, all, answer = call.answer](const std::string& name, const control::Outcome& outcome) {
+    post([all, name, answer, outcome] {
+      all->add(name, outcome);
+      if (all->waiting == 0) answer(all->response());
+    });
+  });
 }
 
 void Handler::reload(Call& call) {

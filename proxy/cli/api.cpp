@@ -118,8 +118,8 @@ OrTrouble<Api::Got> Api::put(const std::string& target, const json::value& body,
   return understood(client_.put(target, json::serialize(body), if_match), target);
 }
 
-OrTrouble<Api::Got> Api::post(const std::string& target, const json::value& body) const {
-  return understood(client_.post(target, json::serialize(body)), target);
+OrTrouble<Api::Got> Api::post(const std::string& target, const json::value& body, const std::string& if_match) const {
+  return understood(client_.post(target, json::serialize(body), if_match), target);
 }
 
 OrTrouble<Api::Got> Api::understood(const admin::Client::Result& result, const std::string& target) const {

@@ -38,7 +38,7 @@ class Api {
 
   OrTrouble<Got> get(const std::string& target) const;
   OrTrouble<Got> put(const std::string& target, const boost::json::value& body, const std::string& if_match = {}) const;
-  OrTrouble<Got> post(const std::string& target, const boost::json::value& body) const;
+  OrTrouble<Got> post(const std::string& target, const boost::json::value& body, const std::string& if_match = {}) const;
 
  private:
   OrTrouble<Got> understood(const admin::Client::Result& result, const std::string& target) const;

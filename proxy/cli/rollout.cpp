@@ -45,12 +45,10 @@ std::string question(const RolloutFacts& facts, const Options& options) {
   return facts.route + ": weight of new from " + facts.weight + " to " + described(facts, facts.steps.size()) + " at once?";
 }
 
-Done confirm(const Api& api, const Options& options, Terminal& terminal) {
+Done confirm(const json::value& route, const Options& options, Terminal& terminal) {
   const bool bold = options.action == RolloutAction::Start || options.full;
   if (!bold || !asks(options, terminal)) return std::nullopt;
-  const auto route = api.get(route_target(options.route));
-  if (!route) return route.error();
-  const auto facts = read_rollout(route->body);
+  const auto facts = read_rollout(route);
   if (!facts) return without_rollout(options);
   const std::string text = question(*facts, options);
   if (text.empty() || agreed(options, terminal, text)) return std::nullopt;
@@ -68,12 +66,20 @@ std::string what_holds(const Api& api, const Options& options) {
   return out;
 }
 
+/// What gives new more is asked for by what was seen: the second of two people who promote, or one who promotes what the gate has paused
+/// meanwhile, is told so. What takes back waits for nothing.
 Done change(const Api& api, const Options& options, Terminal& terminal) {
-  if (auto trouble = confirm(api, options, terminal)) return trouble;
+  std::string seen;
+  if (options.action != RolloutAction::Abort && options.action != RolloutAction::Pause) {
+    const auto route = api.get(route_target(options.route));
+    if (!route) return route.error();
+    if (auto trouble = confirm(route->body, options, terminal)) return trouble;
+    seen = route->etag;
+  }
   const RolloutWord& action = word_of(options.action);
   json::object body = who_and_why(options);
   if (options.full) body["full"] = true;
-  const auto done = api.post(route_target(options.route, "/rollout/" + std::string(action.word)), body);
+  const auto done = api.post(route_target(options.route, "/rollout/" + std::string(action.word)), body, seen);
   if (!done) return done.error();
   const std::string now = options.format == Format::Table ? what_holds(api, options) : "";
   say(done->body, options.route + ": rollout " + std::string(action.done) + epoch(done->body) + now, options, terminal);

@@ -16,7 +16,7 @@ struct CommandError {
     Invalid,   ///< the value makes no sense for this route
     Conflict,  ///< not possible in this state: the route is latched, or not latched
     Stale,     ///< If-Match names an epoch that is no longer the route's
-    Store,     ///< the decision could not be made durable, and was taken back
+    Store,     ///< the decision could not be made durable, and was not done
   };
   Code code = Code::Invalid;
   std::string message;

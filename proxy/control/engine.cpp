@@ -70,7 +70,11 @@ void Engine::take_over_saved_state() {
       setup_.on_notice("what the state file holds of the rollout of route " + record.route +
                        " cannot be read; the weight is kept, the rollout is not");
     }
-    if (record.latched || record.weight == route->weight()) {
+    if (const Weight was = record.mirror.value_or(record.file_mirror.value_or(Weight::none()));
+        RouteControl::mirror_in(route->configured()) != record.file_mirror && (record.mirror || was != route->mirror())) {
+      mirror_changed(*route, was);
+    }
+    if (record.latched || record.file_weight == route->configured().policy.weight) {
       note_continued(*route);
       continue;
     }
@@ -82,13 +86,13 @@ void Engine::take_over_saved_state() {
 void Engine::file_changed(RouteControl& route, Weight from) {
   const Weight to = route.configured().policy.weight;
   const bool moves = to != from;  // else what is in force says it already, and a restart must know whose value that is
+  if (moves) by_hand(route, "file", "the weight of the file changed");
   ++epoch_;
   if (moves) route.set_weight_of_file(to, epoch_);
   store::Decision made = decision(route, store::Action::Weight, Command{"file", "the file's own value changed", {}});
   made.epoch = epoch_;
   made.from = from.text();
   made.to = to.text();
-  if (moves) by_hand(route, "the weight of the file changed");
   announce(route, made);
   save_protective(route, made, [](const Outcome&) {});
 }
@@ -101,11 +105,13 @@ void Engine::note_continued(const RouteControl& route) {
                    (route.rollout().step_s() > 0.0 ? "" : "; what it waits for begins anew"));
 }
 
-/// Somebody took the weight into his own hands: the rollout waits for him.
-void Engine::by_hand(RouteControl& route, const std::string& why) {
+/// Somebody takes the weight into his own hands: the rollout waits for him.
+void Engine::by_hand(RouteControl& route, const std::string& actor, const std::string& why) {
   const rollout::Rollout& at = route.rollout().now();
   if (rollout::action(at.state, rollout::Event::ByHand) != rollout::Action::Pause) return;
-  route.apply(rollout::paused(at, route.present(), {rollout::Pause::By::Hand, why}).rollout, route.epoch());
+  const rollout::Pause pause{rollout::Pause::By::Hand, why};
+  if (at.state == rollout::State::Paused) return route.apply(rollout::paused(at, route.present(), pause).rollout, route.epoch());
+  pause_rollout(route, pause, Command{actor, why, {}});
 }
 
 void Engine::start() {
@@ -130,7 +136,7 @@ void Engine::stop() {
 void Engine::schedule_tick() {
   timer_.expires_after(kTick);
   timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error || held_) return;
+    if (error || is_still_) return;
     tick();
     schedule_tick();
   });
@@ -187,6 +193,12 @@ void Engine::carry_out(RouteControl& route, std::size_t index, const RouteContro
 
 // --- commands
 
+namespace {
+
+CommandError taken_over() { return {CommandError::Code::Conflict, "another process is about to take over; try again", "route"}; }
+
+}  // namespace
+
 RouteControl* Engine::route_named(std::string_view name) const noexcept {
   for (const auto& route : routes_) {
     if (route->name() == name) return route.get();
@@ -197,9 +209,7 @@ RouteControl* Engine::route_named(std::string_view name) const noexcept {
 void Engine::on_route(std::string route, Command command, Reply reply, Act act) {
   asio::post(io_, [this, name = std::move(route), command = std::move(command), reply = std::move(reply),
                    act = std::move(act)] {
-    if (held_) {
-      return reply(CommandError{CommandError::Code::Conflict, "another process is about to take over; try again", "route"});
-    }
+    if (held_) return reply(taken_over());
     if (RouteControl* const found = route_named(name)) {
       if (command.if_epoch && *command.if_epoch != found->epoch()) {
         reply(CommandError{CommandError::Code::Stale,
@@ -231,6 +241,20 @@ void Engine::revert(std::string route, Command command, Reply reply) {
            [this](RouteControl& r, const Command& c, const Reply& a) { revert_on_control(r, c, a); });
 }
 
+void Engine::revert_all(Command command, std::function<void(std::size_t)> begin, std::function<void(const std::string&, const Outcome&)> each) {
+  asio::post(io_, [this, command = std::move(command), begin = std::move(begin), each = std::move(each)] {
+    begin(routes_.size());
+    for (const auto& route : routes_) {
+      const Reply reply = [each, name = route->name()](const Outcome& outcome) { each(name, outcome); };
+      if (held_) {
+        reply(taken_over());
+      } else {
+        revert_on_control(*route, command, beside_ ? when_followed(reply) : reply);
+      }
+    }
+  });
+}
+
 void Engine::rearm(std::string route, Command command, Reply reply) {
   on_route(std::move(route), std::move(command), std::move(reply),
            [this](RouteControl& r, const Command& c, const Reply& a) { rearm_on_control(r, c, a); });
@@ -238,30 +262,30 @@ void Engine::rearm(std::string route, Command command, Reply reply) {
 
 void Engine::weight_on_control(RouteControl& route, Weight weight, const Command& command, const Reply& reply) {
   const Weight before = route.weight();
-  if (weight == before && route.state() == RouteControl::State::Open) {
-    return reply(Done{route.epoch(), true, "weight is " + weight.text() + " already"});
+  if (weight == before && route.state() == RouteControl::State::Open && !route.written()) {
+    return reply(already(route, "weight is " + weight.text() + " already"));
   }
   const bool raises = weight > before;
   switch (RouteControl::allowed(route.state(), raises ? RouteControl::Event::Raise : RouteControl::Event::Lower)) {
     case RouteControl::Action::Refuse:
       return reply(latched(route, "percent"));
-    case RouteControl::Action::Nothing: return reply(Done{route.epoch(), true, "weight is 0 already: the route is latched"});
+    case RouteControl::Action::Nothing: return reply(already(route, "weight is 0 already: the route is latched"));
     case RouteControl::Action::Apply: break;
   }
   if (raises && refuse_while_pending(route, reply)) return;
-  const rollout::Rollout rollout_before = route.rollout().now();
-  const std::string from_text = from(route);
-  route.set_weight(weight, ++epoch_);
-  by_hand(route, "the weight was set to " + weight.text() + " % by " + command.actor);
+  by_hand(route, command.actor, "the weight was set to " + weight.text() + " % by " + command.actor);
   store::Decision made = decision(route, store::Action::Weight, command);
-  made.from = from_text;
+  made.epoch = ++epoch_;
+  made.from = from(route);
   made.to = weight.text();
+  if (raises) {
+    const rollout::Moved moved{route.rollout().now(), weight, route.mirror()};
+    return expose(route, {route.record_of(moved, made.epoch), made, {"a move to " + weight.text() + " %", weight},
+                          [weight, epoch = made.epoch](RouteControl& r) { r.set_weight(weight, epoch); }}, reply);
+  }
+  route.set_weight(weight, made.epoch);
   announce(route, made);
-  if (!raises) return save_protective(route, made, reply);
-  save_or_take_back(route, made, reply, [this, before, rollout_before](RouteControl& r) {
-    r.set_weight(before, ++epoch_);
-    r.apply(rollout_before, epoch_);
-  });
+  save_protective(route, made, reply);
 }
 
 void Engine::mirror_on_control(RouteControl& route, Weight percent, const Command& command, const Reply& reply) {
@@ -270,24 +294,29 @@ void Engine::mirror_on_control(RouteControl& route, Weight percent, const Comman
                               "route " + route.name() + " has no mirror: give it one in the configuration (mirror: {percent: 0})",
                               "percent"});
   }
-  if (refuse_while_pending(route, reply)) return;
   const Weight before = route.mirror();
   const bool raises = percent > before;
-  route.set_mirror(percent, ++epoch_);
+  if (raises && refuse_while_pending(route, reply)) return;
   const rollout::Rollout& at = route.rollout().now();
   const bool of_the_step = at.state == rollout::State::Running && at.step > 0 && at.current().kind == rollout::Step::Kind::Mirror;
-  if (of_the_step) by_hand(route, "the mirror was set to " + percent.text() + " % by " + command.actor);
+  if (of_the_step) by_hand(route, command.actor, "the mirror was set to " + percent.text() + " % by " + command.actor);
   store::Decision made = decision(route, store::Action::Mirror, command);
+  made.epoch = ++epoch_;
   made.from = before.text();
   made.to = percent.text();
+  if (raises) {
+    store::RouteRecord record = route.record_of({at, route.weight(), percent}, made.epoch);
+    return expose(route, {std::move(record), made, {"a mirror of " + percent.text() + " %", std::nullopt},
+                          [percent, epoch = made.epoch](RouteControl& r) { r.set_mirror(percent, epoch); }}, reply);
+  }
+  route.set_mirror(percent, made.epoch);
   announce(route, made);
-  if (!raises) return save_protective(route, made, reply);
-  save_or_take_back(route, made, reply, [this, before](RouteControl& r) { r.set_mirror(before, ++epoch_); });
+  save_protective(route, made, reply);
 }
 
 void Engine::revert_on_control(RouteControl& route, const Command& command, const Reply& reply) {
   if (RouteControl::allowed(route.state(), RouteControl::Event::Revert) == RouteControl::Action::Nothing) {
-    return reply(Done{route.epoch(), true, "reverted already: " + route.latch_reason()});
+    return reply(already(route, "reverted already: " + route.latch_reason()));
   }
   const std::string before = from(route);
   const bool ends = route.rollout().active();
@@ -306,15 +335,15 @@ void Engine::rearm_on_control(RouteControl& route, const Command& command, const
     return reply(CommandError{CommandError::Code::Conflict, "route " + route.name() + " is not latched", "route"});
   }
   if (refuse_while_pending(route, reply)) return;
-  std::string latch_reason = route.latch_reason();
-  route.rearm(++epoch_);
   store::Decision made = decision(route, store::Action::Rearm, command);
+  made.epoch = ++epoch_;
   made.from = "latched";
   made.to = "0";
-  announce(route, made);
-  save_or_take_back(route, made, reply, [this, latch_reason](RouteControl& r) {
-    r.latch_again(latch_reason, ++epoch_);
-  });
+  store::RouteRecord record = route.record();
+  record.latched = false;
+  record.latch_reason.clear();
+  record.epoch = made.epoch;
+  expose(route, {std::move(record), made, {"a rearm", std::nullopt}, [epoch = made.epoch](RouteControl& r) { r.rearm(epoch); }}, reply);
 }
 
 // --- decisions
@@ -328,15 +357,24 @@ store::Decision Engine::decision(const RouteControl& route, store::Action action
   made.actor = command.actor;
   made.reason = command.reason;
   if (route.written()) {
-    made.reason += (made.reason.empty() ? "" : " ") + std::string("(a move to ") + route.written()->text() +
-                   " % was being written, and was never in force)";
+    made.reason += (made.reason.empty() ? "(" : " (") + route.written()->what + " was being written, and was never in force)";
   }
   made.record = situation_record(route.gate_status());
   return made;
 }
 
 /// What the decision follows in the history: a move that is being written comes before it, though it never is in force.
-std::string Engine::from(const RouteControl& route) { return route.written().value_or(route.weight()).text(); }
+std::string Engine::from(const RouteControl& route) {
+  const bool moves = route.written() && route.written()->weight;
+  return (moves ? *route.written()->weight : route.weight()).text();
+}
+
+/// What was asked for is in force. It is durable if everything is that was decided.
+Done Engine::already(const RouteControl& route, std::string note) const {
+  if (setup_.writer.pending() == 0) return {route.epoch(), true, std::move(note)};
+  const std::string error = setup_.writer.last_error();
+  return {route.epoch(), false, note + "; it may not be durable yet: " + (error.empty() ? "the store is slow" : error)};
+}
 
 CommandError Engine::latched(const RouteControl& route, std::string field) {
   return {CommandError::Code::Conflict,
@@ -369,37 +407,62 @@ void Engine::save_protective(RouteControl& route, const store::Decision& made, R
   (void)setup_.writer.submit({route.record(), made}, store::Writer::Kind::Must, std::move(done));
 }
 
-/// What is not durable yet may be taken back, and must not become durable as a part of another decision's record.
-bool Engine::refuse_while_pending(const RouteControl& route, const Reply& reply) const {
-  if (!route.exposure_pending()) return false;
+bool Engine::refuse_while_pending(const RouteControl& route, const Reply& reply) {
+  if (!route.written()) return false;
   reply(CommandError{CommandError::Code::Conflict, "another change of route " + route.name() + " is being written; try again",
                      "route"});
   return true;
 }
 
-void Engine::save_or_take_back(RouteControl& route, const store::Decision& made, Reply reply, TakeBack take_back) {
+/// Durable first: clients never see what a restart could forget. Meanwhile nothing else exposes, and what protects overtakes it.
+void Engine::expose(RouteControl& route, Exposure what, Reply reply) {
   const std::shared_ptr<RouteControl> target = route.shared_from_this();
-  target->set_exposure_pending(true);
-  const auto settle = [this, target, made, reply = std::move(reply), take_back = std::move(take_back)](const std::string& error) {
-    target->set_exposure_pending(false);
-    if (error.empty()) return reply(Done{made.epoch, true, {}});
-    note_store_error(error);
-    if (target->epoch() == made.epoch) {
-      take_back(*target);
-      store::Decision undone = decision(*target, made.action, Command{"tidegate", "taken back: " + error, {}});
-      undone.from = made.to;
-      undone.to = made.from;
-      announce(*target, undone);
+  target->set_written(std::move(what.written));
+  const auto settle = [this, target, seen = route.epoch(), made = what.made, put_in_force = std::move(what.put_in_force),
+                       step = what.of_step, reply = std::move(reply)](const std::string& error) {
+    target->set_written(std::nullopt);
+    const auto changed = [&] {
+      reply(CommandError{CommandError::Code::Conflict,
+                         "route " + target->name() + " was changed meanwhile, and stays as it was changed", "route"});
+    };
+    if (!error.empty()) {
+      note_store_error(error);
+      if (step != Exposure::OfStep::No) target->rollout().note_store_trouble(error, Clock::now());
+      return reply(CommandError{CommandError::Code::Store, "nothing was changed, because a restart would forget it: " + error,
+                                "state"});
     }
-    reply(CommandError{CommandError::Code::Store, "taken back, because a restart would forget it: " + error, "state"});
+    RouteControl* const now = route_named(target->name());
+    if (now != target.get()) {  // a reload removed the route: what it is at, or was, has to be the last word in the store
+      say_not_made(now != nullptr ? *now : *target, made, "the route was removed meanwhile");
+      return changed();
+    }
+    if (target->epoch() != seen) return changed();  // a revert, or a lower weight: its own record follows this one into the store
+    if (step == Exposure::OfStep::WhenOver && !target->rollout().step_is_over()) {
+      say_not_made(*target, made, "what it waited for was missing again");
+      return changed();
+    }
+    const bool was_active = target->rollout().active();
+    put_in_force(*target);
+    announce(*target, made, was_active && !target->rollout().active());
+    reply(Done{made.epoch, true, {}});
   };
   auto done = [this, settle](const store::Result<void>& result) {
     const std::string error = result.has_value() ? std::string() : result.error().message;
     asio::post(io_, [settle, error] { settle(error); });
   };
-  if (!setup_.writer.submit({route.record(), made}, store::Writer::Kind::Ordinary, std::move(done))) {
+  if (!setup_.writer.submit({std::move(what.record), std::move(what.made)}, store::Writer::Kind::Ordinary, std::move(done))) {
     settle("too many decisions wait for the store");
   }
+}
+
+/// It is in the history, and must not stay the last word there.
+void Engine::say_not_made(RouteControl& route, const store::Decision& made, const std::string& why) {
+  store::Decision undone = decision(route, made.action, Command{"tidegate", "not made: " + why, {}});
+  undone.epoch = ++epoch_;
+  undone.from = made.to;
+  undone.to = made.from;
+  announce(route, undone);
+  save_protective(route, undone, [](const Outcome&) {});
 }
 
 void Engine::note_store_error(const std::string& message) {

@@ -1,6 +1,6 @@
 // The thread that decides: it runs every route's gate each 20 ms, carries out what people ask, publishes into the live
 // words and hands each decision to the store. What protects users is in force before it is durable; what exposes them to
-// new (a higher weight, a re-armed gate) is taken back when the store cannot write it, so that no restart forgets a
+// new (a higher weight, a re-armed gate) is durable before it is in force, so that no restart forgets what clients have seen, or a
 // decision that somebody was told of.
 //
 // Owned by the composition root. Functions may be called on any thread unless said otherwise.
@@ -57,7 +57,7 @@ struct EngineSetup {
   store::State saved;
   std::function<void(const store::Decision&)> on_decision;  ///< control thread; after it is in force
   std::function<void(const std::string&)> on_store_error;   ///< control thread; at most once a minute
-  std::function<void(const std::string&)> on_notice{};      ///< inside start(): what an operator should know
+  std::function<void(const std::string&)> on_notice{};      ///< inside start(), or on the control thread: what an operator should know
   /// Control thread: a route's gate says something else than before, and why.
   std::function<void(const std::string& route, const gate::Ruling&, const std::string& sentence)> on_ruling{};
   /// Asks a check; the answer may come on any thread, once or never. Empty: no check is ever answered, so all hold.
@@ -106,6 +106,9 @@ class Engine {
   void set_weight(std::string route, Weight weight, Command command, Reply reply);
   void set_mirror(std::string route, Weight percent, Command command, Reply reply);
   void revert(std::string route, Command command, Reply reply);
+  /// Every route that there is at that moment.
+  /// @param begin how many there are; then `each` is called once for each, as Reply is
+  void revert_all(Command command, std::function<void(std::size_t routes)> begin, std::function<void(const std::string& route, const Outcome&)> each);
   void rearm(std::string route, Command command, Reply reply);
   /// @param verb what a person asks of the route's rollout: of rollout::Event the first kVerbCount.
   /// @param full of Promote: to the last step.
@@ -114,7 +117,15 @@ class Engine {
   void status(std::function<void(Status)> answer);
 
  private:
-  using TakeBack = std::function<void(RouteControl&)>;
+  /// What exposes users, or opens a latch.
+  struct Exposure {
+    store::RouteRecord record;  ///< of the route once it is in force
+    store::Decision made;
+    RouteControl::Written written;
+    std::function<void(RouteControl&)> put_in_force;  ///< with the decision's epoch
+    enum class OfStep : std::uint8_t { No, Yes, WhenOver };
+    OfStep of_step = OfStep::No;  ///< of a rollout; WhenOver: only if its step is still over when it is written
+  };
   using Act = std::function<void(RouteControl&, const Command&, const Reply&)>;
 
   void on_route(std::string route, Command command, Reply reply, Act act);
@@ -128,16 +139,15 @@ class Engine {
   void begin_rollout(RouteControl& route, store::Action action, const Command& command, const Reply& reply);
   void tick_rollout(RouteControl& route, std::size_t index, double dt_s);
   void carry_out(RouteControl& route, const RolloutControl::Order& order);
-  /// @param by_itself it is made only if its step is still over when it is written.
-  void move_durably(RouteControl& route, rollout::Moved moved, store::Decision made, Reply reply, bool by_itself = false);
-  void say_not_made(RouteControl& route, const store::Decision& made);
+  void move_durably(RouteControl& route, const rollout::Moved& moved, store::Decision made, Reply reply,
+                    Exposure::OfStep of_step = Exposure::OfStep::Yes);
   void move_at_once(RouteControl& route, const rollout::Moved& moved, store::Decision made, Reply reply);
   void pause_rollout(RouteControl& route, rollout::Pause why, const Command& command);
   void tell_hooks(RouteControl& route, const store::Decision& decision, bool ends);
   CheckBoard::Ask asker(const RouteControl& route);
 
   void note_continued(const RouteControl& route);
-  void by_hand(RouteControl& route, const std::string& why);
+  void by_hand(RouteControl& route, const std::string& actor, const std::string& why);
 
   void listen_to_the_one_before();
   void tell_what_is_in_force();
@@ -168,8 +178,10 @@ class Engine {
   static CommandError latched(const RouteControl& route, std::string field);
   static std::string from(const RouteControl& route);
   void save_protective(RouteControl& route, const store::Decision& decision, Reply reply);
-  bool refuse_while_pending(const RouteControl& route, const Reply& reply) const;
-  void save_or_take_back(RouteControl& route, const store::Decision& decision, Reply reply, TakeBack take_back);
+  Done already(const RouteControl& route, std::string note) const;
+  static bool refuse_while_pending(const RouteControl& route, const Reply& reply);
+  void expose(RouteControl& route, Exposure what, Reply reply);
+  void say_not_made(RouteControl& route, const store::Decision& made, const std::string& why);
   void note_store_error(const std::string& message);
   Status collect() const;
 
@@ -180,7 +192,8 @@ class Engine {
   const config::Config* config_;
   std::vector<std::shared_ptr<RouteControl>> routes_;
   std::uint64_t epoch_ = 0;
-  bool held_ = false;
+  bool held_ = false;      // commands are refused
+  bool is_still_ = false;  // nothing is decided: another process goes on from here
   /// While both processes of an upgrade serve.
   struct Beside {
     std::shared_ptr<OtherProcess> other;

@@ -1,9 +1,11 @@
 // The part of the engine that another process goes on with: each gate with its evidence, and how long each step lasts already.
 // Weights, latches and rollouts are not in it: they are in the store, which both can read. And what both tell each other as long
 // as the one before still serves what it has begun.
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/json.hpp>
 #include <future>
+#include <stdexcept>
 #include <utility>
 
 #include "control/engine.h"
@@ -69,14 +71,15 @@ void for_each_route(const json::object& said, F f) {
 void Engine::hold(std::function<void(json::object)> answer) {
   asio::post(io_, [this, answer = std::move(answer)]() mutable {
     held_ = true;
-    tick();  // what was counted until now is evidence
     hold_on_control(Clock::now() + kForTheStore, std::move(answer));
   });
 }
 
-/// A decision that is being written could still be taken back; one that cannot be written would be forgotten.
+/// A decision that is being written may still not be made; one that cannot be written would be forgotten. The gate looks on meanwhile.
 void Engine::hold_on_control(TimePoint until, std::function<void(json::object)> answer) {
-  if (setup_.writer.pending() > 0) {
+  if (setup_.writer.pending() == 0) tick();  // what was counted until now is evidence; and it may be a reason to revert
+  const bool is_writing = std::any_of(routes_.begin(), routes_.end(), [](const auto& route) { return route->written().has_value(); });
+  if (setup_.writer.pending() > 0 || is_writing) {
     if (Clock::now() >= until) {
       const std::string error = setup_.writer.last_error();
       go_on();
@@ -88,10 +91,12 @@ void Engine::hold_on_control(TimePoint until, std::function<void(json::object)> 
     });
     return;
   }
+  is_still_ = true;
   json::array routes;
   for (const auto& route : routes_) {
     json::object one = route->evidence_json();
     one["name"] = route->name();
+    one["epoch"] = route->epoch();
     one["sides"] = sides_text(*route);
     routes.push_back(std::move(one));
   }
@@ -100,13 +105,23 @@ void Engine::hold_on_control(TimePoint until, std::function<void(json::object)> 
 
 void Engine::go_on() {
   asio::post(io_, [this] {
-    if (!std::exchange(held_, false)) return;
+    held_ = false;
+    if (!std::exchange(is_still_, false)) return;
     last_tick_ = Clock::now();
     schedule_tick();
   });
 }
 
 void Engine::go_on_with(const json::object& state) {
+  for_each_route(state, [this](const json::object& one) {
+    const json::value* const name = one.if_contains("name");
+    const json::value* const epoch = one.if_contains("epoch");
+    if (name == nullptr || !name->is_string() || epoch == nullptr || !epoch->is_int64()) return;
+    const RouteControl* const route = route_named(name->get_string());
+    if (route == nullptr || route->epoch() >= static_cast<std::uint64_t>(epoch->get_int64())) return;
+    throw std::runtime_error("the state file " + config_->state.path + " does not have the last decision about route " + route->name() +
+                             ": it was removed, or is another one");
+  });
   for_each_route(state, [this](const json::object& one) {
     if (RouteControl* const route = same_route(one)) route->go_on_with(one);
   });

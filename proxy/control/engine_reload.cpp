@@ -83,15 +83,26 @@ void Engine::adopt_on_control(Reconfiguration next) {
     const bool other_weight = was.policy.weight != is.policy.weight;
     const Weight mirror = route->mirror();
     const bool weight_is_files = other_weight && route->state() == RouteControl::State::Open;
-    const bool other_mirror = was.policy.mirror && is.policy.mirror && was.policy.mirror->percent != is.policy.mirror->percent;
+    const bool mirror_was_set = route->mirror_is_set();
     route->configure({is, next.snapshot.routes()[i], next.ledgers[i], next.config.checks,
                       sides_differ(*config_, was, next.config, is), weight_is_files && is.policy.weight != route->weight(), next.keep});
     if (weight_is_files) changed.push_back({route.get(), route->weight()});
-    if (other_mirror) changed.push_back({route.get(), route->weight(), mirror});
+    // Also where it comes to the same: what was set at run time is over, and must not come back with a restart.
+    if (RouteControl::mirror_in(was) != RouteControl::mirror_in(is) && (mirror_was_set || mirror != route->mirror())) {
+      changed.push_back({route.get(), route->weight(), mirror});
+    }
     routes_.push_back(std::move(route));
   }
   for (const auto& gone : before) {
-    if (gone != nullptr) remember(*gone);
+    if (gone == nullptr) continue;
+    remember(*gone);
+    if (!setup_.on_notice) continue;
+    if (gone->state() == RouteControl::State::Latched) {
+      setup_.on_notice("route " + gone->name() + " is gone from the configuration, and with it its latch until it is back: " + gone->latch_reason());
+    }
+    if (gone->rollout().active()) {
+      setup_.on_notice("route " + gone->name() + " is gone from the configuration, and its rollout stands still until it is back");
+    }
   }
   config_ = &next.config;
   setup_.ask = std::move(next.ask);

@@ -101,7 +101,7 @@ void Engine::rollout_on_control(RouteControl& route, rollout::Event verb, bool f
   const Action action = rollout::action(at.state, verb);
   if (action == Action::Refuse) return reply(refused(route, verb));
   if (action == Action::Nothing) {
-    return reply(Done{route.epoch(), true, "the rollout is " + std::string(name(at.state)) + " already"});
+    return reply(already(route, "the rollout is " + std::string(name(at.state)) + " already"));
   }
   // A retreat waits for no write: the move that is being written finds the route changed, and is not made.
   const rollout::Moved back = undone(at);
@@ -163,7 +163,7 @@ void Engine::carry_out(RouteControl& route, const RolloutControl::Order& order) 
   const rollout::Rollout& at = route.rollout().now();
   const rollout::Present now = route.present();
   if (order.kind == RolloutControl::Order::Kind::StepOver) {
-    if (route.exposure_pending()) return;
+    if (route.written()) return;
     const bool bakes = at.state == State::Baking;
     rollout::Moved moved = bakes ? complete(at, now) : next(at, now);
     const store::Action action = moved.rollout.state == State::Baking      ? store::Action::RolloutBake
@@ -171,7 +171,7 @@ void Engine::carry_out(RouteControl& route, const RolloutControl::Order& order) 
                                                                            : store::Action::Step;
     store::Decision made = decision(route, action, Command{"rollout", {}, {}});
     made.record = with_evidence(made.record, order.evidence);
-    return move_durably(route, std::move(moved), std::move(made), [](const Outcome&) {}, true);
+    return move_durably(route, std::move(moved), std::move(made), [](const Outcome&) {}, Exposure::OfStep::WhenOver);
   }
   const Command command{"check " + order.check->name, order.sentence, {}};
   if (order.check->on_fail == check::OnFail::Pause) {
@@ -206,52 +206,13 @@ void Engine::move_at_once(RouteControl& route, const rollout::Moved& moved, stor
   save_protective(route, made, std::move(reply));
 }
 
-/// It is in the history, and must not stay the last word there.
-void Engine::say_not_made(RouteControl& route, const store::Decision& made) {
-  store::Decision undone = decision(route, made.action, Command{"tidegate", "not made: what it waited for was missing again", {}});
-  undone.epoch = ++epoch_;
-  undone.from = made.to;
-  undone.to = route.weight().text();
-  announce(route, undone);
-  save_protective(route, undone, [](const Outcome&) {});
-}
-
-void Engine::move_durably(RouteControl& route, rollout::Moved moved, store::Decision made, Reply reply, bool by_itself) {
+void Engine::move_durably(RouteControl& route, const rollout::Moved& moved, store::Decision made, Reply reply, Exposure::OfStep of_step) {
   made.from = route.weight().text();
   made.to = moved.weight.text();
   made.reason = with_reason(made.reason, now_it(moved.rollout));
   made.epoch = ++epoch_;
-  const std::shared_ptr<RouteControl> target = route.shared_from_this();
-  const std::uint64_t seen = route.epoch();
-  store::RouteRecord record = route.record_of(moved, made.epoch);
-  target->set_exposure_pending(true);
-  target->set_written(moved.weight);
-  const auto settle = [this, target, seen, by_itself, made, moved = std::move(moved), reply = std::move(reply)](const std::string& error) {
-    target->set_exposure_pending(false);
-    target->set_written(std::nullopt);
-    if (!error.empty()) {
-      note_store_error(error);
-      target->rollout().note_store_trouble(error, Clock::now());
-      return reply(CommandError{CommandError::Code::Store, "nothing was changed, because a restart would forget it: " + error,
-                                "state"});
-    }
-    if (target->epoch() != seen) {  // a revert, or a lower weight: its own record follows this one into the store
-      return reply(CommandError{CommandError::Code::Conflict,
-                                "route " + target->name() + " was changed meanwhile, and stays as it was changed", "route"});
-    }
-    if (by_itself && !target->rollout().step_is_over()) return say_not_made(*target, made);
-    const bool ends = target->rollout().active() && !rollout::is_active(moved.rollout.state);
-    target->apply(moved, made.epoch);
-    announce(*target, made, ends);
-    reply(Done{made.epoch, true, {}});
-  };
-  auto done = [this, settle](const store::Result<void>& result) {
-    const std::string error = result.has_value() ? std::string() : result.error().message;
-    asio::post(io_, [settle, error] { settle(error); });
-  };
-  if (!setup_.writer.submit({std::move(record), made}, store::Writer::Kind::Ordinary, std::move(done))) {
-    settle("too many decisions wait for the store");
-  }
+  expose(route, {route.record_of(moved, made.epoch), made, {"a move to " + moved.weight.text() + " %", moved.weight},
+                 [moved, epoch = made.epoch](RouteControl& r) { r.apply(moved, epoch); }, of_step}, std::move(reply));
 }
 
 // --- checks

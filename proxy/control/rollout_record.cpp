@@ -59,7 +59,11 @@ class Reader {
     if (value == nullptr || !value->is_bool()) good_ = false;
     return value != nullptr && value->is_bool() && value->get_bool();
   }
-  Weight weight(std::string_view name) { return Weight::of_units(static_cast<std::uint32_t>(integer(name))); }
+  Weight weight(std::string_view name) {
+    const std::int64_t units = integer(name);
+    if (units > Weight::kWhole) good_ = false;
+    return good_ ? Weight::of_units(static_cast<std::uint32_t>(units)) : Weight::none();
+  }
   template <class T>
   T named(std::string_view name, std::optional<T> (*of)(std::string_view) noexcept) {
     const std::optional<T> found = of(text(name));

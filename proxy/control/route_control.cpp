@@ -20,9 +20,7 @@ RouteControl::Action RouteControl::allowed(State state, Event event) noexcept {
 
 namespace {
 
-Weight file_mirror(const config::Route& configured) {
-  return configured.policy.mirror ? configured.policy.mirror->percent : Weight::none();
-}
+Weight file_mirror(const config::Route& configured) { return RouteControl::mirror_in(configured).value_or(Weight::none()); }
 
 }  // namespace
 
@@ -100,6 +98,10 @@ void RouteControl::configure(Configured to) {
     news_ = {};
     ruling_ = {};
   }
+  if (to.sides_are_others && rollout_.now().state != rollout::State::Paused && rollout_.active()) {
+    rollout_.set(rollout_.now());  // time that passed, and answers of checks, are of other servers
+    copies_at_step_ = copies_.value_or(0);
+  }
   const std::shared_ptr<route::LiveRoute> earlier = std::exchange(live_, to.published.live);
   const std::vector<std::weak_ptr<route::LiveRoute>> all = std::exchange(earlier_, {});
   publish();
@@ -176,7 +178,11 @@ void RouteControl::set_mirror(Weight percent, std::uint64_t epoch) {
 
 void RouteControl::revert(RevertReason why, std::string sentence, std::uint64_t epoch) {
   next_step();
-  latch_again(std::move(sentence), epoch);  // before anything else: from here on every worker sends everybody to old
+  weight_ = Weight::none();
+  latched_ = true;
+  latch_reason_ = std::move(sentence);
+  epoch_ = epoch;
+  publish();  // before anything else: from here on every worker sends everybody to old
   const rollout::State at = rollout_.now().state;
   if (rollout::action(at, rollout::Event::Revert) == rollout::Action::Revert) rollout_.set(rollout::reverted(rollout_.now()));
   ++reverts_[static_cast<std::size_t>(why)];
@@ -234,14 +240,6 @@ void RouteControl::rearm(std::uint64_t epoch) {
   news_ = {};
 }
 
-void RouteControl::latch_again(std::string reason, std::uint64_t epoch) {
-  weight_ = Weight::none();
-  latched_ = true;
-  latch_reason_ = std::move(reason);
-  epoch_ = epoch;
-  publish();
-}
-
 RouteControl::Ticked RouteControl::tick(double dt_s) {
   gate::StreamCounts counts = accumulator_.take(step_);
   const gate::StreamCounts late = std::exchange(late_, {});
@@ -276,12 +274,12 @@ void RouteControl::begin_anew_after_a_shared_degradation() {
   gate_.step(weight_.share());
 }
 
-/// A revert is asked for until it is done; what leaves the weight as it is, once an alarm. A weight that is not durable
-/// yet must not become so as a part of a line of history: then the line waits for a later tick.
+/// A revert is asked for until it is done; what leaves the weight as it is, once an alarm. While a move is being written its line waits
+/// for a later tick: the route's record in the store is the move's then.
 std::optional<RouteControl::Order> RouteControl::order(double dt_s) {
   const bool fail = ruling_.decision == gate::Decision::Revert;
   if (fail && configured_->on_fail == gate::OnFail::Revert) return Order{store::Action::Revert, ruling_, said(ruling_)};
-  if (exposure_pending_) return std::nullopt;
+  if (written_) return std::nullopt;
   const bool begins = alarm_.tick(fail, dt_s);
   const bool shares = shared_.tick(ruling_.reason == gate::Reason::SharedDegradation, dt_s);
   if (!begins && !shares) return std::nullopt;

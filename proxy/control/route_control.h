@@ -86,6 +86,11 @@ class RouteControl : public std::enable_shared_from_this<RouteControl> {
   State state() const noexcept { return latched_ ? State::Latched : State::Open; }
   Weight weight() const noexcept { return weight_; }
   Weight mirror() const noexcept { return mirror_; }
+  /// What a configuration says of a mirror; none: there is none.
+  static std::optional<Weight> mirror_in(const config::Route& configured) {
+    return configured.policy.mirror ? std::optional(configured.policy.mirror->percent) : std::nullopt;
+  }
+  bool mirror_is_set() const noexcept { return mirror_set_; }  ///< at run time
   bool has_mirror() const noexcept { return configured_->policy.mirror.has_value(); }
   std::uint64_t epoch() const noexcept { return epoch_; }
   const std::string& latch_reason() const noexcept { return latch_reason_; }
@@ -111,15 +116,14 @@ class RouteControl : public std::enable_shared_from_this<RouteControl> {
   void apply(const rollout::Moved& moved, std::uint64_t epoch);
   /// Another state of the rollout; the weights stay.
   void apply(rollout::Rollout next, std::uint64_t epoch);
-  /// Takes a rearm back: the latch as it was. Not a revert of its own.
-  void latch_again(std::string reason, std::uint64_t epoch);
-
-  /// A decision that exposes users waits for the store: until it is durable or taken back, no other of that kind.
-  bool exposure_pending() const noexcept { return exposure_pending_; }
-  void set_exposure_pending(bool pending) noexcept { exposure_pending_ = pending; }
-  /// The weight of a move that is being written and is not in force: what overtakes it follows it in the history.
-  void set_written(std::optional<Weight> weight) noexcept { written_ = weight; }
-  const std::optional<Weight>& written() const noexcept { return written_; }
+  /// A decision that exposes users is being written and is not in force: until then no other of that kind. What overtakes it follows it
+  /// in the history, and says so.
+  struct Written {
+    std::string what;              ///< "a move to 50 %"
+    std::optional<Weight> weight;  ///< that it would set
+  };
+  void set_written(std::optional<Written> what) noexcept { written_ = std::move(what); }
+  const std::optional<Written>& written() const noexcept { return written_; }
 
   /// What a tick of the gate asks the engine for.
   struct Order {
@@ -172,8 +176,7 @@ class RouteControl : public std::enable_shared_from_this<RouteControl> {
   Weight mirror_;
   bool mirror_set_ = false;  // at run time
   bool latched_ = false;
-  bool exposure_pending_ = false;
-  std::optional<Weight> written_;
+  std::optional<Written> written_;
   std::string latch_reason_;
   std::uint64_t epoch_ = 0;
   std::uint32_t step_ = 0;

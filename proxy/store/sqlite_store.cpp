@@ -86,9 +86,16 @@ constexpr const char* kWriterSettings = R"sql(
 /// Not a part of the schema's version: a file without it is as good, and one with it can be read by every version.
 constexpr const char* kIndexes = "CREATE INDEX IF NOT EXISTS decisions_of_epoch ON decisions (epoch)";
 
-std::optional<Weight> optional_weight(const sqlite::Statement& row, int column) {
+/// @param good false afterwards if it is none: what cannot be a weight must not become the whole of it
+Weight weight(const sqlite::Statement& row, int column, bool& good) {
+  const std::int64_t units = row.integer(column);
+  good = good && units >= 0 && units <= Weight::kWhole;
+  return good ? Weight::of_units(static_cast<std::uint32_t>(units)) : Weight::none();
+}
+
+std::optional<Weight> optional_weight(const sqlite::Statement& row, int column, bool& good) {
   if (row.is_null(column)) return std::nullopt;
-  return Weight::of_units(static_cast<std::uint32_t>(row.integer(column)));
+  return weight(row, column, good);
 }
 
 void bind_weight(sqlite::Statement& statement, int at, const std::optional<Weight>& weight) {
@@ -169,16 +176,18 @@ Result<State> SqliteStore::load() {
   sqlite::Statement rows(database_, "SELECT route, file_weight, weight, latched, latch_reason, file_mirror, mirror, "
                                     "epoch, rollout FROM routes ORDER BY route");
   int code = SQLITE_OK;
+  bool good = true;
   while ((code = rows.step()) == SQLITE_ROW) {
     state.routes.push_back({.route = rows.text(0),
-                            .file_weight = Weight::of_units(static_cast<std::uint32_t>(rows.integer(1))),
-                            .weight = Weight::of_units(static_cast<std::uint32_t>(rows.integer(2))),
+                            .file_weight = weight(rows, 1, good),
+                            .weight = weight(rows, 2, good),
                             .latched = rows.integer(3) != 0,
                             .latch_reason = rows.text(4),
-                            .file_mirror = optional_weight(rows, 5),
-                            .mirror = optional_weight(rows, 6),
+                            .file_mirror = optional_weight(rows, 5, good),
+                            .mirror = optional_weight(rows, 6, good),
                             .epoch = epoch_of(rows.integer(7)),
                             .rollout = rows.text(8)});
+    if (!good) return damaged(path_, "route " + state.routes.back().route + " has a weight outside of 0 to 100 %");
   }
   if (code != SQLITE_DONE) return cannot("read", database_);
   return state;

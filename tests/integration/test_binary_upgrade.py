@@ -7,7 +7,9 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -974,6 +976,33 @@ def test_a_state_file_that_is_another_fails_the_upgrade_and_no_latch_is_forgotte
     tidegate.replace_config({**tidegate.config, "state": {"path": str(tmp_path / "another.db")}})
     fails(lab, tidegate, "state")
     assert tidegate.api.route()["latched"] and kept.get("/").text == "one"
+
+
+@pytest.mark.parametrize("how", ["removed", "an_older_copy"])
+def test_a_state_file_that_lacks_the_last_decision_fails_the_upgrade_and_no_latch_is_forgotten(lab, program, how):
+    """Nothing is pending, so only the process that goes has it."""
+    tidegate, kept = upgradable(lab, program)
+    path = Path(tidegate.directory) / "tidegate.db"
+    tidegate.api.weight(20)
+    older = path.with_suffix(".copy")
+    with sqlite3.connect(path) as source, sqlite3.connect(older) as copy:
+        source.backup(copy)
+    assert tidegate.api.post("revert").status == 200
+    for file in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+        file.unlink(missing_ok=True)
+    if how != "removed":
+        shutil.copy(older, path)
+    fails(lab, tidegate, "does not have the last decision about route all")
+    assert tidegate.api.route()["latched"] and kept.get("/").text == "one"
+
+
+def test_a_drain_that_is_asked_for_while_the_new_one_is_being_started_is_one(lab, program):
+    tidegate, kept = upgradable(lab, program)
+    program.replace("exec sleep 60")
+    tidegate.signal(signal.SIGUSR2)
+    eventually(lambda: descendants(tidegate.pid) != [], "the new one")
+    assert tidegate.cli("drain").returncode == 0
+    assert tidegate.wait(20) == 0 and descendants(tidegate.pid) == []
 
 
 def test_a_sigterm_while_the_new_one_is_being_started_is_a_drain_that_loses_nothing(lab, program):

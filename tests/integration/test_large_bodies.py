@@ -283,7 +283,7 @@ def test_without_descriptors_for_pipes_bodies_are_copied(lab):
     tidegate = lab.proxy(origin)
     client = lab.client(tidegate)
     assert client.get("/1").status == 200           # both connections are there
-    tidegate.api.counts(2, "http_requests_total")
+    tidegate.api.counts(1, "http_requests_total")
     limits = resource.prlimit(tidegate.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(tidegate.pid, resource.RLIMIT_NOFILE, (1, limits[1]))
     client.send(f"GET /{4 * MIB} HTTP/1.1\r\nHost: a\r\n\r\n")

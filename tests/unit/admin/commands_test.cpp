@@ -122,7 +122,7 @@ TEST_F(Commands, RevertingAllRoutesAnswersOnceForAll) {
   EXPECT_EQ(post("/api/v1/revert", "", {{"If-Match", "1"}}).status, 400u);
 }
 
-TEST_F(Commands, ARaiseThatCannotBeMadeDurableIsTakenBack) {
+TEST_F(Commands, ARaiseThatCannotBeMadeDurableIsNotDone) {
   world_.store.break_down();
   const Response response = put("/api/v1/routes/api/weight", R"({"percent": 50})");
   EXPECT_EQ(response.status, 503u);

@@ -17,11 +17,12 @@ namespace tidegate::cli {
 class FakeApi {
  public:
   struct Asked {
-    std::string method, target, body;
+    std::string method, target, body, if_match;
   };
   struct Answer {
     unsigned status = 200;
     std::string json;
+    std::string etag{};
   };
 
   /// @param answer is called on the server's thread, one question after the other.
@@ -61,6 +62,7 @@ class FakeApi {
     in >> asked.method >> asked.target;
     std::size_t length = 0;
     for (std::string line; std::getline(in, line) && line != "\r";) {
+      if (line.starts_with("If-Match: ")) asked.if_match = line.substr(10, line.size() - 11);
       if (line.starts_with("Content-Length: ")) length = std::stoul(line.substr(16));
     }
     if (received.size() < length) {
@@ -71,7 +73,8 @@ class FakeApi {
     const Answer answer = answer_(asked);
     boost::asio::write(socket,
                        boost::asio::buffer("HTTP/1.1 " + std::to_string(answer.status) + " X\r\nContent-Length: " +
-                                           std::to_string(answer.json.size()) + "\r\nConnection: close\r\n\r\n" + answer.json),
+                                           std::to_string(answer.json.size()) + (answer.etag.empty() ? "" : "\r\nETag: " + answer.etag) +
+                                           "\r\nConnection: close\r\n\r\n" + answer.json),
                        error);
   }
 

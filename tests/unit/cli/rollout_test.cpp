@@ -58,7 +58,7 @@ class Rollout : public testing::Test {
       return {200, R"({"decisions": []})"};
     }
     if (!asked.target.starts_with("/api/v1/routes/a")) return {404, R"({"error": {"code": "not_found", "message": "no"}})"};
-    return {200, json::serialize(route_)};
+    return {200, json::serialize(route_), "\"12\""};
   }
 
   std::mutex mutex_;
@@ -102,6 +102,18 @@ TEST_F(Rollout, PromoteFullIsAMemberOfTheQuestion) {
   EXPECT_EQ(json::parse(posted().at(0).body).at("full"), true);
   EXPECT_EQ(call({"rollout", "promote", "api"}), 0);
   EXPECT_EQ(json::parse(posted().at(0).body).as_object().count("full"), 0u);
+}
+
+/// Or two who promote at once would move two steps, the first of them unwatched.
+TEST_F(Rollout, WhatGivesNewMoreIsAskedForByWhatWasSeenAndWhatTakesBackWhateverThereIs) {
+  for (const char* action : {"start", "resume", "promote", "retry", "undo"}) {
+    EXPECT_EQ(call({"rollout", action, "api"}), 0);
+    EXPECT_EQ(posted().at(0).if_match, "\"12\"") << action;
+  }
+  for (const char* action : {"pause", "abort"}) {
+    EXPECT_EQ(call({"rollout", action, "api"}), 0);
+    EXPECT_EQ(posted().at(0).if_match, "") << action;
+  }
 }
 
 TEST_F(Rollout, AConflictEndsWithFive) {

@@ -96,6 +96,42 @@ TEST_F(EngineReload, ADecisionThatIsBeingWrittenSurvivesTheEndOfItsRoute) {
   EXPECT_FALSE(answer.get_future().get());
 }
 
+TEST_F(EngineReload, ARaiseThatIsBeingWrittenIsNotDoneWhenTheFileChangesTheRouteMeanwhile) {
+  start(one_route(10, true));
+  store_.block(true);
+  std::future<Outcome> raise = begin_weight(50);
+  (void)status();
+  config::Config next = one_route(10, true);
+  next.routes.front().policy.mirror->percent = *Weight::from_percent(70);
+  const auto after = adopt(std::move(next));
+  store_.block(false);
+  EXPECT_TRUE(raise.get().has_error());
+  EXPECT_EQ(split(*after).weight.text(), "10");
+  while (store_.saved().size() < 2) std::this_thread::yield();
+  EXPECT_EQ(store_.saved().back().route.weight.text(), "10");
+}
+
+TEST_F(EngineReload, ARaiseOfARouteThatIsGoneMeanwhileIsNotDoneWhenItIsBack) {
+  start(one_route(10));
+  store_.block(true);
+  std::future<Outcome> raise = begin_weight(50);
+  (void)status();
+  adopt(without_routes());
+  store_.block(false);
+  EXPECT_TRUE(raise.get().has_error());
+  while (store_.saved().size() < 2) std::this_thread::yield();
+  EXPECT_EQ(store_.saved().back().route.weight.text(), "10");
+  EXPECT_EQ(split(*adopt(one_route(10))).weight.text(), "10");
+}
+
+TEST_F(EngineReload, OfALatchThatGoesWithItsRouteItSaysSo) {
+  start(one_route(10));
+  ASSERT_TRUE(revert());
+  adopt(without_routes());
+  ASSERT_EQ(notices().size(), 1u);
+  EXPECT_NE(notices().front().find("route all is gone from the configuration, and with it its latch"), std::string::npos);
+}
+
 TEST_F(EngineReload, TheGateKeepsItsEvidenceWhenOnlySomethingElseChanges) {
   start(one_route(50));
   const std::uint32_t step = snapshot_->routes().front().live->split().step;
@@ -253,6 +289,19 @@ TEST_F(EngineReloadInMirrorStep, OfARouteThatCameBackCopiesOfBeforeCountForNothi
   adopt(without_routes());
   adopt(with_mirror_step(true));
   look();
+  EXPECT_EQ(needed(), "0 of 5 copies seen");
+}
+
+TEST_F(EngineReloadInMirrorStep, TimeAndCopiesOfOtherServersDoNotCountForTheStep) {
+  start_step();
+  copies_made_ = 1003;
+  look();
+  EXPECT_EQ(needed(), "3 of 5 copies seen");
+  const double before = now().step_s;
+  config::Config next = with_mirror_step(true);
+  next.clusters[1].endpoints.push_back({"127.0.0.1", 81, "127.0.0.1:81"});
+  begin_to_adopt(std::move(next));
+  EXPECT_LT(now().step_s, before);
   EXPECT_EQ(needed(), "0 of 5 copies seen");
 }
 

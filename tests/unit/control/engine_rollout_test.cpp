@@ -357,5 +357,22 @@ TEST_F(EngineRolloutTest, ARouteWithoutOneSaysHowToGetOne) {
   EXPECT_FALSE(status().routes.front().rollout.has_value());
 }
 
+TEST_F(EngineRolloutTest, AWeightThatAPersonSetsPausesItAndThatIsADecisionOfItsOwn) {
+  start(with_plan({weight_step(10, 1h), weight_step(50)}));
+  ASSERT_TRUE(rollout(Event::Start));
+  for (const double percent : {5.0, 20.0}) {
+    const Outcome set = set_weight(percent, {"anna", "", {}});
+    ASSERT_TRUE(set.has_value());
+    EXPECT_EQ(status().routes.front().epoch, set->epoch) << "what was answered is what If-Match takes";
+    EXPECT_EQ(now().rollout.state, State::Paused);
+  }
+  EXPECT_EQ(actions(), "rollout_start rollout_pause weight weight ");
+  EXPECT_EQ(decisions()[1].actor, "anna");
+  for (const store::Change& saved : store_.saved()) {
+    if (saved.decision.action != store::Action::Weight) continue;
+    EXPECT_NE(saved.route.rollout.find("paused"), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace tidegate::control

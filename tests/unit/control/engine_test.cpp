@@ -141,7 +141,7 @@ TEST_F(EngineTest, AnUnknownRouteIsNamedWithThoseThatExist) {
   EXPECT_NE(outcome.error().message.find("routes: all"), std::string::npos);
 }
 
-TEST_F(EngineTest, ARaiseThatCannotBeMadeDurableIsTakenBack) {
+TEST_F(EngineTest, ARaiseThatCannotBeMadeDurableIsNotDone) {
   start(one_route(10));
   store_.fail(true);
   const Outcome outcome = set_weight(50);
@@ -158,7 +158,7 @@ TEST_F(EngineTest, TheWeightThatIsSetAlreadyIsNoDecision) {
   EXPECT_TRUE(store_.saved().empty());
 }
 
-TEST_F(EngineTest, ATakenBackRearmIsNoRevertOfItsOwn) {
+TEST_F(EngineTest, ARearmThatIsNotDoneIsNoRevertOfItsOwn) {
   start(one_route(50));
   ASSERT_TRUE(revert().has_value());
   store_.fail(true);
@@ -182,6 +182,107 @@ TEST_F(EngineTest, TwoRaisesThatCannotBeMadeDurableLeaveTheWeightAsItWas) {
   first.get_future().wait();
   second.get_future().wait();
   EXPECT_EQ(status().routes.front().effective.text(), "10");
+}
+
+TEST_F(EngineTest, ARaiseIsDurableBeforeItIsInForce) {
+  start(one_route(10));
+  store_.block(true);
+  std::future<Outcome> raise = begin_weight(50);
+  EXPECT_EQ(status().routes.front().effective.text(), "10");
+  const Outcome again = set_weight(50);
+  ASSERT_TRUE(again.has_error()) << "it is not in force, and may never be";
+  EXPECT_EQ(again.error().code, CommandError::Code::Conflict);
+  store_.block(false);
+  ASSERT_TRUE(raise.get().has_value());
+  EXPECT_EQ(in_force().text(), "50");
+}
+
+TEST_F(EngineTest, WhatProtectsOvertakesARaiseThatIsBeingWrittenWhichIsToldNotToBeDone) {
+  for (const bool reverts : {false, true}) {
+    start(one_route(10));
+    store_.block(true);
+    std::future<Outcome> raise = begin_weight(50);
+    std::promise<void> protected_;
+    const auto done = [&protected_](const Outcome&) { protected_.set_value(); };
+    if (reverts) {
+      engine_->revert("all", {}, done);
+    } else {
+      engine_->set_weight("all", *Weight::from_percent(10), {}, done);  // what is in force is what is wanted
+    }
+    (void)status();
+    store_.block(false);
+    const Outcome outcome = raise.get();
+    ASSERT_TRUE(outcome.has_error());
+    EXPECT_EQ(outcome.error().code, CommandError::Code::Conflict);
+    protected_.get_future().wait();
+    EXPECT_EQ(in_force().text(), reverts ? "0" : "10");
+    EXPECT_EQ(store_.saved().back().route.weight.text(), reverts ? "0" : "10");
+    EXPECT_NE(store_.saved().back().decision.reason.find("(a move to 50 % was being written, and was never in force)"), std::string::npos);
+    TearDown();
+  }
+}
+
+TEST_F(EngineTest, WhatIsAskedForAgainIsDurableOnlyOnceItIs) {
+  start(one_route(10, true));
+  store_.fail(true);
+  ASSERT_TRUE(revert());
+  const Outcome again = revert();
+  ASSERT_TRUE(again.has_value());
+  EXPECT_FALSE(again->durable);
+  EXPECT_NE(again->note.find("reverted already"), std::string::npos);
+  EXPECT_FALSE(set_weight(0)->durable);
+  store_.fail(false);
+  while (!revert()->durable) std::this_thread::yield();
+}
+
+store::State saved_with(double file_weight, double weight, std::optional<double> file_mirror = {}, std::optional<double> mirror = {}) {
+  store::State saved;
+  store::RouteRecord& record = saved.routes.emplace_back();
+  record.route = "all";
+  record.file_weight = *Weight::from_percent(file_weight);
+  record.weight = *Weight::from_percent(weight);
+  if (file_mirror) record.file_mirror = *Weight::from_percent(*file_mirror);
+  if (mirror) record.mirror = *Weight::from_percent(*mirror);
+  return saved;
+}
+
+/// Else the file that says what it said before, a rollback, would be taken for unchanged.
+TEST_F(EngineTest, AFileThatSaysWhatIsInForceAlreadyIsKeptAsTheFilesValue) {
+  start(one_route(50), saved_with(10, 50));
+  while (store_.saved().empty()) std::this_thread::yield();
+  EXPECT_EQ(store_.saved().back().route.file_weight.text(), "50");
+  EXPECT_EQ(in_force().text(), "50");
+}
+
+TEST_F(EngineTest, AMirrorThatChangedInTheFileAtARestartEndsWhatWasSetAtRunTime) {
+  start(one_route(10, true), saved_with(10, 10, 10, 100));
+  while (store_.saved().empty()) std::this_thread::yield();
+  const store::Change last = store_.saved().back();
+  EXPECT_EQ(last.route.file_mirror->text(), snapshot_->routes().front().live->mirror().text());
+  EXPECT_FALSE(last.route.mirror);
+  EXPECT_EQ(last.decision.action, store::Action::Mirror);
+  EXPECT_EQ(last.decision.from, "100");
+}
+
+TEST_F(EngineTest, AMirrorThatTheFileHasNoMoreAtARestartDoesNotComeBackAsItWasSet) {
+  start(one_route(10), saved_with(10, 10, 10, 100));
+  while (store_.saved().empty()) std::this_thread::yield();
+  EXPECT_FALSE(store_.saved().back().route.mirror);
+  EXPECT_FALSE(store_.saved().back().route.file_mirror);
+}
+
+/// A new process takes over what is durable; what is not must become so first, and new may fail meanwhile.
+TEST_F(EngineTest, TheGateRevertsWhileAnUpgradeWaitsForTheStore) {
+  start(one_route(50));
+  store_.block(true);
+  engine_->set_weight("all", *Weight::from_percent(40), {}, [](const Outcome&) {});
+  std::promise<boost::json::object> held;
+  engine_->hold([&held](boost::json::object answer) { held.set_value(std::move(answer)); });
+  fail_new();
+  wait_for(store::Action::Revert);
+  EXPECT_EQ(in_force(), Weight::none());
+  store_.block(false);
+  (void)held.get_future().get();
 }
 
 TEST_F(EngineTest, AFileWhoseWeightChangedIsADecisionWithAHistoryLine) {

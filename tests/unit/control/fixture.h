@@ -23,7 +23,8 @@ class MemoryStore final : public store::Store {
  public:
   store::Result<store::State> load() override { return store::State{}; }
   store::Result<void> save(const store::Change& change) override {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    released_.wait(lock, [this] { return !blocked_; });
     if (failing_) return store::Error{"disk full"};
     saved_.push_back(change);
     return {};
@@ -33,6 +34,12 @@ class MemoryStore final : public store::Store {
   }
   store::Result<std::vector<store::Decision>> history(const std::string&, std::size_t) override {
     return std::vector<store::Decision>{};
+  }
+  /// What is saved waits until it is released.
+  void block(bool on) {
+    const std::lock_guard lock(mutex_);
+    blocked_ = on;
+    released_.notify_all();
   }
   void fail(bool on) {
     const std::lock_guard lock(mutex_);
@@ -45,6 +52,8 @@ class MemoryStore final : public store::Store {
 
  private:
   mutable std::mutex mutex_;
+  std::condition_variable released_;
+  bool blocked_ = false;
   bool failing_ = false;
   std::vector<store::Change> saved_;
 };
@@ -92,15 +101,27 @@ class EngineTest : public testing::Test {
     writer_.emplace(store_, store::Writer::Limits{16, std::chrono::milliseconds(1), std::chrono::milliseconds(5),
                                                   std::chrono::milliseconds(50)});
     engine_.emplace(EngineSetup{config_, *snapshot_, {{&ledger_}}, *writer_, std::move(saved),
-                                [this](const store::Decision& made) { note(made); }, {}, {}, {}, ask_, {}, copies_});
+                                [this](const store::Decision& made) { note(made); }, {},
+                                [this](const std::string& notice) { keep_notice(notice); }, {}, ask_, {}, copies_});
     engine_->start();
   }
   void TearDown() override {
+    store_.block(false);
     stop_traffic();
     engine_.reset();
     writer_.reset();
   }
 
+  /// Does not wait for the answer.
+  std::future<Outcome> begin_weight(double percent) {
+    auto answer = std::make_shared<std::promise<Outcome>>();
+    engine_->set_weight("all", *Weight::from_percent(percent), {}, [answer](const Outcome& outcome) { answer->set_value(outcome); });
+    return answer->get_future();
+  }
+  std::vector<std::string> notices() {
+    const std::lock_guard lock(mutex_);
+    return notices_;
+  }
   Outcome set_weight(double percent, Command command = {}) {
     const Weight weight = *Weight::from_percent(percent);
     return ask([&](Reply reply) { engine_->set_weight("all", weight, command, std::move(reply)); });
@@ -177,9 +198,14 @@ class EngineTest : public testing::Test {
     decisions_.push_back(made);
     changed_.notify_all();
   }
+  void keep_notice(const std::string& notice) {
+    const std::lock_guard lock(mutex_);
+    notices_.push_back(notice);
+  }
   std::mutex mutex_;
   std::condition_variable changed_;
   std::vector<store::Decision> decisions_;
+  std::vector<std::string> notices_;
 };
 
 }  // namespace tidegate::control

@@ -97,11 +97,11 @@ TEST(RouteControl, ARevertIsAskedForUntilItIsDone) {
   EXPECT_TRUE(route.fail().order);
 }
 
-TEST(RouteControl, AHeldAlarmIsOneOrderAndWaitsForAWeightThatIsNotDurableYet) {
+TEST(RouteControl, AHeldAlarmIsOneOrderAndWaitsForAMoveThatIsBeingWritten) {
   Watched route(gate::OnFail::Pause);
-  route.control->set_exposure_pending(true);
+  route.control->set_written(RouteControl::Written{"a move", {}});
   for (int i = 0; i < 50; ++i) ASSERT_FALSE(route.fail().order) << "it would make the weight durable";
-  route.control->set_exposure_pending(false);
+  route.control->set_written(std::nullopt);
   const RouteControl::Ticked now = route.fail();
   ASSERT_TRUE(now.order);
   EXPECT_EQ(now.order->action, store::Action::Hold);

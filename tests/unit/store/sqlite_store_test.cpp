@@ -244,6 +244,19 @@ TEST(SqliteStore, ADamagedFileIsRefused) {
   }
 }
 
+/// It would be taken for all of it.
+TEST(SqliteStore, AWeightThatCannotBeIsDamageAndNotAHundredPercent) {
+  for (const char* const sql : {"UPDATE routes SET weight = 20000", "UPDATE routes SET weight = -1", "UPDATE routes SET file_weight = 10001",
+                                "UPDATE routes SET mirror = 4294967296"}) {
+    const Scratch scratch;
+    ASSERT_TRUE(SqliteStore::open(scratch.path()).value()->save(change(7)));
+    run_sql(scratch.path(), sql);
+    const auto state = SqliteStore::open(scratch.path()).value()->load();
+    ASSERT_FALSE(state) << sql;
+    expect_says(state.error().message, {scratch.path(), "damaged", "route api has a weight outside of 0 to 100 %"});
+  }
+}
+
 TEST(SqliteStore, AFileThatWasCutOffIsRefused) {
   const Scratch scratch;
   {
