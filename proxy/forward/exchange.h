@@ -129,6 +129,8 @@ class Exchange final : public net::Retirable {
   static void hedge_due(void* self);
   void start_hedge();
   static void hedge_won(void* self);
+  static bool wants_hedge(void* self);
+  Task<> give_up_hedge();
   Task<> settle_hedge();
   bool take_budget() noexcept;
   void start_slow_clock();

@@ -145,10 +145,17 @@ bool Exchange::take_idle_connection() {
 
 Task<bool> Exchange::connect() {
   acquisition_.on_dispatch(&Exchange::left_the_queue, &Exchange::may_leave_the_queue, this);
+  const bool has_rest = request_.framing != http::Framing::None && !request_whole_;  // its time begins with its end; that in the queue is Tidegate's
+  if (has_rest) start_route_clock(route_->route->policy.timeout);
   upstream::Acquired acquired = co_await cluster().pool.acquire(acquisition_, reuse_, announced(), carrying(), avoided_);
+  if (overtaken_ && hedging_) co_await give_up_hedge();
   if (turn_to_old()) {
     ++asked_[side_];
     acquired = co_await cluster().pool.acquire(acquisition_, reuse_, announced(), carrying(), avoided_);
+  }
+  if (has_rest) {
+    route_deadline_.disarm();
+    start_route_clock(Duration::zero());
   }
   upstream_host_ = acquired.endpoint;
   if (acquired.failure != Failure::None) {

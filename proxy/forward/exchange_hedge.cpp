@@ -35,18 +35,32 @@ void Exchange::hedge_due(void* self) {
   exchange->start_hedge();
 }
 
+/// Like an attempt, it does not leave for new after a revert.
+bool Exchange::wants_hedge(void* self) {
+  const auto* const exchange = static_cast<Exchange*>(self);
+  return exchange->side_ == Side::Old || exchange->route_->route->live->split().weight != Weight::none();
+}
+
 void Exchange::start_hedge() {
   const upstream::ClusterPolicy& policy = cluster().pool.policy();
-  const bool reverted = side_ == Side::New && route_->route->live->split().weight == Weight::none();
   const bool nameless = !policy.host && request_.authority.empty();  // HTTP/1.0: its Host is the endpoint's
-  if (reverted || nameless || !take_budget()) return;
-  if (!hedge_) hedge_ = std::make_unique<Hedge>(worker_.reactor, &Exchange::hedge_won, this);
+  if (!wants_hedge(this) || nameless || !take_budget()) return;
+  if (!hedge_) hedge_ = std::make_unique<Hedge>(worker_.reactor, Hedge::Events{&Exchange::hedge_won, &Exchange::wants_hedge, this});
   RequestContext context = request_context();
   context.host = policy.host;
   hedge_->head.clear();
   encode_request(hedge_->head, request_, context);
   hedged_ = hedging_ = true;
   hedge_->start(cluster().pool, request_.method, announced(), lease_ ? lease_->target() : upstream::Pool::kNobody);
+}
+
+/// Its attempt turns to the other side. There may be another hedge there.
+Task<> Exchange::give_up_hedge() {
+  hedge_->cancel();
+  co_await hedge_->join();
+  hedge_->finish();
+  route_->counters->hedges[side_][0].add();
+  hedging_ = hedged_ = false;
 }
 
 /// What the first attempt waits for has no purpose any more. The exchange may be over when this returns.

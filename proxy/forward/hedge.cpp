@@ -39,6 +39,7 @@ Task<> Hedge::ask(upstream::Client* client, std::size_t avoid) {
   if (!lease_) {
     upstream::Acquired acquired =
         co_await pool_->acquire(acquisition_, upstream::Reuse::Any, client, upstream::Carrying::Any, avoid);
+    if (acquired.lease && !events_.is_wanted(events_.context)) co_return;
     lease_ = std::move(acquired.lease);
     if (acquired.failure != Failure::None) fail(acquired.failure);
   }

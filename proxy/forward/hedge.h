@@ -18,10 +18,16 @@ namespace tidegate::forward {
 
 class Hedge final : private net::TurnEnd {
  public:
-  /// @param on_won is called at the end of the turn in which it has won, unless it was finished before: nothing of it is on the stack then,
-  /// and it may be finished from there.
-  Hedge(net::Reactor& reactor, void (*on_won)(void*), void* context) noexcept
-      : head(reactor.blocks(), BlockSize::Small), reactor_(reactor), on_won_(on_won), context_(context) {}
+  struct Events {
+    /// At the end of the turn in which it has won, unless it was finished before: nothing of it is on the stack then, and it may be
+    /// finished from there.
+    void (*on_won)(void*);
+    bool (*is_wanted)(void*);  ///< whether it may still leave, after it has waited
+    void* context;
+  };
+  Hedge(net::Reactor& reactor, const Events& events) noexcept : head(reactor.blocks(), BlockSize::Small), reactor_(reactor), events_(events) {
+    acquisition_.on_dispatch(nullptr, events.is_wanted, events.context);
+  }
   Hedge(const Hedge&) = delete;
   Hedge& operator=(const Hedge&) = delete;
 
@@ -51,11 +57,10 @@ class Hedge final : private net::TurnEnd {
   Task<bool> read_head();
   bool fail(Failure why) noexcept;
   bool fail(net::IoStatus status) noexcept;
-  void on_turn_end() override { on_won_(context_); }
+  void on_turn_end() override { events_.on_won(events_.context); }
 
   net::Reactor& reactor_;
-  void (*on_won_)(void*);
-  void* context_;
+  const Events events_;
   upstream::Pool* pool_ = nullptr;
   http::Method method_ = http::Method::Get;
   upstream::Acquisition acquisition_;

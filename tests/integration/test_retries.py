@@ -3,11 +3,11 @@ import threading
 import time
 
 import pytest
-from hyperframe.frame import RstStreamFrame, WindowUpdateFrame
+from hyperframe.frame import RstStreamFrame, SettingsFrame, WindowUpdateFrame
 
 from harness import eventually, ok, serve, stays
 from harness.faults import never_connects
-from harness.frames import OK, FrameOrigin, headers, kind
+from harness.frames import OK, PREFACE, FrameOrigin, data, frames, headers, kind
 
 pytestmark = pytest.mark.one_worker
 
@@ -441,6 +441,73 @@ def test_what_ends_a_request_ends_both_of_its_attempts(lab, ends):
         assert connection.wait_for_end(5)
     if ends != "drain":
         eventually(lambda: hedges(tidegate, "lost") == 1, "it lost")
+
+
+def test_a_hedge_that_waits_for_a_connection_to_new_does_not_go_there_after_a_revert(lab):
+    go, asked = threading.Event(), []
+
+    def busy(connection):
+        while request := connection.read_request():
+            asked.append(request.target)
+            go.wait(20)
+            connection.send(ok("new"))
+
+    tidegate = lab.proxy(lab.origin(serve(ok("old"))), lab.origin(busy, record=False), weight=100, new_cluster={"pool": {"connections": 2}},
+                         route={"hedge": {"after": "50ms"}, "retry": {"retries": 0, "budget": "100%"}, "gate": {"on_fail": "notify"}})
+    clients = [lab.client(tidegate) for _ in range(2)]
+    for i, client in enumerate(clients):
+        client.send(f"GET /{i} HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: len(asked) == 2, "both connections are busy")
+    stays(lambda: len(asked) == 2, "their hedges wait for one", 0.3)
+    tidegate.api.weight(0)
+    clients[0].rst()        # its connection to new closes: there is room for one more
+    stays(lambda: sorted(asked) == ["/0", "/1"], "new is not asked after its weight is 0", 0.5)
+    go.set()
+    assert clients[1].read_response().text == "new"
+
+
+@pytest.mark.parametrize("endpoints", [3, 1], ids=["more_endpoints_than_old", "as_many_as_old"])
+def test_the_hedge_of_an_attempt_that_a_revert_turned_to_old_is_given_up(lab, endpoints):
+    """It was on its way to new, and won there for an attempt at old: with new's numbers of connections in old's pool."""
+    go, answer_old, late = threading.Event(), threading.Event(), []
+
+    def script(connection):
+        assert connection._source.take(len(PREFACE)) == PREFACE
+        go.wait(20)
+        connection.send(SettingsFrame(0, settings={3: 100}).serialize())
+        for frame in frames(lambda: connection._source.some(262144)):
+            if kind(frame) == "Headers":
+                late.append(frame.stream_id)
+                connection.send(headers(frame.stream_id, OK) + data(frame.stream_id, b"new", "END_STREAM"))
+
+    def slow(connection):
+        while connection.read_request():
+            answer_old.wait(20)
+            connection.send(ok("old"))
+
+    old = lab.origin(slow, record=False)
+    new = [lab.origin(script, record=False) for _ in range(endpoints)]
+    timeouts = {"connect": "15s", "response_header": "15s"}
+    tidegate = lab.proxy(old, weight=100, listener={"h2c": True},
+                         clusters={"old": {"endpoints": [old.address], "timeouts": timeouts},
+                                   "new": {"endpoints": [one.address for one in new], "protocol": "http2", "timeouts": timeouts}},
+                         route={"hedge": {"after": "50ms"}, "retry": {"retries": 0, "budget": "100%"}, "gate": {"on_fail": "notify"}})
+    client = lab.http2_client(tidegate)
+    client._take(client.peer.events())
+    streams = [client.start(f"/{i}") for i in range(16)]
+    time.sleep(0.4)                     # they wait for the SETTINGS of new, and so do their hedges
+    tidegate.api.weight(0)
+    eventually(lambda: len(old.requests) >= 16 - 2 * endpoints - 2, "those that waited are at old")
+    go.set()
+    stays(lambda: tidegate.process.poll() is None, "it lives", 0.5)
+    answer_old.set()
+    answers = [client.finish(stream) for stream in streams]
+    assert len(late) <= endpoints, "one a connection had gone out before the revert"
+    assert {(answer.status, answer.reset) for answer in answers} == {(200, None)}
+    bodies = [answer.body for answer in answers]
+    tidegate.api.counts(16, "http_requests_total")
+    counted = {side: tidegate.api.metric("http_requests_total", side=side) for side in ("old", "new")}
+    assert counted == {"old": bodies.count(b"old"), "new": bodies.count(b"new")}
 
 
 def test_only_safe_requests_without_a_body_are_hedged(lab):
