@@ -26,6 +26,7 @@ ClientError::Kind kind_of(const outbound::Error& error) noexcept {
   switch (error.kind) {
     case From::Kind::Setup: return To::Setup;
     case From::Kind::Resolve:
+    case From::Kind::Local:
     case From::Kind::Connect: return To::Unreachable;
     case From::Kind::Timeout: return To::TimedOut;
     case From::Kind::Tls:

@@ -34,10 +34,11 @@ Answer http_answer(const HttpRequest& request, const std::string& endpoint, cons
   const std::string asked = endpoint + ' ';
   const unsigned status = result ? result->status : result.error().status;
   if (status == 0) {
-    // A name that cannot be resolved here says nothing of the side: the workers use its last good addresses.
+    // A name that cannot be resolved here says nothing of the side: the workers use its last good addresses. Nor does what is missing here.
     const Kind kind = result.error().kind;
     const Verdict verdict = kind == Kind::Setup     ? Verdict::Error
                             : kind == Kind::Resolve ? Verdict::Inconclusive
+                            : kind == Kind::Local   ? Verdict::Inconclusive
                                                     : Verdict::Fail;
     return {verdict, what + ": " + result.error().message};
   }

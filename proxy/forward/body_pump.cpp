@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 #include "forward/rewrite.h"
 #include "http/h1_encode.h"
@@ -166,6 +167,8 @@ Task<std::optional<PumpEnd>> splice(Pump& pump) {
     const std::size_t most = static_cast<std::size_t>(std::min<std::uint64_t>(pump.decoder.plain_left(), kSplicedAtOnce));
     const net::IoResult read = co_await pump.source.read(pipe, most, pump.source_timeout);
     if (read.status == net::IoStatus::NotSpliced) co_return std::nullopt;
+    if (read.status == net::IoStatus::TimedOut && pump.waits_on()) continue;
+    pump.source_is_silent = false;
     if (read.status != net::IoStatus::Ok) co_return source_end(read.status);
     const net::IoResult sent = co_await pump.sink.send(pipe, pump.sink_timeout);
     pump.bytes += sent.bytes;
@@ -207,6 +210,11 @@ bool hand_over(Pump& pump, bool ended, bool has_data) {
 void Pump::pass(std::size_t sent) noexcept {
   kept += sent;
   if (kept > keep) forget();
+}
+
+bool Pump::waits_on() noexcept {
+  source_is_silent = true;
+  return is_patient || (beside != nullptr && std::exchange(beside_bytes, beside->bytes) != beside->bytes);
 }
 
 void Pump::forget() noexcept {
@@ -254,7 +262,11 @@ Task<PumpEnd> run(Pump& pump) {
       if (pump.decoder.done() || !pump.received.empty()) continue;
     }
     if (pump.keep != 0 && pump.received.size() >= pump.keep) pump.forget();  // more will come than is kept
-    const net::IoResult read = co_await pump.source.read(pump.received, pump.source_timeout, expected);
+    net::IoResult read = co_await pump.source.read(pump.received, pump.source_timeout, expected);
+    while (read.status == net::IoStatus::TimedOut && pump.waits_on()) {
+      read = co_await pump.source.read(pump.received, pump.source_timeout, expected);
+    }
+    pump.source_is_silent = read.status == net::IoStatus::TimedOut;
     switch (read.status) {
       case net::IoStatus::Ok: expected = pump.received.free_bytes() == 0 ? net::Expect::Much : net::Expect::Little; break;
       case net::IoStatus::Eof:

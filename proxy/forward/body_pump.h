@@ -64,6 +64,13 @@ struct Pump {
   std::uint64_t teed = 0;      ///< of body data that the tee has had, by pumps before this one as well
   bool consumed = false;       ///< something of what was read of the source is gone: the body cannot be sent again
 
+  const Pump* beside = nullptr;     ///< that carries the other direction: as long as it moves a silent source is waited for
+  std::uint64_t beside_bytes = 0;   ///< what that had sent when this one's source was looked at last
+  bool is_patient = false;          ///< a silent source is waited for as long as the other direction lasts
+  bool source_is_silent = false;    ///< and has been for `source_timeout`
+
+  /// After the source was silent for `source_timeout`.
+  bool waits_on() noexcept;
   /// So many more bytes of `received` were sent.
   void pass(std::size_t sent) noexcept;
   /// What was kept is of no further use. Any time, also while the pump runs.

@@ -41,6 +41,11 @@ Task<> Exchange::deliver() {
   pump.sink_timeout = client_->session().policy().body_idle_timeout;
   response_begun_ = true;
   if (upload_pump_) upload_pump_->forget();
+  if (uploading_) {  // each direction may be silent for as long as the other one speaks
+    upload_pump_->is_patient = true;
+    pump.beside = &*upload_pump_;
+    pump.beside_bytes = upload_pump_->bytes;
+  }
   if (upload_complete() && body_.empty()) body_.release();
   upload_pace_.stop();  // it may talk while it is talked to
   const SessionPolicy& policy = client_->session().policy();
@@ -71,7 +76,8 @@ void Exchange::settle_call(const Pump& pump, PumpEnd end) {
   if (const http::FieldList* const trailers = pump.trailers()) {
     if (const auto code = http::grpc_status(*trailers)) call_code_ = *code;
   }
-  if (is_grpc_error(route_->errors, static_cast<std::uint32_t>(call_code_))) count_failure(Failure::Status);
+  const bool is_clients = response_.status >= 400 && response_.status < 500;  // a proxy's answer, or one to what was no call
+  if (!is_clients && is_grpc_error(route_->errors, static_cast<std::uint32_t>(call_code_))) count_failure(Failure::Status);
 }
 
 /// What the end of the response means for the connections and for the side, which is to blame for nothing where its client has spoiled
@@ -86,7 +92,10 @@ void Exchange::settle_delivery(const Pump& pump, PumpEnd end) {
     case PumpEnd::SinkEnded:
     case PumpEnd::SinkTimedOut: client_gone_ = true; break;
     case PumpEnd::SourceEnded: blame(Failure::Reset); break;
-    case PumpEnd::SourceTimedOut: blame(Failure::Timeout); break;
+    case PumpEnd::SourceTimedOut:
+      if (uploading_ && upload_pump_->source_is_silent && client_fault_ == 0) client_fault_ = 408;  // it may have waited for the rest
+      blame(Failure::Timeout);
+      break;
     case PumpEnd::SourceTooLong:
     case PumpEnd::SourceRefused: blame(Failure::Protocol); break;
     case PumpEnd::Canceled: fail(Failure::Canceled); break;

@@ -67,7 +67,9 @@ void Listener::start(int descriptor, Sharing sharing, Accepted accepted) {
 void Listener::watch() {
   std::uint32_t events = EPOLLIN;
   if (sharing_ == Sharing::One) events |= EPOLLEXCLUSIVE;
-  reactor_.add(descriptor_, events, *this);
+  if (reactor_.add(descriptor_, events, *this)) return;
+  paused_ = true;  // the kernel has no memory, or no watch, for it now
+  reactor_.arm(retry_timer_, kRetryAfter);
 }
 
 void Listener::set_most(std::uint32_t connections) {

@@ -5,6 +5,7 @@
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/beast/core/error.hpp>
@@ -12,6 +13,7 @@
 #include <boost/beast/http/field.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
+#include <cerrno>
 #include <utility>
 
 #include "outbound/trust.h"
@@ -28,6 +30,12 @@ namespace {
 
 /// What Beast reads ahead of the head while it looks for the head's end.
 constexpr std::size_t kReadAhead = 64 * 1024;
+
+/// Descriptors, ports, memory of this machine.
+bool is_for_want_of_something(const boost::system::error_code& error) noexcept {
+  constexpr std::array kErrors{EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EADDRNOTAVAIL};
+  return error.category() == boost::system::system_category() && std::find(kErrors.begin(), kErrors.end(), error.value()) != kErrors.end();
+}
 
 /// "Connection refused" in the middle of a sentence.
 std::string in_sentence(std::string text) {
@@ -160,8 +168,9 @@ void Conversation::connect() {
 void Conversation::on_connected(const IoError& error) {
   if (phase_ == Phase::Ended) return;
   if (error && !addresses_.empty()) return connect();
-  if (error)
-    return fail(Kind::Connect, "cannot connect to " + request_.url.endpoint() + ": " + in_sentence(error.message()));
+  if (error) {
+    return fail(is_for_want_of_something(error) ? Kind::Local : Kind::Connect, "cannot connect to " + request_.url.endpoint() + ": " + in_sentence(error.message()));
+  }
   wire_.expires_never();
   if (context_) return secure();
   phase_ = Phase::Asking;

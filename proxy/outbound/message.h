@@ -40,6 +40,7 @@ struct Error {
   enum class Kind : std::uint8_t {
     Setup,    ///< nothing was tried: a file of the TLS policy, a field that can't be sent
     Resolve,  ///< the name has no address, as far as is known
+    Local,    ///< this machine has no descriptor, port or memory for it: says nothing of whom was asked
     Connect,  ///< refused, unreachable
     Tls,      ///< the certificate is not valid, or no agreement
     Timeout,  ///< any phase; what was asked may have been done or not
@@ -62,7 +63,7 @@ struct Error {
 
 /// Nothing came back, and the next attempt may be different.
 constexpr bool is_no_answer(Error::Kind kind) noexcept {
-  return kind == Error::Kind::Resolve || kind == Error::Kind::Connect || kind == Error::Kind::Timeout ||
+  return kind == Error::Kind::Resolve || kind == Error::Kind::Local || kind == Error::Kind::Connect || kind == Error::Kind::Timeout ||
          kind == Error::Kind::Broken;
 }
 

@@ -41,7 +41,7 @@ std::string sentence(int status) {
 /// Whether the routing table has a way there: without IPv6 on this machine, AAAA records are of no use. Nothing is sent.
 bool has_route(const net::Address& address) {
   const int probe = ::socket(address.get()->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (probe < 0) return false;
+  if (probe < 0) return errno != EAFNOSUPPORT;  // without a descriptor nothing is known: it may as well have one
   const net::Address to = net::with_port(address, 53);
   const bool yes = ::connect(probe, to.get(), to.length) == 0;
   ::close(probe);

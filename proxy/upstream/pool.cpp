@@ -193,6 +193,7 @@ void Pool::readmit(void* self) {
       continue;
     }
     target->ejected_until = {};
+    target->errors = target->breaks = 0;  // of what was under way when it was left out
     if (pool->policy_.slow_start > Duration::zero()) target->appeared = now;
   }
   if (next != TimePoint::max()) pool->readmit_at(next);
@@ -377,6 +378,7 @@ Lease Pool::share(std::unique_ptr<Connection> established, bool is_wanted) {
   expects_many_ = true;
   events_.on_connections(0, 1);
   shared->start();
+  wake_those_of_one();
   Lease first = is_wanted ? take_stream(target) : Lease();
   if ((first || !is_wanted) && !target.serves) shared->retire();  // its address went while it was made, or was left out
   return first;
@@ -391,7 +393,14 @@ bool Pool::carries_many(const Connection& connection) const noexcept {
 /// @param is_over the connection ended before: it is in no count any more
 void Pool::on_stream_end(SharedConnection& connection, bool is_over) {
   --targets_[connection.target()]->load;
-  if (connection.streams() == 0 && !is_over) events_.on_connections(-1, 1);
+  if (connection.streams() > 0) return;
+  if (!is_over) events_.on_connections(-1, 1);
+  wake_those_of_one();  // one that nobody uses is given up for them
+}
+
+/// Those who wait for a connection of their own look again for what there is, or learn that there will be none.
+void Pool::wake_those_of_one() noexcept {
+  pending_one_.for_each([this](const Acquisition&) { wake_next(); });
 }
 
 /// A connection to it is closed or was not made.
@@ -583,7 +592,7 @@ void Pool::hand_out(Making& making, net::IoStatus status) {
     const int error_number = status == net::IoStatus::TimedOut ? 0 : making.connection->socket.error_number();
     const Failure why = not_made(std::move(making.connection), status, false);
     if (why != Failure::Canceled) end_wait(why, &target, error_number);
-    if (may_connect()) wake_next();
+    if (may_connect() || !pending_one_.empty()) wake_next();
     return;
   }
   target.fails = false;

@@ -282,6 +282,7 @@ class Pool final : private net::TurnEnd {
   bool has_pending() const noexcept { return !pending_.empty(); }
   std::uint32_t pending_count() const noexcept { return pending_count_; }
   void wake_next() noexcept;
+  void wake_those_of_one() noexcept;
   void wake_for_stream();
   bool is_below_bound() noexcept;
   void consider_another();

@@ -5,6 +5,7 @@ import select
 import signal
 import socket
 import threading
+import time
 
 import pytest
 
@@ -133,6 +134,47 @@ def test_400_requests_that_wait_for_one_connection_all_time_out_without_harm(lab
     for client in clients:
         client.close()
     nothing_is_left(tidegate)
+
+
+def test_a_request_with_a_body_waits_no_longer_than_the_routes_timeout_for_a_connection(lab):
+    """Its clock begins with the body's end, which goes up only once there is a connection."""
+    origin = lab.origin(lambda c: (c.read_request(), c.wait_for_end(LONG)), record=False)
+    tidegate = lab.proxy(origin, route={"timeout": "500ms", "retry": NO_RETRY}, cluster={"pool": {"connections": 1}, "timeouts": {"idle": "20s"}})
+    first = lab.client(tidegate)
+    first.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")    # holds the connection: its body is never whole
+    eventually(lambda: origin.open_connections() == 1, "the connection is in use")
+    for body in ("abc", "abcde"):
+        client = lab.client(tidegate)
+        client.send(f"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n{body}")
+        assert client.read_response().status == 503
+    assert tidegate.api.failures_of_sides() == 0
+
+
+def test_each_direction_may_be_silent_for_as_long_as_the_other_one_speaks(lab):
+    """RFC 9110 does not make who answers early, or streams in both directions, wait for the other: timeouts are for when nothing moves."""
+    def early(connection):
+        request = connection.read_head()
+        connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        if request.target == "/down":
+            while not select.select([connection.socket], [], [], 0.1)[0]:
+                connection.send("4\r\ntick\r\n")
+        connection.read_body(request)
+        connection.send("%x\r\n%s\r\n0\r\n\r\n" % (len(request.body), request.body.decode()))
+
+    tidegate = lab.proxy(lab.origin(early, record=False), cluster={"timeouts": {"idle": "600ms"}}, listener={"timeouts": {"body_idle": "600ms"}})
+    up = lab.client(tidegate)
+    up.send("POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 15\r\n\r\n")
+    for _ in range(15):
+        time.sleep(0.1)
+        up.send("x")
+    assert up.read_response().text == "x" * 15, "the response's silence was the upload's time"
+    down = lab.client(tidegate)
+    down.send("POST /down HTTP/1.1\r\nHost: a\r\nContent-Length: 15\r\n\r\n")
+    time.sleep(1.5)
+    down.send("y" * 15)
+    answer = down.read_response()
+    assert answer.complete and answer.text.endswith("y" * 15) and answer.text.count("tick") >= 8
+    assert tidegate.api.failures_of_sides() == 0
 
 
 # --- whose failure it is

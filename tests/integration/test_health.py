@@ -143,6 +143,38 @@ def test_an_endpoint_that_fails_request_after_request_is_left_out_and_comes_back
     assert tidegate.api.metric("tidegate_outlier_ejections_total", cluster="old") >= 1
 
 
+def test_what_was_under_way_when_an_endpoint_was_left_out_does_not_leave_it_out_again(lab):
+    """Twelve bodies that are cut at once are one ejection, and not four."""
+    cut, asked = threading.Event(), []
+
+    def script(connection):
+        while request := connection.read_request():
+            if request.target == "/cut":
+                connection.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+                asked.append(1)
+                cut.wait(20)
+                return
+            connection.send(ok("bad"))
+
+    good = Sick(lab, "good")
+    bad = lab.origin(script, record=False)
+    tidegate = lab.proxy(good, workers=1, clusters={
+        "old": {"endpoints": [bad.address, good.address], "outlier": {"consecutive_errors": 3, "ejection": "1s"}},
+        "new": {"endpoints": [good.address]}})
+    clients = [lab.client(tidegate) for _ in range(40)]
+    for client in clients:
+        client.send("GET /cut HTTP/1.1\r\nHost: a\r\n\r\n")
+    eventually(lambda: len(asked) >= 12, "answers under way")
+    cut.set()
+    for client in clients:
+        client.read_response()
+    client = lab.client(tidegate)
+    eventually(lambda: client.get("/").text == "bad", "it is back", 20)
+    for _ in range(40):
+        client.get("/")
+    assert tidegate.api.metric("tidegate_outlier_ejections_total", cluster="old") == 1
+
+
 def test_the_only_endpoint_is_never_left_out(lab):
     to = lab.origin(serve(lambda r: ok("no", "500 Oops")), record=False)
     tidegate = lab.proxy(to, cluster={"outlier": {"consecutive_errors": 1}})

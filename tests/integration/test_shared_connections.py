@@ -555,6 +555,29 @@ def slow_to_begin(lab, to=lambda origin: origin, **options):
     return origin, tidegate
 
 
+def test_an_upgrade_that_waits_for_a_connection_is_told_when_that_turns_out_to_be_of_http2_and_in_use(lab):
+    """It can carry no upgrade, and there may be no other: 503, as for one that comes later."""
+    release, authority = threading.Event(), Authority(lab.directory / "authority")
+
+    def handler(request):
+        release.wait(20)
+        return answering(b"fine")(request)
+    origin = lab.keep(SlowToBegin(handler, tls=authority.server(authority.issue(), alpn=["h2"])))
+    tidegate = lab.proxy(origin, route={"timeout": "20s", **NO_RETRY, "upgrade": {"protocols": ["websocket"]}},
+                         cluster={"protocol": "auto", "tls": {"ca": authority.ca, "sni": "localhost"}, "pool": {"connections": 1},
+                                  "timeouts": {"connect": "20s"}})
+    first = lab.client(tidegate)
+    first.send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    eventually(lambda: len(origin.begun) == 1, "the handshake")
+    client = lab.client(tidegate)
+    client.send(HANDSHAKE % "websocket")
+    eventually(lambda: tidegate.api.route()["in_flight"] == 2, "who waits")
+    origin.go_on.set()
+    assert client.read_response().status == 503
+    release.set()
+    assert first.read_response().text == "fine"
+
+
 def test_a_client_that_leaves_does_not_end_the_connection_that_others_wait_for(lab):
     """Over HTTP/2 one connection is made for all who wait."""
     origin, tidegate = slow_to_begin(lab)

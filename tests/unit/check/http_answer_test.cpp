@@ -56,6 +56,8 @@ TEST(HttpAnswer, NoAnswerFailsAsItDoesForCurl) {
       << "nothing was asked";
   EXPECT_EQ(http_answer(request(), kEndpoint, Error{Error::Kind::Resolve, "x"}).verdict, Verdict::Inconclusive)
       << "a name server that is away says nothing of the side";
+  EXPECT_EQ(http_answer(request(), kEndpoint, Error{Error::Kind::Local, "x"}).verdict, Verdict::Inconclusive)
+      << "nor does a descriptor that is missing here";
 }
 
 TEST(HttpAnswer, ALargeAnswerIsJudgedByItsStatusWhereThatIsAllThatIsAsked) {
