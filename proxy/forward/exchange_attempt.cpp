@@ -162,6 +162,7 @@ Task<bool> Exchange::connect() {
     if (acquired.failure == Failure::Overflow && acquired.error_number != 0) {
       refusal_reason_ = "no descriptor, port or memory for an upstream connection";
     }
+    if (acquired.was_queued) dispatched_ = false;  // the connection that was made for it and others had no place for it
     fail(acquired.failure);
     launch_mirror();
     co_return false;

@@ -493,6 +493,7 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
     }
     if (acquisition.canceled_) {
       leave(acquisition);
+      out.was_queued = acquisition.awaited_ == nullptr;
       out.failure = Failure::Canceled;
       co_return std::move(out);
     }

@@ -67,6 +67,7 @@ struct Acquired {
   Failure failure = Failure::None;
   std::string_view endpoint{};  ///< that was tried, also when it failed; empty: none
   int error_number = 0;  ///< of a failed connect, also with Overflow; 0 with Failure::Connect means that it took too long
+  bool was_queued = false;  ///< of Failure::Canceled: nothing was on its way for it any more, whatever was before
 };
 
 /// What an error of socket() or connect() means: the side's failure, or Overflow where this machine ran out of something

@@ -252,6 +252,18 @@ def test_a_body_that_could_not_be_sent_whole_is_not_ended_as_if_it_were(lab):
     assert told[0][0] == "RstStream" or told[0][1] == 66000, told
 
 
+def test_of_a_burst_on_a_new_connection_only_what_it_has_a_place_for_is_the_sides_time(lab):
+    """All of them left for it when it was made. Those that it has no place for wait here."""
+    to = lab.keep(FrameOrigin(lambda connection, frame: None, {3: 1}))
+    tidegate = lab.proxy(to, cluster={"protocol": "http2", "pool": {"connections": 1}}, route={"timeout": "500ms", **NO_RETRY}, workers=1)
+    clients = [lab.client(tidegate) for _ in range(3)]
+    with tidegate.stopped():
+        for client in clients:
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert sorted(client.read_response().status for client in clients) == [503, 503, 504]
+    assert tidegate.api.failures_of_sides() == 1
+
+
 # --- what waits for a connection
 
 @pytest.mark.several_threads
