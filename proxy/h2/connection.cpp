@@ -93,11 +93,22 @@ Task<> Connection::write() {
     out_.clear();
     if (!session_.wants_to_send()) out_.release();
     if (sent.status != net::IoStatus::Ok) {
-      ending_ = true;
-      socket_.cancel_read();
+      stop_sending(sent.status);
       break;
     }
   }
+}
+
+/// A server that has gone may have answered before. Its end lies behind the answers, so nobody waits for it; should it not come,
+/// the time for a PING's answer bounds it.
+void Connection::stop_sending(net::IoStatus why) {
+  if (role_ == http::H2Role::Client && why == net::IoStatus::Reset && !ending_) {
+    closing_ = unheard_ = true;
+    reactor().arm(silence_, limits_.ping_timeout);
+    return owner_.on_capacity();
+  }
+  ending_ = true;
+  socket_.cancel_read();
 }
 
 void Connection::wake_writer() {
@@ -148,6 +159,7 @@ void Connection::cut_off() { socket_.cancel(); }
 // --- silence
 
 void Connection::watch() noexcept {
+  if (unheard_) return;
   if (!streams_.empty()) {
     if (limits_.ping_after > Duration::zero()) reactor().arm(silence_, awaiting_pong_ ? limits_.ping_timeout : limits_.ping_after);
   } else if (limits_.idle > Duration::zero()) {
@@ -164,6 +176,7 @@ Duration Connection::until_ping() const noexcept {
 void Connection::silent(void* self) {
   auto* connection = static_cast<Connection*>(self);
   const Duration quiet = connection->reactor().now() - connection->heard_at_;
+  if (connection->unheard_) return connection->socket_.cancel();
   if (connection->streams_.empty()) return connection->goaway();  // armed when the last stream ended; waits for whoever begins one now
   if (connection->awaiting_pong_ && quiet >= connection->limits_.ping_timeout) {
     connection->failure_ = "the peer does not answer a PING";

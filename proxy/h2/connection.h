@@ -5,6 +5,8 @@
 // Output waits in one block and nothing more is made while the socket is full, so a peer that does not read costs the block
 // and its streams' windows.
 //
+// A server that has gone may have answered before: when nothing more can be sent to it, what it has sent is still read.
+//
 // Not here: what requests mean. Owned by a session or an upstream pool; one worker's thread.
 #pragma once
 
@@ -121,6 +123,9 @@ class Connection final : private http::H2Events, private net::TurnEnd {
   void settle();
   void end_streams();
   void wake_writer();
+  void stop_sending(net::IoStatus why);
+  /// Client: a new stream's head could still leave.
+  bool takes_heads() const noexcept { return !unheard_ && !ending_; }
   void watch() noexcept;
   static void silent(void* self);
   void look_at_head();
@@ -147,6 +152,7 @@ class Connection final : private http::H2Events, private net::TurnEnd {
   bool closing_ = false;
   std::uint32_t lent_ = 0;     // client: streams that somebody has, whether their head was sent or not
   bool goaway_waits_ = false;  // for the last of those
+  bool unheard_ = false;       // client: the server takes nothing more; what it has sent is read
   bool ending_ = false;     // what is still to be sent is sent, and nothing more is read
   bool busy_ = false;       // the last time there was more to send than a block holds
   std::string_view failure_;

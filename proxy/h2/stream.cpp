@@ -226,6 +226,10 @@ bool Stream::send_head(Buffer& encoded, bool ends) {
 
 /// What the peer must have offered waits until that is known (RFC 8441 §3).
 bool Stream::send_request(Buffer& encoded, bool ends) {
+  if (!connection_->takes_heads()) {
+    over_ = reset_ = unprocessed_ = unsent_ = true;
+    return false;
+  }
   http::H2Session& session = connection_->session();
   http::H2Fields& fields = connection_->fields();
   fields.assign_request(encoded, scheme_);

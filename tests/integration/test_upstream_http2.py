@@ -8,7 +8,7 @@ from concurrent import futures
 
 import grpc
 import pytest
-from hyperframe.frame import GoAwayFrame, PingFrame, RstStreamFrame, SettingsFrame
+from hyperframe.frame import GoAwayFrame, PingFrame, RstStreamFrame, SettingsFrame, WindowUpdateFrame
 
 from harness import Authority, dns, eventually, stays
 from harness.faults import never_connects
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.one_worker
 
 ALONE = {"retry": {"retries": 0}, "gate": {"on_fail": "notify"}}
 NO_ERROR, INTERNAL_ERROR, STREAM_CLOSED, REFUSED_STREAM, CANCEL = 0, 2, 5, 7, 8
-MOST_STREAMS = 3    # of SETTINGS
+MOST_STREAMS, WINDOW = 3, 4     # of SETTINGS
 
 
 def proxy_to(lab, origin, cluster=None, **options):
@@ -248,6 +248,62 @@ def test_a_server_that_wants_no_request_as_soon_as_it_is_connected_to_is_asked_o
     client = lab.http2_client(tidegate)
     assert client.request("/", method=method, body=b"abc" if method == "POST" else None).status == 200
     assert len(origin.connections) == 2 and tidegate.api.failures_of_sides() == 0
+
+
+# --- a server that resets the connection behind what it has answered
+
+class Leaving(FrameOrigin):
+    """Its first connection reads nothing more when go() is told a frame, answers the first request with "whole" once .may_go, and is reset."""
+
+    def __init__(self, leaves_at, head_first=True, settings=None, **options):
+        self.leaves_at, self.head_first = leaves_at, head_first
+        self.may_go, self.gone = threading.Event(), threading.Event()
+        super().__init__(self._react, settings, **options)
+
+    def _react(self, connection, frame):
+        if connection is not self.connections[0]:
+            if kind(frame) == "Headers":
+                self.send(connection, headers(frame.stream_id, OK, "END_STREAM"))
+            return
+        if kind(frame) == "Headers" and frame.stream_id == 1:
+            self.send(connection, WindowUpdateFrame(0, 2**30).serialize() + (headers(1, OK) if self.head_first else b""))
+        if kind(frame) == self.leaves_at and not self.gone.is_set():
+            self.may_go.wait(20)
+            self.send(connection, (b"" if self.head_first else headers(1, OK)) + data(1, b"whole", "END_STREAM"))
+            connection.rst()
+            self.gone.set()
+
+    @classmethod
+    def started(cls, lab, secure, *args):
+        """-> (origin, a proxy to it)"""
+        if not secure:
+            origin = lab.keep(cls(*args))
+            return origin, proxy_to(lab, origin)
+        authority = Authority(lab.directory / "authority")
+        origin = lab.keep(cls(*args, tls=authority.server(authority.issue(), alpn=["h2"])))
+        return origin, proxy_to(lab, origin, {"tls": {"ca": authority.ca, "sni": "localhost"}})
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+@pytest.mark.parametrize("head_first", [True, False], ids=["body", "head and body"])
+def test_a_whole_answer_is_delivered_though_an_upload_cannot_be_sent_to_the_connection_that_was_reset_behind_it(lab, head_first, secure):
+    origin, tidegate = Leaving.started(lab, secure, "Data", head_first, {WINDOW: 2**31 - 1})
+    client = known(lab.http2_client(tidegate))
+    stream = client.start("/")
+    eventually(lambda: origin.seen("Headers"), "asked")
+    while head_first and not client._parts[stream]["status"]:
+        assert client._take(client.peer.events())
+    upload = lab.client(tidegate, timeout=1)
+    upload.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n")
+    with pytest.raises(TimeoutError):   # neither end takes more
+        while True:
+            upload.socket.send(b"x" * 262144)
+    with tidegate.stopped():
+        origin.may_go.set()
+        assert origin.gone.wait(20)
+    answer = client.finish(stream)
+    assert (answer.status, answer.body, answer.reset) == (200, b"whole", None)
+    assert upload.read_response().status == 502 and len(origin.seen("Headers")) == 2, "what was sent in part is not sent again"
 
 
 # --- who waits
