@@ -89,7 +89,9 @@ Task<> Connection::write() {
       continue;
     }
     const iovec part{out_.data(), out_.size()};
+    left_ += out_.size();  // for whoever asks before it is known
     const net::IoResult sent = co_await socket_.send({&part, 1}, limits_.write_timeout);
+    left_ -= out_.size() - sent.bytes;
     out_.clear();
     if (!session_.wants_to_send()) out_.release();
     if (sent.status != net::IoStatus::Ok) {
@@ -129,7 +131,7 @@ void Connection::end_streams() {
   for (const auto& [id, stream] : streams_) {
     stream->lost_ = true;
     if (stream->over_) continue;
-    stream->unsent_ = role_ == http::H2Role::Client && session_.is_unsent(id);
+    stream->unsent_ = role_ == http::H2Role::Client && session_.is_unsent(id, left_);
     stream->take_closed(http::H2Error::Cancel, true, false);
   }
   while (Stream* stream = unsettled_.pop_front()) {

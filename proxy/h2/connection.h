@@ -5,7 +5,8 @@
 // Output waits in one block and nothing more is made while the socket is full, so a peer that does not read costs the block
 // and its streams' windows.
 //
-// A server that has gone may have answered before: when nothing more can be sent to it, what it has sent is still read.
+// A server that has gone may have answered before: when nothing more can be sent to it, what it has sent is still read. Which
+// heads have left, be it in part, is known to the byte; the others' requests can be sent elsewhere, whatever they are.
 //
 // Not here: what requests mean. Owned by a session or an upstream pool; one worker's thread.
 #pragma once
@@ -153,6 +154,7 @@ class Connection final : private http::H2Events, private net::TurnEnd {
   std::uint32_t lent_ = 0;     // client: streams that somebody has, whether their head was sent or not
   bool goaway_waits_ = false;  // for the last of those
   bool unheard_ = false;       // client: the server takes nothing more; what it has sent is read
+  std::uint64_t left_ = 0;     // bytes of the output that have gone, or may have
   bool ending_ = false;     // what is still to be sent is sent, and nothing more is read
   bool busy_ = false;       // the last time there was more to send than a block holds
   std::string_view failure_;

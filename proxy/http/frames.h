@@ -29,7 +29,7 @@ class Frames {
   virtual const FieldList* trailers() const noexcept = 0;
   /// The peer says that it did nothing with the request: it may be sent again, whatever it is (RFC 9113 §8.7).
   virtual bool unprocessed() const noexcept = 0;
-  /// The connection has ended before anything of the message was handed to the socket, and nothing of it will be.
+  /// The connection has ended before the socket took a byte of the message, and nothing of it will be sent.
   virtual bool unsent() const noexcept = 0;
   /// The connection has ended, not this message alone.
   virtual bool connection_lost() const noexcept = 0;

@@ -67,6 +67,12 @@ int on_stream_close(nghttp2_session*, std::int32_t stream, std::uint32_t code, v
   return 0;
 }
 
+int before_frame_send(nghttp2_session*, const nghttp2_frame* frame, void* user) noexcept {
+  const bool begins = frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
+  if (begins) impl_of(user).request_begins(frame->hd.stream_id);
+  return 0;
+}
+
 int on_frame_send(nghttp2_session*, const nghttp2_frame* frame, void* user) noexcept {
   const std::uint32_t code = frame->hd.type == NGHTTP2_RST_STREAM ? frame->rst_stream.error_code
                              : frame->hd.type == NGHTTP2_GOAWAY   ? frame->goaway.error_code
@@ -107,6 +113,7 @@ nghttp2_session_callbacks* make_callbacks() {
   nghttp2_session_callbacks_set_on_frame_recv_callback(made, on_frame_recv);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, on_data_chunk);
   nghttp2_session_callbacks_set_on_stream_close_callback(made, on_stream_close);
+  nghttp2_session_callbacks_set_before_frame_send_callback(made, before_frame_send);
   nghttp2_session_callbacks_set_on_frame_send_callback(made, on_frame_send);
   nghttp2_session_callbacks_set_on_frame_not_send_callback(made, on_frame_not_send);
   nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(made, on_invalid_frame);

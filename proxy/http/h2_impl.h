@@ -26,6 +26,7 @@ struct H2Stream : Link<> {
 
   std::int32_t id = 0;
   Method method = Method::Other;   // client: of the request
+  std::uint64_t head_at = 0;       // client: how much was produced before its head was
   bool told = false;               // the owner knows of it
   bool quiet = false;              // nothing more of the peer's direction is told
   bool peer_ended = false;
@@ -96,6 +97,8 @@ class H2Session::Impl {
   Read read_body(std::int32_t id, std::size_t most, std::size_t& got);
   /// @param header the nine bytes before what read_body() left. @return false when enough is in the output.
   bool write_data(const char* header, std::size_t bytes);
+  /// Client: a request's head is the next that goes into the output, in one frame or several.
+  void request_begins(std::int32_t id);
   void frame_sent(H2FrameType type, std::uint8_t flags, std::int32_t id, std::uint32_t code);
   void head_not_sent(std::int32_t id, bool is_request, bool refused_by_goaway);
 
@@ -134,6 +137,7 @@ class H2Session::Impl {
   std::unique_ptr<H2Incoming> incoming_;
   std::int32_t incoming_for_ = 0;
   Buffer* out_ = nullptr;       // during produce()
+  std::uint64_t before_ = 0;    // what was produced before the output's first byte
   std::size_t most_ = 0;
 };
 

@@ -13,6 +13,7 @@ using Impl = H2Session::Impl;
 void Impl::produce(Buffer& out, std::size_t most) {
   out_ = &out;
   most_ = most;
+  before_ -= out.size();
   while (out.size() < most) {
     const std::uint8_t* frame = nullptr;
     const ssize_t size = nghttp2_session_mem_send(session, &frame);
@@ -24,6 +25,11 @@ void Impl::produce(Buffer& out, std::size_t most) {
     out.append({reinterpret_cast<const char*>(frame), static_cast<std::size_t>(size)});
   }
   out_ = nullptr;
+  before_ += out.size();
+}
+
+void Impl::request_begins(std::int32_t id) {
+  if (H2Stream* const stream = find(id)) stream->head_at = before_ + out_->size();
 }
 
 Impl::Read Impl::read_body(std::int32_t id, std::size_t most, std::size_t& got) {

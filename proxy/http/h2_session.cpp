@@ -185,7 +185,10 @@ bool H2Session::peer_takes_connect_protocol() const noexcept {
   return nghttp2_session_get_remote_settings(impl_->session, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
 }
 
-bool H2Session::is_unsent(std::int32_t id) const noexcept { return impl_->find(id) == nullptr; }
+bool H2Session::is_unsent(std::int32_t id, std::uint64_t left) const noexcept {
+  const H2Stream* const stream = impl_->find(id);
+  return stream == nullptr || stream->head_at >= left;
+}
 
 void H2Session::resume(std::int32_t id) { nghttp2_session_resume_data(impl_->session, id); }
 

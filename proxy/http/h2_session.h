@@ -143,8 +143,8 @@ class H2Session {
   /// time: one stream whose bytes nobody takes must not keep back the others'. Those are bounded by their own windows.
   void consumed(std::int32_t stream, std::size_t bytes);
   void ping();
-  /// Client: the head of that stream has not been produced.
-  bool is_unsent(std::int32_t stream) const noexcept;
+  /// Client: not a byte of that stream's head is in the first `left` bytes that produce() gave, all calls together.
+  bool is_unsent(std::int32_t stream, std::uint64_t left) const noexcept;
   /// Server: GOAWAY with the highest number: no new streams, please; those on their way are still served (RFC 9113 §6.8).
   void announce_goaway();
   /// GOAWAY with the last number that was taken; later streams are refused.

@@ -93,7 +93,8 @@ class ByteStream {
     IoResult result{};
     std::coroutine_handle<> waiting{};
   };
-  /// Sends all parts (at most kSendParts). `bytes` of the result tells how much went out, also on failure.
+  /// Sends all parts (at most kSendParts). `bytes` of the result tells how much went out, also on failure; where that is not
+  /// known, over TLS, how much may have.
   SendOp send(std::span<const iovec> parts, Duration timeout) noexcept { return {*this, parts, timeout}; }
   /// Sends what is in the pipe. NotSpliced: `bytes` went out, the rest is still in the pipe.
   SendOp send(SplicePipe& from, Duration timeout) noexcept { return {*this, from, timeout}; }

@@ -173,7 +173,10 @@ void Stream::continue_send() noexcept {
 void Stream::finish_send(IoStatus status) noexcept {
   SendOp* op = std::exchange(sender_, nullptr);
   send_timer_.disarm();
-  if (tls_ != nullptr && status != IoStatus::Ok) tls_->spoil();
+  if (tls_ != nullptr && status != IoStatus::Ok) {
+    tls_->spoil();
+    op->result.bytes += tls_->take_doubtful();
+  }
   op->result.status = status;
   op->waiting.resume();
 }

@@ -492,6 +492,7 @@ bool TlsLayer::attempt(ByteStream::SendOp& op) noexcept {
     if (send_broken_ || stage_ != Stage::Established) {
       stream_->readable_ = true;
       look();  // perhaps it said why
+      op.result.bytes += take_doubtful();
       op.result.status = IoStatus::Reset;
       return true;
     }
@@ -531,9 +532,15 @@ std::string_view take_record(ByteStream::SendOp& op, std::array<char, kRecordByt
 
 }  // namespace
 
+std::size_t TlsLayer::take_doubtful() noexcept {
+  const std::size_t given = std::exchange(encrypted_, 0);
+  return flushed_ == began_at_ ? 0 : given;
+}
+
 /// Up to 64 KiB of it, in one system call.
 bool TlsLayer::encrypt(ByteStream::SendOp& op) noexcept {
   std::array<char, kRecordBytes> space;
+  began_at_ = flushed_;
   ERR_clear_error();
   bool good = true;
   while (good && op.first < op.count && !direct_) {

@@ -97,6 +97,8 @@ class TlsLayer final : private HandshakeWaiter, private HeavyWork {
   void send_close_notify() noexcept;
   /// A send was cut: what follows would not make sense to the peer, so there is no orderly end either.
   void spoil() noexcept { send_broken_ = true; }
+  /// Of a send that failed, bytes that are in records of which the socket took some: how many it had whole is not known.
+  std::size_t take_doubtful() noexcept;
   bool has_looked() const noexcept { return looked_; }
 
   void on_admitted() override;
@@ -119,6 +121,7 @@ class TlsLayer final : private HandshakeWaiter, private HeavyWork {
   TlsSessionSlot* session_ = nullptr;
   std::size_t encrypted_ = 0;   // bytes of the send in progress whose records are in out_
   std::uint64_t flushed_ = 0;   // bytes that the socket took
+  std::uint64_t began_at_ = 0;  // of them, those before what is in out_ of the send in progress
   Stage stage_ = Stage::New;
   TlsResult result_ = TlsResult::Protocol;
   IoStatus end_ = IoStatus::Ok;  // of reading: Eof or Reset, once known

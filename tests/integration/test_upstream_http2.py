@@ -20,6 +20,7 @@ pytestmark = pytest.mark.one_worker
 ALONE = {"retry": {"retries": 0}, "gate": {"on_fail": "notify"}}
 NO_ERROR, INTERNAL_ERROR, STREAM_CLOSED, REFUSED_STREAM, CANCEL = 0, 2, 5, 7, 8
 MOST_STREAMS, WINDOW = 3, 4     # of SETTINGS
+EVENTS_A_TURN = 256     # net/reactor.h
 
 
 def proxy_to(lab, origin, cluster=None, **options):
@@ -304,6 +305,27 @@ def test_a_whole_answer_is_delivered_though_an_upload_cannot_be_sent_to_the_conn
     answer = client.finish(stream)
     assert (answer.status, answer.body, answer.reset) == (200, b"whole", None)
     assert upload.read_response().status == 502 and len(origin.seen("Headers")) == 2, "what was sent in part is not sent again"
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+def test_posts_of_which_not_a_byte_could_be_sent_are_sent_on_another_connection_and_answers_before_the_reset_arrive(lab, secure):
+    """They find the connection reset before the turn that would read so: the clients' events fill one."""
+    origin, tidegate = Leaving.started(lab, secure, "Headers", True, {MOST_STREAMS: 1000})
+    client = known(lab.http2_client(tidegate))
+    stream = client.start("/")
+    while not client._parts[stream]["status"]:
+        assert client._take(client.peer.events())
+    others = [lab.client(tidegate) for _ in range(EVENTS_A_TURN + 44)]
+    eventually(lambda: tidegate.api.metric("tidegate_downstream_connections") == len(others) + 1, "each accepted")
+    with tidegate.stopped():
+        for other in others:
+            other.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
+        origin.may_go.set()
+        assert origin.gone.wait(20)
+    answer = client.finish(stream)
+    assert (answer.status, answer.body, answer.reset) == (200, b"whole", None)
+    assert {other.read_response().status for other in others} == {200}
+    assert len(origin.seen("Headers")) == 1 + len(others) and tidegate.api.failures_of_sides() == 0
 
 
 # --- who waits

@@ -157,6 +157,29 @@ TEST(H2Client, MayTakeBackARequestThatDidNotLeave) {
   EXPECT_EQ(ear->session.open_streams(), 0u + 1);
 }
 
+/// A stream's head is unsent until its first byte has left, in however many frames it is.
+TEST(H2Client, KnowsOfWhichRequestsNothingHasLeft) {
+  Ear ear(H2Role::Client);
+  std::size_t before = ear.produce().size();
+  for (const std::size_t cookie : {10, 50'000, 10}) {
+    const std::int32_t stream = ear.request(get({{"cookie", std::string(cookie, '\x01')}}));
+    EXPECT_TRUE(ear.session.is_unsent(stream, before)) << "not produced";
+    const std::string bytes = ear.produce();
+    EXPECT_EQ(frames_of(bytes)[0].type, kHeaders);
+    EXPECT_TRUE(ear.session.is_unsent(stream, before));
+    EXPECT_FALSE(ear.session.is_unsent(stream, before + 1));
+    before += bytes.size();
+  }
+  const std::int32_t first = ear.request(get());
+  const std::int32_t second = ear.request(post(), false);
+  ear.bodies[second] = {"x", false};
+  const std::string bytes = ear.produce();
+  const std::size_t between = bytes.size() - 9 - 1 - 9 - frames_of(bytes)[1].payload.size();
+  EXPECT_FALSE(ear.session.is_unsent(first, before + between));
+  EXPECT_TRUE(ear.session.is_unsent(second, before + between));
+  EXPECT_FALSE(ear.session.is_unsent(second, before + between + 1));
+}
+
 TEST(H2Client, SendsBodiesAndTrailers) {
   auto ear = client();
   const std::vector<H2Field> trailers{{"a", "b"}};
