@@ -244,11 +244,7 @@ void Connection::on_response(std::int32_t stream, http::ResponseHead& head, Buff
 
 void Connection::on_data(std::int32_t stream, std::string_view data) {
   pinged_ = false;
-  if (Stream* to = find(stream)) {
-    to->take_data(data);
-  } else {
-    session_.consumed(stream, data.size());
-  }
+  if (Stream* to = find(stream)) to->take_data(data);
 }
 
 void Connection::on_trailers(std::int32_t stream, http::FieldList& fields, Buffer& bytes) {

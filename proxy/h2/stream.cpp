@@ -39,7 +39,6 @@ void Stream::close(http::H2Error code) noexcept {
   if (connection_ == nullptr) return;
   Connection& connection = *std::exchange(connection_, nullptr);
   if (id_ < 0) return connection.give_back();
-  if (!received_.empty()) connection.session().consumed(id_, received_.size());  // the connection's window stays whole
   received_.release();
   if (!over_) connection.session().reset(id_, code);
   connection.detach(*this);

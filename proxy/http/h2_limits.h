@@ -18,7 +18,7 @@ struct H2Rate {
 struct H2Limits {
   std::uint32_t streams = 100;                       ///< SETTINGS_MAX_CONCURRENT_STREAMS that is offered to the peer
   std::uint32_t stream_window = 64 * 1024;           ///< bytes of a stream that were received and not consumed()
-  std::uint32_t connection_window = 1024 * 1024;     ///< the same of all streams together
+  std::uint32_t connection_window = 1024 * 1024;     ///< bytes of all streams that are on their way; it holds none of them back
   HeadLimits head;                                   ///< of each field section as decoded; cookie crumbs count one by one
   bool connect_protocol = false;                     ///< server: SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441) is offered
 

@@ -232,7 +232,7 @@ void Impl::data_arrived(std::int32_t id, std::string_view data) {
     nghttp2_session_consume(session, id, data.size());
     return;
   }
-  if (role == H2Role::Client) nghttp2_session_consume_connection(session, data.size());
+  nghttp2_session_consume_connection(session, data.size());
   events.on_data(id, data);
 }
 

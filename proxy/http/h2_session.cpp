@@ -205,12 +205,7 @@ void H2Session::trailers(std::int32_t id, std::span<const H2Field> fields) {
 void H2Session::reset(std::int32_t id, H2Error code) { impl_->reset(id, code, true); }
 
 void H2Session::consumed(std::int32_t id, std::size_t bytes) {
-  if (bytes == 0) return;
-  if (impl_->role == H2Role::Client) {
-    nghttp2_session_consume_stream(impl_->session, id, bytes);
-  } else {
-    nghttp2_session_consume(impl_->session, id, bytes);
-  }
+  if (bytes > 0) nghttp2_session_consume_stream(impl_->session, id, bytes);
 }
 
 void H2Session::ping() {

@@ -62,7 +62,7 @@ class H2Events {
   virtual void on_refused(std::int32_t stream, const Refusal& refusal) = 0;
   /// Client: a response's head, also 1xx ones (which never end the message).
   virtual void on_response(std::int32_t stream, ResponseHead& head, Buffer& bytes, bool ends) = 0;
-  /// A piece of a body. It counts against the windows until consumed(), which is owed also when the stream is over by then.
+  /// A piece of a body. It counts against the stream's window until consumed().
   virtual void on_data(std::int32_t stream, std::string_view data) = 0;
   /// The trailer section; the end follows.
   virtual void on_trailers(std::int32_t stream, FieldList& fields, Buffer& bytes) = 0;
@@ -139,8 +139,8 @@ class H2Session {
   void trailers(std::int32_t stream, std::span<const H2Field> fields);
   /// on_closed() follows when the reset is produced; nothing else does.
   void reset(std::int32_t stream, H2Error code);
-  /// So many bytes of on_data() were passed on: the windows open again by as much. A client's window of the connection is open all the
-  /// time: one stream whose bytes nobody takes must not keep back the others'. Those are bounded by their own windows.
+  /// So many bytes of on_data() were passed on: the stream's window opens again by as much. The connection's window opens with what
+  /// arrives: a stream whose bytes nobody takes must not keep back the others. They are bounded by their own windows.
   void consumed(std::int32_t stream, std::size_t bytes);
   void ping();
   /// Client: not a byte of that stream's head is in the first `left` bytes that produce() gave, all calls together.

@@ -1,5 +1,8 @@
 """Memory (PRODUCT §6): what an idle connection and a thousand busy ones take, of the program as released: under a sanitizer
 these figures would be the sanitizer's."""
+import contextlib
+import socket
+
 import pytest
 
 from harness import Authority, Client, eventually
@@ -13,6 +16,7 @@ IDLE_TLS_KIB = 17   # of TLS, as SECURITY.md's formula has it
 BUSY_MIB = 40       # resident, with BUSY exchanges in flight
 IDLE, BUSY = 2000, 1000
 STALLED, STREAMS, STALLED_KIB = 20, 100, 40     # connections of HTTP/2, streams of each, and what the formula allows for one
+HOLDERS, WINDOW_KIB = 3, 64                     # connections with as many uploads, and the window of each
 
 
 @pytest.fixture
@@ -78,6 +82,34 @@ def test_two_thousand_streams_whose_clients_open_no_window_stay_within_the_formu
         grown = tidegate.rss_mib() - before
         print(f"{STALLED * STREAMS} streams without a window: {grown * 1024 / STALLED / STREAMS:.1f} KiB each")
         assert grown * 1024 <= STALLED_KIB * STALLED * STREAMS
+
+
+def test_uploads_over_http2_that_nobody_takes_stay_within_the_formula(lab):
+    """Each has sent what its window allows, and as much again that the exchange could not pass on."""
+    path = lab.directory / "origin"
+    with socket.socket(socket.AF_UNIX) as origin:   # which accepts nothing, and holds little in the kernel
+        origin.bind(str(path))
+        origin.listen(HOLDERS * STREAMS)
+        tidegate = lab.proxy(f"unix:{path}", listener={"h2c": True})
+        before = tidegate.rss_mib()
+        for _ in range(HOLDERS):
+            client = lab.http2_client(tidegate, timeout=1)
+            client._take(client.peer.events())
+            streams = [client.start("/", method="POST", headers=[("content-length", "1000000")], end=False) for _ in range(STREAMS)]
+            with contextlib.suppress(TimeoutError):     # none has any window left
+                while True:
+                    send_what_windows_allow(client, streams)
+                    client._take(client.peer.events())
+        grown = tidegate.rss_mib() - before
+    print(f"{HOLDERS * STREAMS} uploads that nobody takes: {grown * 1024 / HOLDERS / STREAMS:.1f} KiB each")
+    assert grown * 1024 <= (STALLED_KIB + 2 * WINDOW_KIB) * HOLDERS * STREAMS
+
+
+def send_what_windows_allow(client, streams):
+    h2 = client.peer.h2
+    for stream in streams:
+        while (part := min(h2.local_flow_control_window(stream), h2.max_outbound_frame_size)) > 0:
+            client.send(stream, b"u" * part)
 
 
 def test_a_thousand_requests_that_wait_for_their_answers_stay_within_40_mib(crowd, origin):

@@ -19,6 +19,7 @@ HANDSHAKE = ("GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: %
 CONNECT = [(":protocol", "websocket"), ("sec-websocket-version", "13")]
 NO_RETRY = {"retry": {"retries": 0}}
 INTERNAL_ERROR, CANCEL = 2, 8
+WINDOW = 65535      # of a stream that is new, as clients have it
 
 
 def answering(body):
@@ -94,6 +95,58 @@ def test_a_client_that_does_not_read_many_responses_does_not_stall_those_of_othe
         assert (answer.status, len(answer.body), answer.reset) == (200, 1000, None)
     slow.close()
     nothing_failed(tidegate, 23)
+
+
+def upload(client, path, size, of=None):
+    """Begins one of `of` bytes, and sends so many of it as soon as the windows allow. @return the stream"""
+    stream = client.start(path, method="POST", headers=[("content-length", str(of or size))], end=False)
+    send_rest(client, stream, size, of is None)
+    return stream
+
+
+def send_rest(client, stream, size, end=True):
+    h2 = client.peer.h2
+    while size > 0:
+        part = min(h2.local_flow_control_window(stream), h2.max_outbound_frame_size, size)
+        if part > 0:
+            size -= part
+            h2.send_data(stream, b"x" * part, end_stream=end and size == 0)
+            client.peer.flush()
+        else:
+            assert client._take(client.peer.events())
+
+
+def sizes(connection):
+    while request := connection.read_request():
+        connection.send(ok(str(len(request.body))))
+
+
+def test_uploads_that_wait_for_a_connection_do_not_stall_the_one_that_has_it(lab):
+    """More than the connection's window holds: 1 MiB (http/h2_limits.h)."""
+    origin = lab.origin(sizes)
+    tidegate = lab.proxy(origin, listener={"h2c": True}, cluster={"pool": {"connections": 1}})
+    client = lab.http2_client(tidegate, timeout=5)
+    client._take(client.peer.events())
+    first = upload(client, "/", 10_000, 300_000)
+    eventually(lambda: origin.connections, "it has the connection")
+    waiting = [upload(client, "/", WINDOW) for _ in range(17)]
+    send_rest(client, first, 290_000)
+    assert client.finish(first).body == b"300000"
+    assert {client.finish(stream).body for stream in waiting} == {str(WINDOW).encode()}
+
+
+def test_uploads_to_a_side_that_hangs_do_not_stall_one_to_a_side_that_is_well(lab):
+    over = threading.Event()
+    hangs = lab.origin(lambda connection: (connection.read_head(), over.wait(30)), record=False)
+    tidegate = lab.proxy(lab.origin(sizes), hangs, listener={"h2c": True}, new_cluster={"pool": {"connections": 1}},
+                         routes=[{"name": "new", "match": {"path": {"prefix": "/new"}}, "weight": 100, "gate": {"on_fail": "notify"}},
+                                 {"name": "old", "weight": 0}])
+    client = lab.http2_client(tidegate, timeout=5)
+    client._take(client.peer.events())
+    for _ in range(18):
+        upload(client, "/new", WINDOW)
+    assert client.finish(upload(client, "/old", 100_000)).body == b"100000"
+    over.set()
 
 
 @pytest.mark.several_threads
