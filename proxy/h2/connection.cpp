@@ -27,7 +27,8 @@ Connection::Connection(net::Stream& socket, http::H2Role role, const Limits& lim
       out_(socket.reactor().blocks()),
       silence_(&Connection::silent, this),
       head_clock_(&Connection::head_is_late, this),
-      heard_at_(socket.reactor().now()) {}
+      heard_at_(socket.reactor().now()),
+      received_at_(heard_at_) {}
 
 Connection::~Connection() = default;
 
@@ -55,7 +56,7 @@ Task<> Connection::read(Buffer& received) {
   net::Expect expected = net::Expect::Little;
   for (;;) {
     if (!received.empty()) {
-      heard_at_ = reactor().now();
+      heard_at_ = received_at_ = reactor().now();
       const bool goes_on = session_.feed(received.view(), heard_at_);
       expected = received.free_bytes() == 0 ? net::Expect::Much : net::Expect::Little;
       received.clear();

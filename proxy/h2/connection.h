@@ -58,6 +58,8 @@ class Owner {
 class Connection final : private http::H2Events, private net::TurnEnd {
  public:
   Connection(net::Stream& socket, http::H2Role role, const Limits& limits, Owner& owner);
+  /// When the peer said something last; at first when the connection began.
+  TimePoint received_at() const noexcept { return received_at_; }
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection();
@@ -147,7 +149,8 @@ class Connection final : private http::H2Events, private net::TurnEnd {
   List<Stream, UnsettledTag> unsettled_;
   net::Timer silence_;
   net::Timer head_clock_;   // from the first byte of a field section to its end
-  TimePoint heard_at_;
+  TimePoint heard_at_;      // or when the first of the streams began
+  TimePoint received_at_;
   bool awaiting_pong_ = false;
   bool pinged_ = false;        // since the last frame of a stream
   bool closing_ = false;

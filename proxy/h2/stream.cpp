@@ -302,6 +302,7 @@ bool Stream::attempt(SendOp& op) noexcept {
 void Stream::wait(SendOp& op, std::coroutine_handle<> handle) noexcept {
   op.waiting = handle;
   sender_ = &op;
+  sending_since_ = reactor_.now();
   send_done_ = false;
   if (op.timeout > Duration::zero()) reactor_.arm(send_timer_, op.timeout);
   if (!ends_with_head_) connection_->session().resume(id_);

@@ -56,7 +56,8 @@ class Stream final : public net::ByteStream, public http::Frames, public Link<Ne
   bool broken() const noexcept override { return reset_; }
   bool at_end() noexcept override { return reset_; }
   void look_for_more() noexcept override {}
-  bool is_sending() const noexcept override { return sender_ != nullptr; }
+  /// What was begun in this turn may only wait for its end, when the connection sends: that says nothing of the peer.
+  bool is_sending() const noexcept override { return sender_ != nullptr && sending_since_ != reactor_.now(); }
   std::int64_t taken() const noexcept override { return sender_ != nullptr ? static_cast<std::int64_t>(sender_->result.bytes) : 0; }
 
   // --- Frames
@@ -135,6 +136,7 @@ class Stream final : public net::ByteStream, public http::Frames, public Link<Ne
   bool send_done_ = false;
   ReadOp* reader_ = nullptr;
   SendOp* sender_ = nullptr;
+  TimePoint sending_since_{};
   void (*hangup_)(void*) = nullptr;
   void* hangup_context_ = nullptr;
   net::Timer read_timer_;

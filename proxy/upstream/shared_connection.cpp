@@ -37,7 +37,9 @@ class SharedConnection::StreamChannel final : private StreamPlace, public Channe
   }
   ~StreamChannel() override = default;
 
-  bool is_reused() const noexcept override { return reused_; }
+  /// It may have been closed for having been idle. One that has spoken since it was idle last was not: what it takes with it when it ends is
+  /// its server's failure.
+  bool is_reused() const noexcept override { return reused_ && connection_->connection_.received_at() <= connection_->busy_since_; }
   std::size_t target() const noexcept override { return target_; }
   void release(bool reusable) override {
     own_stream.close(reusable ? http::H2Error::NoError : http::H2Error::Cancel);
@@ -87,7 +89,7 @@ bool SharedConnection::has_room() const noexcept {
 }
 
 Channel& SharedConnection::open() {
-  ++open_;
+  if (++open_ == 1) busy_since_ = reactor_.now();
   ++opened_;
   return *new StreamChannel(reactor_, *this);
 }

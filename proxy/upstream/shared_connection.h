@@ -60,6 +60,7 @@ class SharedConnection final : public net::Retirable, public Link<>, private h2:
   const ClusterPolicy& policy_;
   std::unique_ptr<Connection> established_;
   h2::Connection connection_;
+  TimePoint busy_since_{};  // when the first of the streams was opened that are, or were open at the same time
   std::uint32_t open_ = 0;
   std::uint32_t opened_ = 0;
   bool settled_ = false;  // it is new no more, and those who wait know

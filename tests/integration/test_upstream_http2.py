@@ -10,7 +10,7 @@ import grpc
 import pytest
 from hyperframe.frame import GoAwayFrame, PingFrame, RstStreamFrame, SettingsFrame, WindowUpdateFrame
 
-from harness import Authority, dns, eventually, stays
+from harness import Authority, dns, eventually, ok, serve, stays
 from harness.faults import never_connects
 from harness.frames import OK, PREFACE, FrameOrigin, data, frames, headers, kind
 from harness.http1 import Cut
@@ -495,6 +495,31 @@ def test_connections_that_are_used_up_and_busy_are_at_most_as_many_again_as_the_
     refused = lambda: tidegate.api.metric("http_requests_total", status="503", side="old")
     eventually(lambda: refused() + tidegate.api.route()["in_flight"] == 20, "each is refused or waits")
     assert refused() >= 20 - 2 * 2 - 5 and len(origin.connections) <= 2 * 2
+
+
+def test_requests_that_a_busy_connection_takes_with_it_are_failures_of_the_side(lab):
+    """No server closes a connection for being idle while it carries others: of a pod that dies each of its requests counts, saved or not."""
+    asked = []
+
+    def react(connection, frame):
+        if kind(frame) != "Headers":
+            return
+        asked.append(frame.stream_id)
+        if len(asked) == 1 or len(asked) > 11:
+            new.send(connection, headers(frame.stream_id, OK) + data(frame.stream_id, b"new", "END_STREAM"))
+        elif len(asked) == 11:
+            new.send(connection, headers(frame.stream_id, OK) + data(frame.stream_id, b"new", "END_STREAM"))
+            connection.fin()
+
+    new = lab.keep(FrameOrigin(react))
+    tidegate = lab.proxy(lab.origin(serve(ok("old")), record=False), new, weight=100, workers=1, new_cluster={"protocol": "http2"},
+                         route={"retry": {"retries": 1, "budget": "100%"}, "gate": {"on_fail": "notify"}})
+    assert lab.client(tidegate).get("/").text == "new"
+    clients = [lab.client(tidegate) for _ in range(10)]
+    for client in clients:
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert {client.read_response().text for client in clients} <= {"old", "new"}
+    tidegate.api.counts(9, "tidegate_upstream_failures_total", cluster="new", reason="reset")
 
 
 def test_a_server_that_breaks_the_protocol_is_told_so(lab):
