@@ -27,6 +27,12 @@ ssize_t send_parts(int descriptor, iovec* parts, std::size_t count) noexcept {
   return net::send(descriptor, message, MSG_NOSIGNAL);
 }
 
+/// What the kernel has of ours and the peer's has not acknowledged.
+std::int64_t queued_in(int descriptor) noexcept {
+  int bytes = 0;
+  return ::ioctl(descriptor, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+}
+
 }  // namespace
 
 Stream::Stream(Reactor& reactor) noexcept
@@ -68,7 +74,7 @@ bool Stream::attempt(ReadOp& op) noexcept {
       return true;
     }
     if (n == 0) {
-      ended_ = true;
+      ended_ = read_end_ = true;
       op.result.status = IoStatus::Eof;
       return true;
     }
@@ -79,11 +85,13 @@ bool Stream::attempt(ReadOp& op) noexcept {
       return false;
     }
     error_ = errno;
-    ended_ = true;
+    ended_ = read_end_ = true;
     op.result.status = IoStatus::Reset;
     return true;
   }
 }
+
+bool Stream::has_read_end() const noexcept { return read_end_ || (tls_ != nullptr && tls_->has_read_end()); }
 
 void Stream::wait(ReadOp& op, std::coroutine_handle<> handle) noexcept {
   op.waiting = handle;
@@ -157,8 +165,12 @@ std::uint64_t Stream::progress() const noexcept { return tls_ != nullptr ? tls_-
 
 std::int64_t Stream::taken() const noexcept {
   const std::int64_t sent = sender_ != nullptr ? static_cast<std::int64_t>(sender_->result.bytes) : 0;
-  int queued = 0;
-  return ::ioctl(descriptor_, SIOCOUTQ, &queued) == 0 ? sent - queued : sent;
+  return sent - queued_in(descriptor_);
+}
+
+std::int64_t Stream::unsent() const noexcept {
+  const auto encrypted = static_cast<std::int64_t>(tls_ != nullptr ? tls_->held_bytes() : 0);
+  return encrypted + queued_in(descriptor_);
 }
 
 void Stream::continue_send() noexcept {
@@ -421,11 +433,14 @@ std::size_t Stream::peek(char* to, std::size_t most) noexcept {
 
 void Stream::shutdown_send() noexcept {
   if (descriptor_ < 0) return;
-  if (tls_ != nullptr) {
-    tls_->send_close_notify();
-    shutdown_waits_ = tls_->holds_output();
-  }
+  shutdown_waits_ = !say_goodbye();
   if (!shutdown_waits_) shut_down();
+}
+
+bool Stream::say_goodbye() noexcept {
+  if (tls_ == nullptr) return true;
+  tls_->send_close_notify();
+  return !tls_->holds_output();
 }
 
 void Stream::shut_down() noexcept {
@@ -440,7 +455,7 @@ void Stream::close() noexcept {
   ::close(std::exchange(descriptor_, -1));
   read_timer_.disarm();
   send_timer_.disarm();
-  ended_ = broken_ = shutdown_waits_ = false;
+  ended_ = broken_ = read_end_ = shutdown_waits_ = false;
   hangup_ = nullptr;
   unexpected_ = nullptr;
 }

@@ -99,6 +99,10 @@ class Stream final : public ByteStream, private EventHandler {
   std::int64_t taken() const noexcept override;
 
   bool canceled() const noexcept { return canceled_; }
+  /// A read has met the end, or the break, of the peer's direction: nothing more comes from it.
+  bool has_read_end() const noexcept;
+  /// Bytes of ours that the peer's machine has not acknowledged; the end of our direction counts as one. One system call.
+  std::int64_t unsent() const noexcept;
   /// Told when bytes arrive while no read is in progress; once. For connections that must stay silent.
   void on_unexpected(void (*callback)(void*), void* context) noexcept {
     unexpected_ = callback;
@@ -112,6 +116,9 @@ class Stream final : public ByteStream, private EventHandler {
   std::size_t peek(char* to, std::size_t most) noexcept;
 
   void shutdown_send() noexcept override;
+  /// With TLS: close_notify, once; what comes before shutdown_send() or close(). @return false: the socket is too full for it, and
+  /// closing would lose it.
+  bool say_goodbye() noexcept;
   void close() noexcept;
   /// Closes with RST, so that the peer cannot take what it has for the whole.
   void abort() noexcept;
@@ -148,6 +155,7 @@ class Stream final : public ByteStream, private EventHandler {
   bool writable_ = false;
   bool ended_ = false;
   bool broken_ = false;
+  bool read_end_ = false;
   bool canceled_ = false;
   bool shutdown_waits_ = false;  // for what is encrypted to be sent
   ReadOp* reader_ = nullptr;

@@ -195,10 +195,12 @@ TlsLayer::~TlsLayer() {
 
 void TlsLayer::send_close_notify() noexcept {
   if (stage_ != Stage::Established || send_broken_ || end_ == IoStatus::Reset) return;
-  ERR_clear_error();
-  direct_ = true;
-  SSL_shutdown(ssl_);
-  direct_ = false;
+  if ((SSL_get_shutdown(ssl_) & SSL_SENT_SHUTDOWN) == 0) {  // a second call would wait for the peer's
+    ERR_clear_error();
+    direct_ = true;
+    SSL_shutdown(ssl_);
+    direct_ = false;
+  }
   flush();
 }
 

@@ -91,6 +91,8 @@ class TlsLayer final : private HandshakeWaiter, private HeavyWork {
   /// Bytes that were received and not yet taken, or the end.
   bool holds_input() const noexcept;
   bool holds_output() const noexcept { return !out_.empty(); }
+  std::size_t held_bytes() const noexcept { return out_.size(); }
+  bool has_read_end() const noexcept { return end_ != IoStatus::Ok; }
   /// Sends what waits. @return false when the socket took not all of it.
   bool flush() noexcept;
   std::uint64_t flushed() const noexcept { return flushed_; }
