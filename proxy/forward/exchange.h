@@ -69,8 +69,12 @@ class Exchange final : public net::Retirable {
   bool needs_linger() const noexcept { return needs_linger_; }
   /// Only a reset tells the client that its response is not whole.
   bool must_reset() const noexcept { return must_reset_; }
+  /// The client has not left, nor was it left.
+  bool client_is_there() const noexcept { return !client_gone_ && !cut_off_; }
   /// What the client was sent is a whole response.
-  bool response_whole() const noexcept { return !truncated_ && !client_gone_ && !cut_off_; }
+  bool response_whole() const noexcept { return !truncated_ && client_is_there(); }
+  /// The client has said that this request is its last one, and has sent all of it: it sends nothing more (RFC 9112 §9.6).
+  bool client_is_done() const noexcept { return head_bytes_ != 0 && !request_.keep_alive && upload_complete() && !was_tunnel_; }
   /// The connection, or stream, had changed its protocol.
   bool was_tunnel() const noexcept { return was_tunnel_; }
 

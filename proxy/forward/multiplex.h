@@ -1,7 +1,7 @@
 // A client connection that carries many exchanges at a time: each stream that brings a request gets an exchange of its own,
 // which knows nothing of the others.
 //
-// Owned by its session, for as long as the connection lasts; one worker's thread.
+// Owned by its session, until nothing more is said on the connection; one worker's thread.
 #pragma once
 
 #include <coroutine>
@@ -20,12 +20,12 @@ namespace tidegate::forward {
 class Exchange;
 class Worker;
 
-class Multiplex final : private h2::Owner {
+class Multiplex final : public net::Retirable, private h2::Owner {
  public:
   Multiplex(Worker& worker, Session& session, net::Stream& socket);
-  ~Multiplex();
+  ~Multiplex() override;
 
-  /// Serves the connection to its end; `received`: what was read from it before.
+  /// Serves the connection until one end leaves or everything was said; `received`: what was read from it before.
   Task<> serve(Buffer& received);
   /// The worker drains: every response says so in its own way, then no new requests are taken.
   void announce_close() { connection_.announce_goaway(); }

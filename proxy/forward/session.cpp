@@ -64,12 +64,12 @@ void Session::announce_close() {
 void Session::drain() {
   if (multiplex_) return multiplex_->drain();
   if (exchange_) exchange_->leave();
-  if (waiting_) stream_.cancel();
+  if (waiting_) stream_.cancel_read();
 }
 
 void Session::close_idle() {
   if (multiplex_) return multiplex_->close_idle();
-  if (waiting_) stream_.cancel();
+  if (waiting_) stream_.cancel_read();
 }
 
 bool Session::peer_trusted() const noexcept {
@@ -91,6 +91,7 @@ void Session::abort() {
   if (multiplex_) return multiplex_->abort();
   if (exchange_) exchange_->cut_off();
   stream_.cancel();
+  pause_.end();
 }
 
 /// Everything that comes before the first request. @return false when the connection is not to be served.
@@ -164,9 +165,15 @@ Task<> Session::serve() {
     if (spoke != net::IoStatus::Ok) co_return;
     many = co_await begins_with_preface();
   }
-  if (!many) co_return co_await serve_one_by_one();
-  multiplex_ = std::make_unique<Multiplex>(worker_, *this, stream_);
-  co_await multiplex_->serve(received_);
+  bool in_stages = true;
+  if (many) {
+    multiplex_ = std::make_unique<Multiplex>(worker_, *this, stream_);
+    co_await multiplex_->serve(received_);
+    worker_.reactor.retire(std::move(multiplex_));  // what resumed this may still be on the stack
+  } else {
+    in_stages = co_await serve_one_by_one();
+  }
+  if (in_stages) co_await take_leave();
 }
 
 Task<net::IoStatus> Session::await_first_request() {
@@ -189,10 +196,11 @@ Task<bool> Session::begins_with_preface() {
   }
 }
 
-Task<> Session::serve_one_by_one() {
+/// @return whether the connection has to be closed in stages.
+Task<bool> Session::serve_one_by_one() {
   for (;;) {
     const Received received = co_await receive_head();
-    if (received == Received::Ended) break;
+    if (received == Received::Ended) co_return !is_owed_nothing();
     if (received == Received::Refused) {
       co_await exchange_->refuse(decoder_.refusal());
     } else {
@@ -201,17 +209,29 @@ Task<> Session::serve_one_by_one() {
       co_await exchange_->run();
     }
     const bool survives = exchange_->connection_survives();
-    // More requests than are answered may have come, and what is unread would reset the connection under the answer.
-    const bool lingers = exchange_->needs_linger() || (!survives && exchange_->response_whole() && has_unread());
-    if (exchange_->must_reset()) stream_.abort();
+    const bool must_reset = exchange_->must_reset();
+    const bool is_there = exchange_->client_is_there();
+    const bool is_done = exchange_->client_is_done();
     worker_.give_exchange(std::move(exchange_));
     if (survives) continue;
-    if (lingers) {
-      stream_.shutdown_send();
-      co_await linger(stream_, received_);
-    }
-    break;
+    if (must_reset) stream_.abort();
+    if (must_reset || !is_there) co_return false;
+    co_return !is_done || has_unread() || !stream_.say_goodbye();
   }
+}
+
+/// Nothing that it could still send destroys an answer: it has left, or everything has arrived there.
+bool Session::is_owed_nothing() noexcept { return stream_.has_read_end() || (!has_unread() && stream_.unsent() == 0); }
+
+/// RFC 9112 §9.6. A client that says nothing more, or said that it would not, does not come here: the kernel does it as well.
+Task<> Session::take_leave() {
+  if (stream_.canceled() || stream_.has_read_end()) co_return;
+  stream_.shutdown_send();
+  const Taken taken = co_await await_taken(stream_, received_, policy_, pause_);
+  if (taken == Taken::All) co_await linger(stream_, received_);
+  if (taken != Taken::TooSlowly) co_return;
+  worker_.counters.slow_responses.add();
+  stream_.abort();
 }
 
 /// Waits for a request and reads its head into the exchange. Refused: also when the head took too long.

@@ -1,6 +1,6 @@
 // One client connection: finds out what it speaks, reads heads, runs one exchange after the other, and ends the connection in
-// an orderly way. Pipelined requests wait in the buffer and are answered in order. A connection that carries many exchanges at
-// a time is handed to a Multiplex. While it waits for a request it holds no block and no
+// stages, so that what was answered arrives (linger.h). Pipelined requests wait in the buffer and are answered in order. A
+// connection that carries many exchanges at a time is handed to a Multiplex. While it waits for a request it holds no block and no
 // exchange, which is what keeps idle connections small.
 //
 // Owned by its worker; retired at the end of its coroutine.
@@ -16,6 +16,7 @@
 #include "forward/client_limit.h"
 #include "forward/downstream.h"
 #include "forward/multiplex.h"
+#include "forward/pause.h"
 #include "forward/policy.h"
 #include "http/h1_head.h"
 #include "net/listener.h"
@@ -80,8 +81,10 @@ class Session final : public Downstream, public net::Retirable, public Link<> {
   Task<> serve();
   Task<net::IoStatus> await_first_request();
   Task<bool> begins_with_preface();
-  Task<> serve_one_by_one();
+  Task<bool> serve_one_by_one();
+  bool is_owed_nothing() noexcept;
   bool has_unread() noexcept { return !received_.empty() || !stream_.is_quiet(); }
+  Task<> take_leave();
   Task<Received> receive_head();
   static void done(void* self);
 
@@ -94,6 +97,7 @@ class Session final : public Downstream, public net::Retirable, public Link<> {
   http::RequestHeadDecoder decoder_;
   std::unique_ptr<Exchange> exchange_;
   std::unique_ptr<Multiplex> multiplex_;
+  Pause pause_;             // at its end, of reading
   std::unique_ptr<upstream::Client> client_;
   net::Address peer_address_;
   std::string peer_;

@@ -1,5 +1,4 @@
 // The part of Session that comes before the first request on a TLS listener.
-#include "forward/linger.h"
 #include "forward/listener_tls.h"
 #include "forward/rewrite.h"
 #include "forward/session.h"
@@ -68,8 +67,7 @@ Task<> Session::tell_to_use_tls() {
   const iovec part{message.data(), message.size()};
   const net::IoResult sent = co_await stream_.send({&part, 1}, policy_.tls_handshake_timeout);
   if (sent.status != net::IoStatus::Ok) co_return;
-  stream_.shutdown_send();
-  co_await linger(stream_, received_);
+  co_await take_leave();
 }
 
 }  // namespace tidegate::forward

@@ -111,7 +111,7 @@ void Connection::stop_sending(net::IoStatus why) {
     return owner_.on_capacity();
   }
   ending_ = true;
-  socket_.cancel_read();
+  socket_.cancel();  // nothing more can be said
 }
 
 void Connection::wake_writer() {
