@@ -5,9 +5,10 @@ import threading
 import time
 
 import pytest
+from hyperframe.frame import SettingsFrame, WindowUpdateFrame
 
 from harness import Authority, Client, eventually, ok, serve, stays
-from harness.frames import GET, frames_of, headers, kind
+from harness.frames import GET, PREFACE, frames, frames_of, headers, kind
 
 pytestmark = pytest.mark.one_worker
 
@@ -348,3 +349,109 @@ def test_a_client_of_http2_that_half_closes_while_it_does_not_read_is_not_told_t
     got = list(frames_of(client))
     assert 0 < sum(len(frame.data) for frame in got if kind(frame) == "Data") < size
     assert not any("END_STREAM" in frame.flags for frame in got)
+
+
+# --- what was answered arrives, though its connection is closed behind it while the client goes on (RFC 9112 9.6)
+
+ANSWER = b"x" * 400_000     # of which a client with a small buffer has only the begin, and the socket the rest
+ONCE = {"limits": {"requests_per_connection": 1}}
+NEXT = "GET /next HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def answered(lab, tidegate, also="", **options):
+    """A client that reads nothing: all of its answer is in the socket, and Tidegate has nothing more to do for it but to close."""
+    client = lab.client(tidegate, receive_buffer=8192, **options)
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n" + also)
+    tidegate.api.counts(1, "http_requests_total", route="all", status="200")
+    return client
+
+
+def is_open(tidegate):
+    return tidegate.api.metric("tidegate_downstream_connections") == 1
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+def test_the_last_answer_of_a_connection_is_whole_though_the_client_has_sent_its_next_request(lab, secure):
+    authority = Authority(lab.directory / "pki")
+    listener = {"tls": {"certificates": [authority.issue().files()]}} if secure else {}
+    tidegate = lab.proxy(lab.origin(serve(ok(ANSWER)), record=False), listener={**ONCE, **listener})
+    client = answered(lab, tidegate, tls=authority.client() if secure else None)
+    client.try_send(NEXT)
+    answer = client.read_response()
+    assert (answer.get("connection"), answer.complete, answer.size) == ("close", True, len(ANSWER))
+    assert client.is_closed() == "fin"
+
+
+def test_the_last_answer_of_a_connection_is_whole_however_late_it_is_read(lab):
+    tidegate = lab.proxy(lab.origin(serve(ok(ANSWER)), record=False), listener=ONCE)
+    client = answered(lab, tidegate, also=NEXT)
+    stays(lambda: is_open(tidegate), "the connection", 2.5)
+    client.try_send(NEXT)
+    assert client.read_response().complete and client.is_closed() == "fin"
+
+
+def test_the_last_answer_of_a_connection_is_whole_though_the_client_sends_without_end(lab):
+    tidegate = lab.proxy(lab.origin(serve(ok(ANSWER)), record=False), listener=ONCE)
+    client = answered(lab, tidegate)
+    sender = threading.Thread(target=lambda: client.try_send(b"x" * 64 * MIB))
+    sender.start()
+    stays(lambda: is_open(tidegate), "the connection")
+    assert client.read_response().complete
+    sender.join()   # it is ended, once its answer is there
+
+
+def test_a_whole_answer_is_whole_though_the_one_behind_it_is_cut(lab):
+    def script(connection):
+        while request := connection.read_request():
+            if request.target == "/next":
+                connection.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")
+                return
+            connection.send(ok(ANSWER))
+
+    tidegate = lab.proxy(lab.origin(script, record=False))
+    client = lab.client(tidegate, receive_buffer=8192)
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n" + NEXT)
+    tidegate.api.counts(2, "http_requests_total", route="all", status="200")
+    client.try_send(NEXT)
+    assert client.read_response().complete
+    second = client.read_response()
+    assert (second.body, second.complete) == (b"half", False)
+
+
+def test_answers_over_http2_are_whole_though_the_client_opens_windows_when_its_connection_has_ended(lab):
+    go = threading.Event()
+
+    def script(connection):
+        while connection.read_request():
+            connection.wait(go)
+            connection.send(ok(ANSWER))
+
+    tidegate = lab.proxy(lab.origin(script, record=False), listener={"h2c": True, **ONCE})
+    client = lab.client(tidegate, receive_buffer=8192)
+    client.send(PREFACE + SettingsFrame(0, settings={4: 2**24}).serialize() + WindowUpdateFrame(0, 2**24).serialize() + headers(1, GET, "END_STREAM"))
+    seen = frames(lambda: client.socket.recv(8192))
+    assert [next(frame for frame in seen if kind(frame) == "GoAway").last_stream_id for _ in range(2)] == [2**31 - 1, 1]
+    go.set()
+    tidegate.api.counts(1, "http_requests_total", route="all", status="200")
+    size, ends = 0, False
+    while not ends:     # a reset raises
+        frame = next(seen)
+        if kind(frame) == "Data":
+            size += len(frame.data)
+            ends = "END_STREAM" in frame.flags
+            client.send(WindowUpdateFrame(0, max(len(frame.data), 1)).serialize())
+    assert size == len(ANSWER)
+
+
+def test_who_does_not_read_its_last_answer_is_let_go_after_its_idle_time(lab):
+    tidegate = lab.proxy(lab.origin(serve(ok(ANSWER)), record=False), listener={**ONCE, "timeouts": {"body_idle": "500ms"}})
+    answered(lab, tidegate)
+    tidegate.api.counts(0, "tidegate_downstream_connections")
+
+
+def test_a_last_answer_that_is_read_too_slowly_is_cut_off(lab):
+    tidegate = paced(lab, serve(ok(ANSWER)), listener={"limits": {"requests_per_connection": 1, "min_response_rate": 4 * MIB}})
+    client = answered(lab, tidegate)
+    tidegate.api.counts(1, SLOW, direction="response")
+    tidegate.api.counts(0, "tidegate_downstream_connections")
+    assert not client.read_response().complete and client.ended == "rst"

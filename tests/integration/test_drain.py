@@ -8,9 +8,10 @@ import threading
 
 import h2.connection
 import pytest
+from hyperframe.frame import SettingsFrame, WindowUpdateFrame
 
 from harness import Authority, eventually, ok, serve, stays
-from harness.frames import GET, frames_of, headers, kind
+from harness.frames import GET, PREFACE, frames, frames_of, headers, kind
 
 HANDSHAKE = ("GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: %s\r\n"
              "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
@@ -198,3 +199,64 @@ def test_sigusr1_in_a_drain_opens_the_access_log_again(lab):
     assert client.read_response().status == 200
     assert tidegate.wait() == 0
     assert "/last" in path.read_text() and "/last" not in rotated.read_text()
+
+
+ANSWER = b"x" * 400_000     # of which a client with a small buffer has only the begin, and the socket the rest
+REQUEST = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def answered(lab, tidegate):
+    """A client that reads nothing: all of its answer is in the socket."""
+    client = lab.client(tidegate, receive_buffer=8192)
+    client.send(REQUEST)
+    tidegate.api.counts(1, "http_requests_total", route="all", status="200")
+    return client
+
+
+def test_an_answer_is_whole_though_a_drain_closes_its_connection_and_the_client_asks_again(lab):
+    """The connection is between two requests, for Tidegate; its client is still reading."""
+    tidegate = lab.proxy(lab.origin(serve(ok(ANSWER)), record=False), drain=AT_ONCE)
+    client, silent = answered(lab, tidegate), lab.client(tidegate)
+    eventually(lambda: tidegate.api.metric("tidegate_downstream_connections") == 2, "both accepted")
+    tidegate.signal(signal.SIGTERM)
+    assert silent.is_closed(10), "the others are told in the same turn"
+    client.try_send(REQUEST)
+    assert client.read_response().complete and client.is_closed() == "fin"
+    client.close()
+    assert tidegate.wait() == 0
+
+
+def test_answers_over_http2_are_whole_though_the_client_opens_windows_after_a_drain_has_ended_its_connection(lab):
+    go, asked = threading.Event(), threading.Event()
+
+    def script(connection):
+        while connection.read_request():
+            asked.set()
+            connection.wait(go)
+            connection.send(ok(ANSWER))
+
+    tidegate = lab.proxy(lab.origin(script, record=False), listener={"h2c": True}, drain=AT_ONCE)
+    client, silent = lab.client(tidegate, receive_buffer=8192), lab.client(tidegate)
+    client.send(PREFACE + SettingsFrame(0, settings={4: 2**24}).serialize() + WindowUpdateFrame(0, 2**24).serialize() + headers(1, GET, "END_STREAM"))
+    assert asked.wait(10)
+    eventually(lambda: tidegate.api.metric("tidegate_downstream_connections") == 2, "both accepted")
+    tidegate.signal(signal.SIGTERM)
+    assert silent.is_closed(10), "the others are told in the same turn"
+    go.set()
+    size, ends = 0, False
+    seen = frames(lambda: client.socket.recv(8192))
+    while not ends:     # a reset raises
+        frame = next(seen)
+        if kind(frame) == "Data":
+            size += len(frame.data)
+            ends = "END_STREAM" in frame.flags
+            client.send(WindowUpdateFrame(0, max(len(frame.data), 1)).serialize())
+    assert size == len(ANSWER)
+    client.close()
+    assert tidegate.wait() == 0
+
+
+def test_a_client_that_does_not_read_its_last_answer_keeps_a_drain_no_longer_than_its_timeout(lab):
+    tidegate = lab.proxy(lab.origin(serve(ok(ANSWER)), record=False), drain={"delay": "0s", "timeout": "1s"})
+    answered(lab, tidegate)
+    assert tidegate.terminate(15) == 0
