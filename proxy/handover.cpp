@@ -330,13 +330,12 @@ Successor::Successor(const std::string& program, const std::vector<std::string>&
 
 std::string Successor::end(bool at_once) {
   if (pid_ == 0) return {};
-  constexpr int kLooks = 50;
+  const int looks = at_once ? 5 : 50;
   constexpr useconds_t kLookUs = 20'000;  // it may be about to say why
   int status = 0;
   pid_t ended = 0;
-  for (int i = 0; i < kLooks && ended == 0; ++i) {
+  for (int i = 0; i < looks && ended == 0; ++i) {
     ended = ::waitpid(pid_, &status, WNOHANG);
-    if (at_once) break;
     if (ended == 0) ::usleep(kLookUs);
   }
   const pid_t pid = std::exchange(pid_, 0);

@@ -118,7 +118,7 @@ class Successor {
   const HandoverChannel& channel() const noexcept { return channel_; }
   pid_t pid() const noexcept { return pid_; }
   /// How it ended, for people, after the conversation broke off: "it ended with 78".
-  /// @param at_once it may serve already: it is killed, and not given a moment to say why it ends
+  /// @param at_once it may serve already: it is not given long to say why it ends
   std::string end(bool at_once);
   /// It is on its own from here on.
   HandoverChannel release() noexcept {

@@ -217,17 +217,22 @@ std::optional<pid_t> wait_for_the_end(App& app, const sigset_t& signals, const s
       case SIGINT: return std::nullopt;
       case SIGUSR2: {
         bool ends = false;
+        bool reopens = false;
         const auto idle = [&] {
           watchdog.look();
           app.share_out_memory();
           const int signal = next_signal(signals, std::chrono::milliseconds(0));
           if (signal == SIGHUP) reloads.ask({});  // later
-          if (signal == SIGHUP || signal == SIGUSR1) app.reopen_logs();
+          if (signal == SIGHUP || signal == SIGUSR1) {
+            app.reopen_logs();
+            reopens = true;
+          }
           ends = signal == SIGTERM || signal == SIGINT;
           if (ends) throw std::runtime_error("this process was asked to end");
           if (drain_asked) throw std::runtime_error("this process was asked to drain");
         };
         const std::optional<pid_t> next = upgrade(app, as.program, as.arguments(), idle);
+        if (next && reopens) ::kill(*next, SIGUSR1);  // it may have opened them before
         if (next || ends) return next;
         break;
       }
@@ -295,6 +300,7 @@ int serve(config::Config config, const Started& as, std::optional<Predecessor> b
     return std::exchange(was_asked, was_asked || asked) && asked;
   };
   app->drain_and_stop(hurry, next.has_value());
+  if (next) (void)hurry();  // a drain with nothing to wait for does not look
   observe::log_info("ended");
   return 0;
 }

@@ -17,7 +17,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr Duration kToStart = std::chrono::seconds(30);
-constexpr Duration kToServe = std::chrono::seconds(5);  // nothing is decided meanwhile
+constexpr Duration kToServe = std::chrono::seconds(10);  // nothing is decided meanwhile
 constexpr Duration kLook = std::chrono::milliseconds(100);
 
 void hand_over_sockets(const App& app, const HandoverChannel& to, TimePoint deadline) {

@@ -70,7 +70,8 @@ std::string what_holds(const Api& api, const Options& options) {
 /// meanwhile, is told so. What takes back waits for nothing.
 Done change(const Api& api, const Options& options, Terminal& terminal) {
   std::string seen;
-  if (options.action != RolloutAction::Abort && options.action != RolloutAction::Pause) {
+  const bool takes_back = options.action == RolloutAction::Abort || options.action == RolloutAction::Pause || options.action == RolloutAction::Undo;
+  if (!takes_back) {
     const auto route = api.get(route_target(options.route));
     if (!route) return route.error();
     if (auto trouble = confirm(route->body, options, terminal)) return trouble;

@@ -88,7 +88,11 @@ void Engine::file_changed(RouteControl& route, Weight from) {
   const bool moves = to != from;  // else what is in force says it already, and a restart must know whose value that is
   if (moves) by_hand(route, "file", "the weight of the file changed");
   ++epoch_;
-  if (moves) route.set_weight_of_file(to, epoch_);
+  if (moves) {
+    route.set_weight_of_file(to, epoch_);
+  } else {
+    route.set_epoch(epoch_);  // its record follows what is being written, which is then not done
+  }
   store::Decision made = decision(route, store::Action::Weight, Command{"file", "the file's own value changed", {}});
   made.epoch = epoch_;
   made.from = from.text();
@@ -106,12 +110,17 @@ void Engine::note_continued(const RouteControl& route) {
 }
 
 /// Somebody takes the weight into his own hands: the rollout waits for him.
-void Engine::by_hand(RouteControl& route, const std::string& actor, const std::string& why) {
+rollout::Rollout Engine::in_hand(const RouteControl& route, const std::string& why) {
   const rollout::Rollout& at = route.rollout().now();
-  if (rollout::action(at.state, rollout::Event::ByHand) != rollout::Action::Pause) return;
-  const rollout::Pause pause{rollout::Pause::By::Hand, why};
-  if (at.state == rollout::State::Paused) return route.apply(rollout::paused(at, route.present(), pause).rollout, route.epoch());
-  pause_rollout(route, pause, Command{actor, why, {}});
+  if (rollout::action(at.state, rollout::Event::ByHand) != rollout::Action::Pause) return at;
+  return rollout::paused(at, route.present(), {rollout::Pause::By::Hand, why}).rollout;
+}
+
+void Engine::by_hand(RouteControl& route, const std::string& actor, const std::string& why) {
+  const rollout::State state = route.rollout().now().state;
+  if (rollout::action(state, rollout::Event::ByHand) != rollout::Action::Pause) return;
+  if (state == rollout::State::Paused) return route.apply(in_hand(route, why), route.epoch());
+  pause_rollout(route, {rollout::Pause::By::Hand, why}, Command{actor, why, {}});
 }
 
 void Engine::start() {
@@ -269,19 +278,22 @@ void Engine::weight_on_control(RouteControl& route, Weight weight, const Command
   switch (RouteControl::allowed(route.state(), raises ? RouteControl::Event::Raise : RouteControl::Event::Lower)) {
     case RouteControl::Action::Refuse:
       return reply(latched(route, "percent"));
-    case RouteControl::Action::Nothing: return reply(already(route, "weight is 0 already: the route is latched"));
+    case RouteControl::Action::Nothing:
+      if (route.written()) return stay_latched(route, store::Action::Weight, command, reply);
+      return reply(already(route, "weight is 0 already: the route is latched"));
     case RouteControl::Action::Apply: break;
   }
   if (raises && refuse_while_pending(route, reply)) return;
-  by_hand(route, command.actor, "the weight was set to " + weight.text() + " % by " + command.actor);
+  const std::string why = "the weight was set to " + weight.text() + " % by " + command.actor;
+  if (!raises) by_hand(route, command.actor, why);
   store::Decision made = decision(route, store::Action::Weight, command);
   made.epoch = ++epoch_;
   made.from = from(route);
   made.to = weight.text();
   if (raises) {
-    const rollout::Moved moved{route.rollout().now(), weight, route.mirror()};
+    const rollout::Moved moved{in_hand(route, why), weight, route.mirror()};
     return expose(route, {route.record_of(moved, made.epoch), made, {"a move to " + weight.text() + " %", weight},
-                          [weight, epoch = made.epoch](RouteControl& r) { r.set_weight(weight, epoch); }}, reply);
+                          [weight, epoch = made.epoch](RouteControl& r) { r.set_weight(weight, epoch); }, why}, reply);
   }
   route.set_weight(weight, made.epoch);
   announce(route, made);
@@ -299,15 +311,16 @@ void Engine::mirror_on_control(RouteControl& route, Weight percent, const Comman
   if (raises && refuse_while_pending(route, reply)) return;
   const rollout::Rollout& at = route.rollout().now();
   const bool of_the_step = at.state == rollout::State::Running && at.step > 0 && at.current().kind == rollout::Step::Kind::Mirror;
-  if (of_the_step) by_hand(route, command.actor, "the mirror was set to " + percent.text() + " % by " + command.actor);
+  const std::string why = of_the_step ? "the mirror was set to " + percent.text() + " % by " + command.actor : std::string();
+  if (of_the_step && !raises) by_hand(route, command.actor, why);
   store::Decision made = decision(route, store::Action::Mirror, command);
   made.epoch = ++epoch_;
   made.from = before.text();
   made.to = percent.text();
   if (raises) {
-    store::RouteRecord record = route.record_of({at, route.weight(), percent}, made.epoch);
-    return expose(route, {std::move(record), made, {"a mirror of " + percent.text() + " %", std::nullopt},
-                          [percent, epoch = made.epoch](RouteControl& r) { r.set_mirror(percent, epoch); }}, reply);
+    const rollout::Moved moved{of_the_step ? in_hand(route, why) : at, route.weight(), percent};
+    return expose(route, {route.record_of(moved, made.epoch), made, {"a mirror of " + percent.text() + " %", std::nullopt},
+                          [percent, epoch = made.epoch](RouteControl& r) { r.set_mirror(percent, epoch); }, why}, reply);
   }
   route.set_mirror(percent, made.epoch);
   announce(route, made);
@@ -316,6 +329,7 @@ void Engine::mirror_on_control(RouteControl& route, Weight percent, const Comman
 
 void Engine::revert_on_control(RouteControl& route, const Command& command, const Reply& reply) {
   if (RouteControl::allowed(route.state(), RouteControl::Event::Revert) == RouteControl::Action::Nothing) {
+    if (route.written()) return stay_latched(route, store::Action::Revert, command, reply);
     return reply(already(route, "reverted already: " + route.latch_reason()));
   }
   const std::string before = from(route);
@@ -327,6 +341,16 @@ void Engine::revert_on_control(RouteControl& route, const Command& command, cons
   made.from = before;
   made.to = "0";
   announce(route, made, ends);
+  save_protective(route, made, reply);
+}
+
+/// A rearm is being written, and is not to be done.
+void Engine::stay_latched(RouteControl& route, store::Action action, const Command& command, const Reply& reply) {
+  store::Decision made = decision(route, action, command);
+  made.from = made.to = "0";
+  made.epoch = ++epoch_;
+  route.set_epoch(made.epoch);
+  announce(route, made);
   save_protective(route, made, reply);
 }
 
@@ -419,7 +443,7 @@ void Engine::expose(RouteControl& route, Exposure what, Reply reply) {
   const std::shared_ptr<RouteControl> target = route.shared_from_this();
   target->set_written(std::move(what.written));
   const auto settle = [this, target, seen = route.epoch(), made = what.made, put_in_force = std::move(what.put_in_force),
-                       step = what.of_step, reply = std::move(reply)](const std::string& error) {
+                       step = what.of_step, takes_in_hand = what.takes_in_hand, reply = std::move(reply)](const std::string& error) {
     target->set_written(std::nullopt);
     const auto changed = [&] {
       reply(CommandError{CommandError::Code::Conflict,
@@ -444,7 +468,8 @@ void Engine::expose(RouteControl& route, Exposure what, Reply reply) {
     const bool was_active = target->rollout().active();
     put_in_force(*target);
     announce(*target, made, was_active && !target->rollout().active());
-    reply(Done{made.epoch, true, {}});
+    if (!takes_in_hand.empty()) by_hand(*target, made.actor, takes_in_hand);
+    reply(Done{target->epoch(), true, {}});
   };
   auto done = [this, settle](const store::Result<void>& result) {
     const std::string error = result.has_value() ? std::string() : result.error().message;
@@ -461,6 +486,7 @@ void Engine::say_not_made(RouteControl& route, const store::Decision& made, cons
   undone.epoch = ++epoch_;
   undone.from = made.to;
   undone.to = made.from;
+  route.set_epoch(undone.epoch);
   announce(route, undone);
   save_protective(route, undone, [](const Outcome&) {});
 }

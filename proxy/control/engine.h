@@ -123,6 +123,7 @@ class Engine {
     store::Decision made;
     RouteControl::Written written;
     std::function<void(RouteControl&)> put_in_force;  ///< with the decision's epoch
+    std::string takes_in_hand{};  ///< why the rollout pauses once it is in force; empty: it goes on
     enum class OfStep : std::uint8_t { No, Yes, WhenOver };
     OfStep of_step = OfStep::No;  ///< of a rollout; WhenOver: only if its step is still over when it is written
   };
@@ -132,6 +133,7 @@ class Engine {
   void weight_on_control(RouteControl& route, Weight weight, const Command& command, const Reply& reply);
   void mirror_on_control(RouteControl& route, Weight percent, const Command& command, const Reply& reply);
   void revert_on_control(RouteControl& route, const Command& command, const Reply& reply);
+  void stay_latched(RouteControl& route, store::Action action, const Command& command, const Reply& reply);
   void rearm_on_control(RouteControl& route, const Command& command, const Reply& reply);
 
   // engine_rollout.cpp
@@ -147,6 +149,7 @@ class Engine {
   CheckBoard::Ask asker(const RouteControl& route);
 
   void note_continued(const RouteControl& route);
+  static rollout::Rollout in_hand(const RouteControl& route, const std::string& why);
   void by_hand(RouteControl& route, const std::string& actor, const std::string& why);
 
   void listen_to_the_one_before();

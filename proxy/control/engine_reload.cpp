@@ -67,6 +67,7 @@ void Engine::adopt_on_control(Reconfiguration next) {
     std::optional<Weight> mirror{};  // it is the mirror's percentage that changed, and was so before
   };
   std::vector<Changed> changed;
+  std::vector<RouteControl*> overtaken;
   for (std::size_t i = 0; i < next.config.routes.size(); ++i) {
     const config::Route& is = next.config.routes[i];
     const auto found = std::find_if(before.begin(), before.end(),
@@ -86,6 +87,7 @@ void Engine::adopt_on_control(Reconfiguration next) {
     const bool mirror_was_set = route->mirror_is_set();
     route->configure({is, next.snapshot.routes()[i], next.ledgers[i], next.config.checks,
                       sides_differ(*config_, was, next.config, is), weight_is_files && is.policy.weight != route->weight(), next.keep});
+    if (other_weight && !weight_is_files && route->written()) overtaken.push_back(route.get());  // a rearm, whose record has the file's weight of before
     if (weight_is_files) changed.push_back({route.get(), route->weight()});
     // Also where it comes to the same: what was set at run time is over, and must not come back with a restart.
     if (RouteControl::mirror_in(was) != RouteControl::mirror_in(is) && (mirror_was_set || mirror != route->mirror())) {
@@ -109,6 +111,9 @@ void Engine::adopt_on_control(Reconfiguration next) {
   setup_.samples = std::move(next.samples);
   setup_.copies = std::move(next.copies);
   const std::shared_ptr<const void> kept = std::exchange(setup_.keep, std::move(next.keep));
+  for (RouteControl* const route : overtaken) {
+    stay_latched(*route, store::Action::Weight, Command{"file", "the file's own value changed", {}}, [](const Outcome&) {});
+  }
   for (const Changed& one : changed) {
     if (one.mirror) {
       mirror_changed(*one.route, *one.mirror);

@@ -98,8 +98,9 @@ void Engine::rollout_on_control(RouteControl& route, rollout::Event verb, bool f
                               "route " + route.name() + " has no rollout: give it one in the configuration (rollout: {})",
                               "rollout"});
   }
-  const Action action = rollout::action(at.state, verb);
+  Action action = rollout::action(at.state, verb);
   if (action == Action::Refuse) return reply(refused(route, verb));
+  if (verb == Event::Pause && action == Action::Nothing && route.written()) action = Action::Pause;  // going on is being written
   if (action == Action::Nothing) {
     return reply(already(route, "the rollout is " + std::string(name(at.state)) + " already"));
   }
@@ -212,7 +213,7 @@ void Engine::move_durably(RouteControl& route, const rollout::Moved& moved, stor
   made.reason = with_reason(made.reason, now_it(moved.rollout));
   made.epoch = ++epoch_;
   expose(route, {route.record_of(moved, made.epoch), made, {"a move to " + moved.weight.text() + " %", moved.weight},
-                 [moved, epoch = made.epoch](RouteControl& r) { r.apply(moved, epoch); }, of_step}, std::move(reply));
+                 [moved, epoch = made.epoch](RouteControl& r) { r.apply(moved, epoch); }, {}, of_step}, std::move(reply));
 }
 
 // --- checks

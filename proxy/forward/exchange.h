@@ -123,6 +123,8 @@ class Exchange final : public net::Retirable {
   Task<bool> relay_informational();
   static void dispatched(void* self);
   static bool may_leave_the_queue(void* self);
+  static void set_out(void* self);
+  void start_clocks();
   static void left_the_queue(void* self);
   bool turn_to_old();
   void start_try_clock();
@@ -213,6 +215,7 @@ class Exchange final : public net::Retirable {
   Failure failure_ = Failure::None;
   bool failure_counted_ = false;
   bool dispatched_ = false;       // the attempt has left for the side
+  bool is_on_way_ = false;        // or waits for a connection that is made for many; its clocks run
   bool has_head_ = false;         // of the response, as it was accepted
   bool overtaken_ = false;        // by a revert, while it waited for a connection to new
   upstream::Acquisition acquisition_;

@@ -51,10 +51,22 @@ void Exchange::dispatched(void* self) {
   exchange->dispatched_ = true;
   if (exchange->reuse_ == upstream::Reuse::Never) return;  // the same request again, on a new connection
   exchange->route_->ledger->dispatched(exchange->side_, exchange->split_.step);
-  if (exchange->request_.framing != http::Framing::None) return;
-  exchange->start_try_clock();
-  exchange->start_slow_clock();
-  exchange->plan_hedge();
+  if (!std::exchange(exchange->is_on_way_, false)) exchange->start_clocks();
+}
+
+/// It waits for a connection that is made for many.
+void Exchange::set_out(void* self) {
+  auto* exchange = static_cast<Exchange*>(self);
+  exchange->is_on_way_ = true;
+  if (exchange->reuse_ != upstream::Reuse::Never) exchange->start_clocks();
+}
+
+/// What a client takes to send its body is not the side's time.
+void Exchange::start_clocks() {
+  if (request_.framing != http::Framing::None) return;
+  start_try_clock();
+  start_slow_clock();
+  plan_hedge();
 }
 
 /// It has waited: a revert is in force for it, too.
@@ -75,7 +87,7 @@ void Exchange::left_the_queue(void* self) {
 /// Nothing has left for new, and nothing may any more.
 bool Exchange::turn_to_old() {
   if (!overtaken_ || has_ended()) return false;
-  overtaken_ = dispatched_ = false;
+  overtaken_ = dispatched_ = is_on_way_ = false;
   slow_clock_.disarm();  // of an attempt that was stale
   try_clock_.disarm();
   hedge_clock_.disarm();
@@ -117,6 +129,10 @@ void Exchange::end_slow_clock() {
 /// The gate knows at `over`, not when the answer comes (the gate's rule §3.2).
 void Exchange::became_slow(void* self) {
   auto* exchange = static_cast<Exchange*>(self);
+  if (!exchange->dispatched_) {  // its connection is being made; or it waits in the queue again, which is not the side's time
+    if (!exchange->acquisition_.is_on_its_way()) return;
+    exchange->acquisition_.dispatch();
+  }
   const std::uint32_t step = exchange->route_->route->live->split().step;
   exchange->route_->ledger->slow(exchange->side_, exchange->split_.step, step);
 }
@@ -144,7 +160,8 @@ bool Exchange::take_idle_connection() {
 }
 
 Task<bool> Exchange::connect() {
-  acquisition_.on_dispatch(&Exchange::left_the_queue, &Exchange::may_leave_the_queue, this);
+  acquisition_.set_events({&Exchange::left_the_queue, &Exchange::set_out, &Exchange::may_leave_the_queue, this});
+  is_on_way_ = false;
   const bool has_rest = request_.framing != http::Framing::None && !request_whole_;  // its time begins with its end; that in the queue is Tidegate's
   if (has_rest) start_route_clock(route_->route->policy.timeout);
   upstream::Acquired acquired = co_await cluster().pool.acquire(acquisition_, reuse_, announced(), carrying(), avoided_);
@@ -162,7 +179,14 @@ Task<bool> Exchange::connect() {
     if (acquired.failure == Failure::Overflow && acquired.error_number != 0) {
       refusal_reason_ = "no descriptor, port or memory for an upstream connection";
     }
-    if (acquired.was_queued) dispatched_ = false;  // the connection that was made for it and others had no place for it
+    if (acquired.was_queued && try_expired_ && !timed_out_) {  // nobody's failure, and a reason to be asked elsewhere all the same
+      slow_clock_.disarm();
+      failure_ = Failure::Timeout;
+      if (retry_decision().retry) {
+        launch_mirror();
+        co_return false;
+      }
+    }
     fail(acquired.failure);
     launch_mirror();
     co_return false;

@@ -26,7 +26,7 @@ class Hedge final : private net::TurnEnd {
     void* context;
   };
   Hedge(net::Reactor& reactor, const Events& events) noexcept : head(reactor.blocks(), BlockSize::Small), reactor_(reactor), events_(events) {
-    acquisition_.on_dispatch(nullptr, events.is_wanted, events.context);
+    acquisition_.set_events({nullptr, nullptr, events.is_wanted, events.context});
   }
   Hedge(const Hedge&) = delete;
   Hedge& operator=(const Hedge&) = delete;

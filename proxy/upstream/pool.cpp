@@ -454,7 +454,8 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
       connection = begin_connection(*target, client);
       out.endpoint = endpoint_text(*connection);
       const bool begun = connection->socket.descriptor() >= 0;
-      if (begun || failure_of_connect(connection->socket.error_number()) == Failure::Connect) acquisition.dispatch();
+      const bool leaves = begun || failure_of_connect(connection->socket.error_number()) == Failure::Connect;
+      if (leaves) begun && for_all ? acquisition.set_out() : acquisition.dispatch();
       if (!begun || !for_all) break;
       acquisition.making_ = &make_for_all(*target, std::move(connection));
     } else {
@@ -464,7 +465,7 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
         co_return std::move(out);
       }
       acquisition.making_ = shares ? target->making : nullptr;
-      if (shares) acquisition.dispatch();  // its time runs from here on, as for who began it
+      if (shares) acquisition.set_out();
     }
     acquisition.awaited_ = acquisition.making_ != nullptr || shares ? target : nullptr;
     struct Wait {
@@ -488,12 +489,14 @@ Task<Acquired> Pool::acquire(Acquisition& acquisition, Reuse reuse, Client* clie
     Wait wait{*this, acquisition, carrying == Carrying::One && policy_.may_carry_many() ? pending_one_ : pending_, makes ? 0u : 1u};
     co_await wait;
     if (acquisition.given_) {
+      acquisition.dispatch();
       out.lease = std::move(acquisition.given_);
       co_return std::move(out);
     }
     if (acquisition.canceled_) {
       leave(acquisition);
-      out.was_queued = acquisition.awaited_ == nullptr;
+      if (acquisition.awaited_ != nullptr) acquisition.dispatch();
+      out.was_queued = acquisition.is_on_way_ && !acquisition.is_dispatched_;
       out.failure = Failure::Canceled;
       co_return std::move(out);
     }

@@ -67,7 +67,7 @@ struct Acquired {
   Failure failure = Failure::None;
   std::string_view endpoint{};  ///< that was tried, also when it failed; empty: none
   int error_number = 0;  ///< of a failed connect, also with Overflow; 0 with Failure::Connect means that it took too long
-  bool was_queued = false;  ///< of Failure::Canceled: nothing was on its way for it any more, whatever was before
+  bool was_queued = false;  ///< of Failure::Canceled: what was made for it among others had no place for it
 };
 
 /// What an error of socket() or connect() means: the side's failure, or Overflow where this machine ran out of something
@@ -93,35 +93,45 @@ class Acquisition : public Link<> {
   /// Ends acquire() with Failure::Canceled, if it is under way. @param why Timeout: the attempt's time is over, and an address whose
   /// connection is still being made has failed
   void cancel(Failure why = Failure::Canceled) noexcept;
-  /// Told once the request leaves for the side: a connection was found, or one is being made, for it alone or for many.
-  /// @param permission asked for after each wait in the queue, and every 20 ms while it lasts; false: it is not wanted any more, and
-  /// acquire() ends with Failure::Canceled; nullptr: it always is
-  void on_dispatch(void (*callback)(void*), bool (*permission)(void*), void* context) noexcept {
-    dispatched_ = callback;
-    may_leave_ = permission;
-    dispatched_context_ = context;
+  struct Events {
+    /// The request leaves for the side: a connection was found, or one is being made for it alone; or that which is made for many, and
+    /// which it waits for, fails it. Once, or never.
+    void (*on_dispatch)(void*);
+    /// A connection is being made for many, it among them, which may have no place for it: its time runs, as if it had left. Before
+    /// on_dispatch, if at all.
+    void (*on_way)(void*);
+    /// Asked after each wait in the queue, and every 20 ms while it lasts; false: it is not wanted any more, and acquire() ends with
+    /// Failure::Canceled; nullptr: it always is.
+    bool (*may_leave)(void*);
+    void* context;
+  };
+  void set_events(const Events& events) noexcept { events_ = events; }
+  /// What it waits for is being made, or was and has not said whether it has a place.
+  bool is_on_its_way() const noexcept { return waiting_ && awaited_ != nullptr; }
+  /// Says that it has left, once.
+  void dispatch() noexcept {
+    if (events_.on_dispatch != nullptr && !std::exchange(is_dispatched_, true)) events_.on_dispatch(events_.context);
   }
 
  private:
   friend class Pool;
-  void dispatch() noexcept {
-    if (dispatched_ != nullptr && !std::exchange(is_dispatched_, true)) dispatched_(dispatched_context_);
+  void set_out() noexcept {
+    if (events_.on_way != nullptr && !is_dispatched_ && !std::exchange(is_on_way_, true)) events_.on_way(events_.context);
   }
   void begin() noexcept {
-    is_dispatched_ = canceled_ = is_late_ = false;
+    is_dispatched_ = is_on_way_ = canceled_ = is_late_ = false;
     making_ = nullptr;
     renewed_ = false;
     failure_ = Failure::None;
   }
-  bool may_leave() const noexcept { return may_leave_ == nullptr || may_leave_(dispatched_context_); }
-  void (*dispatched_)(void*) = nullptr;
-  bool (*may_leave_)(void*) = nullptr;
-  void* dispatched_context_ = nullptr;
+  bool may_leave() const noexcept { return events_.may_leave == nullptr || events_.may_leave(events_.context); }
+  Events events_{nullptr, nullptr, nullptr, nullptr};
   std::coroutine_handle<> waiting_;
   Connection* connecting_ = nullptr;
   const void* awaited_ = nullptr;  // the target whose connection, which many will share, it waits for
   Making* making_ = nullptr;       // that connection, while it is being made
   bool is_dispatched_ = false;
+  bool is_on_way_ = false;
   bool renewed_ = false;           // the connection that was made for it had no place for it
   bool canceled_ = false;
   bool is_late_ = false;           // and why: its time was over

@@ -317,6 +317,24 @@ def test_sigusr1_to_the_one_that_drains_opens_the_access_logs_of_both_again(lab)
     assert before.wait(15) == 0 and has("/late")
 
 
+def test_sigusr1_while_the_new_one_is_being_started_opens_the_access_logs_of_both_again(lab):
+    """The new one may have opened the file that is renamed."""
+    path, rotated = lab.directory / "access.log", lab.directory / "access.log.1"
+    tidegate = lab.proxy(lab.origin(serve(ok("x"))), log={"access": {"path": str(path)}})
+    old = tidegate.pid
+    tidegate.signal(signal.SIGUSR2)
+    eventually(lambda: any(os.path.exists(f"/proc/{pid}/fd") for pid in descendants(old)), "the new one")
+    path.rename(rotated)
+    os.kill(old, signal.SIGUSR1)
+    tidegate.begin_upgrade(asked=True)
+    eventually(path.exists, "a new file")
+
+    def is_there():
+        assert lab.client(tidegate).get("/new").status == 200
+        return '"/new"' in path.read_text()
+    eventually(is_there, "what the new one serves")
+
+
 # --- what is handed on
 
 def test_weights_mirror_shares_and_latches_are_handed_on(lab):

@@ -161,16 +161,16 @@ def test_each_direction_may_be_silent_for_as_long_as_the_other_one_speaks(lab):
         connection.read_body(request)
         connection.send("%x\r\n%s\r\n0\r\n\r\n" % (len(request.body), request.body.decode()))
 
-    tidegate = lab.proxy(lab.origin(early, record=False), cluster={"timeouts": {"idle": "600ms"}}, listener={"timeouts": {"body_idle": "600ms"}})
+    tidegate = lab.proxy(lab.origin(early, record=False), cluster={"timeouts": {"idle": "2s"}}, listener={"timeouts": {"body_idle": "2s"}})
     up = lab.client(tidegate)
     up.send("POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 15\r\n\r\n")
     for _ in range(15):
-        time.sleep(0.1)
+        time.sleep(0.2)
         up.send("x")
     assert up.read_response().text == "x" * 15, "the response's silence was the upload's time"
     down = lab.client(tidegate)
     down.send("POST /down HTTP/1.1\r\nHost: a\r\nContent-Length: 15\r\n\r\n")
-    time.sleep(1.5)
+    time.sleep(3)
     down.send("y" * 15)
     answer = down.read_response()
     assert answer.complete and answer.text.endswith("y" * 15) and answer.text.count("tick") >= 8

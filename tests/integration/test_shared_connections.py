@@ -317,6 +317,22 @@ def test_of_a_burst_on_a_new_connection_only_what_it_has_a_place_for_is_the_side
     assert tidegate.api.failures_of_sides() == 1
 
 
+def test_those_of_a_burst_that_a_new_connection_has_no_place_for_are_asked_of_old_and_count_for_nobody(lab):
+    """Not as failures of new, to which they never went, nor as its successes, which would speak for it."""
+    to = lab.keep(FrameOrigin(lambda connection, frame: None, {3: 1}))
+    tidegate = lab.proxy(lab.origin(serve(ok("old"))), to, weight=100, new_cluster={"protocol": "http2", "pool": {"connections": 1}}, workers=1,
+                         route={"timeout": "20s", "gate": {"on_fail": "notify"},
+                                "retry": {"retries": 1, "on": ["connect", "reset", "timeout"], "per_try_timeout": "300ms", "budget": "100%"}})
+    clients = [lab.client(tidegate) for _ in range(8)]
+    with tidegate.stopped():
+        for client in clients:
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert [client.read_response().text for client in clients] == ["old"] * 8
+    new = lambda: tidegate.api.route()["gate"]["step"]["new"]
+    eventually(lambda: new()["requests"] > 0 and new()["requests"] == new()["failures"], "only what had a place, each a timeout")
+    assert new()["requests"] == len(to.seen("Headers"))
+
+
 # --- what waits for a connection
 
 @pytest.mark.several_threads

@@ -106,11 +106,11 @@ TEST_F(Rollout, PromoteFullIsAMemberOfTheQuestion) {
 
 /// Or two who promote at once would move two steps, the first of them unwatched.
 TEST_F(Rollout, WhatGivesNewMoreIsAskedForByWhatWasSeenAndWhatTakesBackWhateverThereIs) {
-  for (const char* action : {"start", "resume", "promote", "retry", "undo"}) {
+  for (const char* action : {"start", "resume", "promote", "retry"}) {
     EXPECT_EQ(call({"rollout", action, "api"}), 0);
     EXPECT_EQ(posted().at(0).if_match, "\"12\"") << action;
   }
-  for (const char* action : {"pause", "abort"}) {
+  for (const char* action : {"pause", "abort", "undo"}) {
     EXPECT_EQ(call({"rollout", action, "api"}), 0);
     EXPECT_EQ(posted().at(0).if_match, "") << action;
   }

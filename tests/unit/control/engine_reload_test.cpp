@@ -111,6 +111,35 @@ TEST_F(EngineReload, ARaiseThatIsBeingWrittenIsNotDoneWhenTheFileChangesTheRoute
   EXPECT_EQ(store_.saved().back().route.weight.text(), "10");
 }
 
+TEST_F(EngineReload, ARaiseThatIsBeingWrittenIsNotDoneWhenTheFileComesToSayWhatIsInForce) {
+  start(one_route(10));
+  ASSERT_TRUE(set_weight(25));
+  store_.block(true);
+  std::future<Outcome> raise = begin_weight(50);
+  (void)status();
+  const auto after = adopt(one_route(25));
+  store_.block(false);
+  EXPECT_TRUE(raise.get().has_error());
+  EXPECT_EQ(split(*after).weight.text(), "25");
+  while (store_.saved().size() < 3) std::this_thread::yield();
+  EXPECT_EQ(store_.saved().back().route.weight.text(), "25");
+  EXPECT_EQ(store_.saved().back().route.epoch, status().routes.front().epoch) << "or an upgrade would miss a decision";
+}
+
+TEST_F(EngineReload, ARearmThatIsBeingWrittenIsNotDoneWhenTheFileChangesTheWeight) {
+  start(one_route(10));
+  ASSERT_TRUE(revert());
+  store_.block(true);
+  std::promise<Outcome> rearmed;
+  engine_->rearm("all", {}, [&rearmed](const Outcome& outcome) { rearmed.set_value(outcome); });
+  (void)status();
+  adopt(one_route(40));
+  store_.block(false);
+  EXPECT_TRUE(rearmed.get_future().get().has_error());
+  while (store_.saved().size() < 3) std::this_thread::yield();
+  EXPECT_TRUE(store_.saved().back().route.latched);
+}
+
 TEST_F(EngineReload, ARaiseOfARouteThatIsGoneMeanwhileIsNotDoneWhenItIsBack) {
   start(one_route(10));
   store_.block(true);
@@ -122,6 +151,22 @@ TEST_F(EngineReload, ARaiseOfARouteThatIsGoneMeanwhileIsNotDoneWhenItIsBack) {
   while (store_.saved().size() < 2) std::this_thread::yield();
   EXPECT_EQ(store_.saved().back().route.weight.text(), "10");
   EXPECT_EQ(split(*adopt(one_route(10))).weight.text(), "10");
+}
+
+TEST_F(EngineReload, OfARouteThatWentAndCameBackTheLastThatWasToldDurableIs) {
+  start(one_route(10));
+  store_.block(true);
+  std::future<Outcome> raise = begin_weight(50);
+  (void)status();
+  adopt(without_routes());
+  const auto back = adopt(one_route(10));
+  std::future<Outcome> another = begin_weight(60);
+  (void)status();
+  store_.block(false);
+  EXPECT_TRUE(raise.get().has_error());
+  const bool done = another.get().has_value();
+  while (store_.saved().size() < 3) std::this_thread::yield();
+  EXPECT_EQ(store_.saved().back().route.weight.text(), split(*back).weight.text()) << done;
 }
 
 TEST_F(EngineReload, OfALatchThatGoesWithItsRouteItSaysSo) {

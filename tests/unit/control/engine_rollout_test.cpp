@@ -374,5 +374,30 @@ TEST_F(EngineRolloutTest, AWeightThatAPersonSetsPausesItAndThatIsADecisionOfItsO
   }
 }
 
+TEST_F(EngineRolloutTest, ARaiseThatCannotBeWrittenLeavesItRunning) {
+  start(with_plan({weight_step(10, 1h), weight_step(50)}));
+  ASSERT_TRUE(rollout(Event::Start));
+  store_.fail(true);
+  EXPECT_TRUE(set_weight(20).has_error());
+  EXPECT_EQ(now().rollout.state, State::Running);
+  EXPECT_EQ(actions(), "rollout_start ");
+}
+
+TEST_F(EngineRolloutTest, APauseOvertakesThatItGoesOnWhichIsBeingWritten) {
+  start(with_plan({weight_step(10, 1h), weight_step(50)}));
+  ASSERT_TRUE(rollout(Event::Start));
+  ASSERT_TRUE(rollout(Event::Pause));
+  store_.block(true);
+  std::promise<Outcome> resumed;
+  std::promise<Outcome> paused;
+  engine_->rollout("all", Event::Resume, false, {}, [&resumed](const Outcome& outcome) { resumed.set_value(outcome); });
+  engine_->rollout("all", Event::Pause, false, {}, [&paused](const Outcome& outcome) { paused.set_value(outcome); });
+  (void)status();
+  store_.block(false);
+  EXPECT_TRUE(resumed.get_future().get().has_error());
+  EXPECT_TRUE(paused.get_future().get().has_value());
+  EXPECT_EQ(now().rollout.state, State::Paused);
+}
+
 }  // namespace
 }  // namespace tidegate::control

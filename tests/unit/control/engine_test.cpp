@@ -222,6 +222,29 @@ TEST_F(EngineTest, WhatProtectsOvertakesARaiseThatIsBeingWrittenWhichIsToldNotTo
   }
 }
 
+TEST_F(EngineTest, ARevertOvertakesARearmThatIsBeingWritten) {
+  start(one_route(10));
+  ASSERT_TRUE(revert());
+  for (const bool by_weight : {false, true}) {
+    store_.block(true);
+    std::promise<Outcome> rearmed;
+    engine_->rearm("all", {}, [&rearmed](const Outcome& outcome) { rearmed.set_value(outcome); });
+    std::promise<Outcome> stays;
+    const auto done = [&stays](const Outcome& outcome) { stays.set_value(outcome); };
+    if (by_weight) {
+      engine_->set_weight("all", Weight::none(), {}, done);
+    } else {
+      engine_->revert("all", {}, done);
+    }
+    (void)status();
+    store_.block(false);
+    EXPECT_TRUE(rearmed.get_future().get().has_error());
+    EXPECT_TRUE(stays.get_future().get().has_value());
+    EXPECT_TRUE(status().routes.front().latched);
+    EXPECT_TRUE(store_.saved().back().route.latched);
+  }
+}
+
 TEST_F(EngineTest, WhatIsAskedForAgainIsDurableOnlyOnceItIs) {
   start(one_route(10, true));
   store_.fail(true);

@@ -62,7 +62,7 @@ ClusterPolicy policy(std::optional<net::ProxyVersion> announced) {
 struct Bench {
   explicit Bench(std::optional<net::ProxyVersion> announced = {}, PoolShare share = {}) : cluster(policy(announced)), pool(loop.reactor, cluster, share, events) {
     pool.set_addresses(0, {server.address()});
-    acquisition.on_dispatch([](void* self) { ++static_cast<Bench*>(self)->dispatched; }, nullptr, this);
+    acquisition.set_events({[](void* self) { ++static_cast<Bench*>(self)->dispatched; }, nullptr, nullptr, this});
   }
   Loop loop;
   Server server;
