@@ -41,7 +41,9 @@ void App::Parts::change_over(const Current& next, std::vector<std::optional<Open
   const ActiveConfig& to = *next.config;
   auto engine_done = std::make_shared<Countdown>(1);
   engine->adopt(reconfiguration(next.config), [engine_done] { engine_done->arrive(); });
-  if (!engine_done->wait(kPatience)) observe::log_error("no decision is made at present: until one is, every route of the new configuration sends its requests to old");
+  if (!engine_done->wait(kPatience)) {
+    observe::log_error("no decision is made at present: until one is, every route of the new configuration sends its requests to old");
+  }
   struct Next {
     forward::GenerationSetup serving;
     std::vector<forward::ListenerSetup> listeners;

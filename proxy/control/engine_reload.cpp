@@ -87,7 +87,8 @@ void Engine::adopt_on_control(Reconfiguration next) {
     const bool mirror_was_set = route->mirror_is_set();
     route->configure({is, next.snapshot.routes()[i], next.ledgers[i], next.config.checks,
                       sides_differ(*config_, was, next.config, is), weight_is_files && is.policy.weight != route->weight(), next.keep});
-    if (other_weight && !weight_is_files && route->written()) overtaken.push_back(route.get());  // a rearm, whose record has the file's weight of before
+    // A rearm is being written, with the file's weight of before.
+    if (other_weight && !weight_is_files && route->written()) overtaken.push_back(route.get());
     if (weight_is_files) changed.push_back({route.get(), route->weight()});
     // Also where it comes to the same: what was set at run time is over, and must not come back with a restart.
     if (RouteControl::mirror_in(was) != RouteControl::mirror_in(is) && (mirror_was_set || mirror != route->mirror())) {

@@ -1,7 +1,7 @@
 """HTTP/2 frame by frame, for what the h2 library would not send and does not show: hyperframe reads and writes, nothing is hidden."""
 import threading
 
-from hyperframe.frame import DataFrame, Frame, HeadersFrame, PingFrame, SettingsFrame
+from hyperframe.frame import DataFrame, Frame, HeadersFrame, PingFrame, SettingsFrame, WindowUpdateFrame
 
 from .origin import Origin
 
@@ -48,6 +48,18 @@ def frames_of(client):
 def kind(frame):
     """"Headers", "Data", "RstStream", "GoAway" ..."""
     return type(frame).__name__.removesuffix("Frame")
+
+
+def size_of_body(client, seen):
+    """Of the one response that comes, whole; each piece is answered with a WINDOW_UPDATE. A reset raises."""
+    size, ends = 0, False
+    while not ends:
+        frame = next(seen)
+        if kind(frame) == "Data":
+            size += len(frame.data)
+            ends = "END_STREAM" in frame.flags
+            client.send(WindowUpdateFrame(0, max(len(frame.data), 1)).serialize())
+    return size
 
 
 class FrameOrigin(Origin):
