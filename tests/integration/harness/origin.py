@@ -7,6 +7,7 @@ import traceback
 
 from .client import socket_address
 from .http1 import Cut, Fields, Malformed, Source, read_chunks, read_head
+from .waiting import eventually
 
 
 class Request(Fields):
@@ -125,6 +126,12 @@ class OriginConnection:
 
     def fin(self):
         self.socket.shutdown(socket.SHUT_WR)
+
+    def fin_that_arrives(self):
+        """Waits until the other machine's kernel has it, whatever its process does: on loopback it may come a moment late under load."""
+        self.fin()
+        fin_wait_2 = 5      # linux/tcp_states.h
+        eventually(lambda: self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == fin_wait_2, "the FIN is acknowledged")
 
     def rst(self):
         try:
