@@ -164,7 +164,9 @@ void Connection::cut_off() { socket_.cancel(); }
 void Connection::watch() noexcept {
   if (unheard_) return;
   if (!streams_.empty()) {
-    if (limits_.ping_after > Duration::zero()) reactor().arm(silence_, awaiting_pong_ ? limits_.ping_timeout : limits_.ping_after);
+    if (limits_.ping_after == Duration::zero()) return;
+    const Duration left = limits_.ping_after - (reactor().now() - heard_at_);  // it may have said something since the timer was set
+    reactor().arm(silence_, awaiting_pong_ ? limits_.ping_timeout : left > Duration::zero() ? left : limits_.ping_after);
   } else if (limits_.idle > Duration::zero()) {
     reactor().arm(silence_, limits_.idle);
   }
