@@ -5,7 +5,6 @@
 #include <openssl/x509v3.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/beast/core/error.hpp>
@@ -13,9 +12,9 @@
 #include <boost/beast/http/field.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
-#include <cerrno>
 #include <utility>
 
+#include "base/local_shortage.h"
 #include "outbound/trust.h"
 
 namespace tidegate::outbound {
@@ -30,12 +29,6 @@ namespace {
 
 /// What Beast reads ahead of the head while it looks for the head's end.
 constexpr std::size_t kReadAhead = 64 * 1024;
-
-/// Descriptors, ports, memory of this machine.
-bool is_for_want_of_something(const boost::system::error_code& error) noexcept {
-  constexpr std::array kErrors{EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC, EADDRNOTAVAIL};
-  return error.category() == boost::system::system_category() && std::find(kErrors.begin(), kErrors.end(), error.value()) != kErrors.end();
-}
 
 /// "Connection refused" in the middle of a sentence.
 std::string in_sentence(std::string text) {
@@ -169,7 +162,8 @@ void Conversation::on_connected(const IoError& error) {
   if (phase_ == Phase::Ended) return;
   if (error && !addresses_.empty()) return connect();
   if (error) {
-    return fail(is_for_want_of_something(error) ? Kind::Local : Kind::Connect, "cannot connect to " + request_.url.endpoint() + ": " + in_sentence(error.message()));
+    const bool is_local = error.category() == boost::system::system_category() && is_local_shortage(error.value());
+    return fail(is_local ? Kind::Local : Kind::Connect, "cannot connect to " + request_.url.endpoint() + ": " + in_sentence(error.message()));
   }
   wire_.expires_never();
   if (context_) return secure();

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/local_shortage.h"
 #include "net/tls_layer.h"
 #include "upstream/choice.h"
 #include "upstream/making.h"
@@ -44,15 +45,7 @@ void Connection::release(bool reusable) { pool_.release(*this, reusable); }
 
 /// EAGAIN is the side's: a unix-domain socket whose backlog is full. ENOSPC is epoll's own limit.
 Failure failure_of_connect(int error_number) noexcept {
-  switch (error_number) {
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM:
-    case ENOSPC:
-    case EADDRNOTAVAIL: return Failure::Overflow;
-    default: return Failure::Connect;
-  }
+  return is_local_shortage(error_number) ? Failure::Overflow : Failure::Connect;
 }
 
 Pool::Pool(net::Reactor& reactor, const ClusterPolicy& policy, PoolShare share, PoolEvents& events)
